@@ -1,0 +1,11 @@
+"""Door 2, run by path: `python finetune`. README.md beside this says what comes in and goes out."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from door import enter
+
+if __name__ == "__main__":
+    enter("finetune")

@@ -1,0 +1,63 @@
+#!/bin/sh
+# Everything that is not done yet, from the challenge's files to result.zip and its report.
+set -eu
+CDPATH='' cd -- "$(dirname -- "$0")"
+
+usage() {
+    cat <<'END'
+usage: sh run.sh [FLAG...]
+
+Sets up .venv, then runs write_tfrecord.py, pretrain, finetune, inference and ensemble. A step that
+is done is skipped. Without --data-dir and without data/pairwise, a small sample data set is made in
+data/sample and everything runs on it at --size tiny.
+
+Flags go to all five steps, so they are those that all accept; paths count from this folder:
+  --data-dir DIR (data)   --save-dir DIR (save)   --output-zip FILE (result.zip)
+  --recipes LIST (all)    --folds LIST (all)      --size tiny|small|base (base)
+  --bert-dir DIR          --seed NUMBER (42)
+A step's own flags: .venv/bin/python finetune --help
+END
+}
+
+data_given='' size_given=''
+for argument; do
+    case $argument in
+        -h | --help)
+            usage
+            exit
+            ;;
+        --data-dir | --data-dir=* | --data_dir | --data_dir=*) data_given=yes ;;
+        --size | --size=*) size_given=yes ;;
+    esac
+done
+
+step() {
+    printf '\n== %s\n' "$1"
+    .venv/bin/python "$@" || {
+        status=$?
+        printf 'run.sh: %s stopped with status %s; nothing after it was run\n' "$1" "$status" >&2
+        exit "$status"
+    }
+}
+
+started=$(date +%s)
+sh ./setup.sh
+
+make_sample=''
+if [ -z "$data_given" ] && [ ! -d data/pairwise ]; then
+    echo "run.sh: there is no data set (no data/pairwise), so this makes a SAMPLE in data/sample"
+    echo "run.sh: and runs on it. It shows that everything works; its scores say nothing else."
+    echo "run.sh: For your own data see data/README.md, then give --data-dir."
+    [ -n "$size_given" ] || set -- --size tiny "$@"
+    set -- --data-dir data/sample "$@"
+    make_sample=--make-sample
+fi
+
+step write_tfrecord.py ${make_sample:+"$make_sample"} "$@"
+step pretrain "$@"
+step finetune "$@"
+step inference "$@"
+step ensemble "$@"
+
+seconds=$(($(date +%s) - started))
+printf '\nrun.sh: done in %s min %s s\n' $((seconds / 60)) $((seconds % 60))

@@ -1,0 +1,145 @@
+"""From many models' embeddings to one vector per video.
+
+Only cosines of the blended vectors are ever looked at, and every model was trained on its own, in
+its own basis: coordinate 7 of one model has nothing to do with coordinate 7 of another. The three
+methods differ in what they do about that.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from vidsim.errors import VidsimError
+
+MAX_DIMENSIONS = 256
+"""The challenge accepts at most this many numbers for a video."""
+
+Method = Callable[[Sequence[np.ndarray], Sequence[float]], np.ndarray]
+
+
+def l2_normalize(vectors: np.ndarray) -> np.ndarray:
+    """Scales each row of (N, D) to length one; a zero row stays zero."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+
+
+def fold_mean(members: Iterable[np.ndarray], raw: bool = False) -> np.ndarray:
+    """The mean of one recipe's folds, taken one at a time so that only one is in memory.
+
+    The folds of a recipe start from the same pretrained weights, so they share a basis well enough
+    for their vectors to be averaged as they are.
+
+    Args:
+        members: (N, D) float matrices, at least one, rows of the same videos.
+        raw: average the vectors as they come, as published; by default each is first scaled to
+            length one, so that no fold counts more because its vectors are longer.
+
+    Returns:
+        (N, D) float32.
+    """
+    total, count = np.zeros(()), 0
+    for member in members:
+        vectors = member.astype(np.float64)
+        if count and vectors.shape != total.shape:
+            raise VidsimError(f"folds of shapes {total.shape} and {vectors.shape} have no mean")
+        total, count = total + (vectors if raw else l2_normalize(vectors)), count + 1
+    if not count:
+        raise ValueError("the mean of no folds")
+    return (total / count).astype(np.float32)
+
+
+def weighted_sum(matrices: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+    """Adds the vectors, each times its recipe's weight, as the 4th place published it.
+
+    The dot product of two sums has a cosine of each recipe in it, and a cross-term of each two
+    recipes that compares coordinates with nothing in common: noise, of which the other two methods
+    are free.
+
+    Shapes: each matrix (N, D); returns (N, D) float64.
+    """
+    total = np.zeros(matrices[0].shape)
+    for weight, matrix in zip(weights, matrices, strict=True):
+        total += weight * matrix.astype(np.float64)
+    return total
+
+
+def aligned_sum(matrices: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+    """Turns every recipe's basis onto the first recipe's before the weighted sum.
+
+    A rotation changes no cosine of its recipe, but makes the cross-terms of ``weighted_sum`` speak
+    of the same thing. The rotation R is the orthogonal matrix (reflections included) for which
+    matrix R is nearest to the first matrix over these same videos; no label is used.
+
+    Shapes: each matrix (N, D); returns (N, D) float64.
+
+    Reference: Schönemann 1966, A generalized solution of the orthogonal Procrustes problem,
+    Psychometrika 31(1).
+    """
+    target = matrices[0].astype(np.float64)
+    turned = [target]
+    for matrix in matrices[1:]:
+        u, _, vt = np.linalg.svd(matrix.astype(np.float64).T @ target)
+        turned.append(matrix @ (u @ vt))
+    return weighted_sum(turned, weights)
+
+
+def concatenated_svd(matrices: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+    """Sets the recipes side by side, then keeps the 256 directions that hold the most.
+
+    Each matrix is scaled by the square root of its weight, so a dot product of two concatenations
+    is exactly the weighted mean of the recipes' cosines: no cross-terms at all. The truncated
+    singular value decomposition is the best approximation of those dot products with 256 numbers.
+    It is fitted on the videos blended, without labels and without centring; the sign of each
+    direction is fixed by its largest coefficient, so the result does not depend on the solver.
+
+    Shapes: each matrix (N, D), R of them; returns (N, min(256, N, R * D)) float64.
+
+    Reference: Ma, Lou, Ouyang 2021, Top1 solution of QQ Browser 2021 AI algorithm competition
+    track 1 (arXiv:2111.01677), the ensemble; the challenge's winner.
+    """
+    wide = np.concatenate(
+        [np.sqrt(w) * m.astype(np.float64) for w, m in zip(weights, matrices, strict=True)], axis=1
+    )  # (N, R * D)
+    # The right singular vectors from the (R * D, R * D) Gram matrix: N is the long side.
+    _, vectors = np.linalg.eigh(wide.T @ wide)  # ascending
+    vectors = vectors[:, ::-1][:, : min(MAX_DIMENSIONS, *wide.shape)]
+    largest = np.abs(vectors).argmax(axis=0)
+    vectors = vectors * np.sign(vectors[largest, np.arange(vectors.shape[1])])
+    return wide @ vectors
+
+
+BLENDS: dict[str, Method] = {
+    "sum": weighted_sum,
+    "aligned": aligned_sum,
+    "svd": concatenated_svd,
+}
+
+
+def blend(
+    matrices: Sequence[np.ndarray], weights: Sequence[float], method: str, raw: bool = False
+) -> np.ndarray:
+    """Blends one matrix per recipe into one.
+
+    Args:
+        matrices: (N, D) float, one per recipe, rows of the same videos in the same order.
+        weights: one per matrix.
+        method: a name in ``BLENDS``.
+        raw: blend the vectors as they come, as published; by default each is first scaled to
+            length one, so that a recipe counts by its weight and not by the length of its vectors.
+
+    Returns:
+        (N, D) float32; fewer columns by "svd" where there are fewer than 256 videos.
+
+    Raises:
+        VidsimError: matrices of different shapes or of more than 256 columns.
+    """
+    shapes = sorted({m.shape for m in matrices})
+    if len(shapes) != 1:
+        raise VidsimError(f"embeddings of different shapes cannot be blended: {shapes}")
+    if shapes[0][1] > MAX_DIMENSIONS:
+        raise VidsimError(
+            f"embeddings of {shapes[0][1]} numbers; the challenge accepts {MAX_DIMENSIONS}"
+        )
+    if not raw:
+        matrices = [l2_normalize(m) for m in matrices]
+    return BLENDS[method](matrices, weights).astype(np.float32)

@@ -1,0 +1,118 @@
+"""The command line: `vidsim <stage>`, the same functions as the doors.
+
+A stage's flags are the fields of its dataclasses. For the stages that train, those are the fields
+of a recipe, so the command line is read once for each recipe, with that recipe's own defaults.
+"""
+
+import dataclasses
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import tyro
+
+from vidsim.config import Common
+from vidsim.errors import VidsimError
+from vidsim.recipes import registry
+
+STAGES = ("write_tfrecord", "pretrain", "finetune", "inference", "ensemble")
+_NO_PREFIXES = (tyro.conf.OmitArgPrefixes,)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one stage.
+
+    Args:
+        arguments: stage and flags; default: the process's own.
+
+    Returns:
+        exit status: 0 done, 1 a mistake the message tells how to mend, 2 an unknown flag or stage.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] not in STAGES:
+        asked = words[0] if words else "nothing"
+        print(f"usage: vidsim {{{','.join(STAGES)}}} [flags]; got {asked}", file=sys.stderr)
+        return 0 if words[:1] in (["-h"], ["--help"]) else 2
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    try:
+        _STARTERS[words[0]](words[0], words[1:])
+    except VidsimError as error:
+        print(f"vidsim {words[0]}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"vidsim {words[0]}: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _write_tfrecord(stage: str, flags: list[str]) -> None:
+    from vidsim.stages import write_tfrecord
+
+    write_tfrecord.run(*_parse(stage, flags, {"folds": write_tfrecord.WriteTfrecordConfig()}))
+
+
+def _inference(stage: str, flags: list[str]) -> None:
+    from vidsim.stages import inference
+
+    inference.run(*_parse(stage, flags, {"inference": inference.InferenceConfig()}))
+
+
+def _ensemble(stage: str, flags: list[str]) -> None:
+    from vidsim.stages import ensemble
+
+    ensemble.run(*_parse(stage, flags, {"ensemble": ensemble.EnsembleConfig()}))
+
+
+def _train(stage: str, flags: list[str]) -> None:
+    from vidsim.stages import finetune, pretrain
+
+    run = {"pretrain": pretrain.run, "finetune": finetune.run}[stage]
+    common, recipes = Common(), []
+    for recipe in registry.load(*_recipes_and_size(flags)):
+        parts = {"model": recipe.model, stage: getattr(recipe, stage)}
+        common, model, config = _parse(stage, flags, parts)
+        recipes.append(dataclasses.replace(recipe, model=model, **{stage: config}))
+    run(common, recipes)
+
+
+_STARTERS = {
+    "write_tfrecord": _write_tfrecord,
+    "pretrain": _train,
+    "finetune": _train,
+    "inference": _inference,
+    "ensemble": _ensemble,
+}
+
+
+def _recipes_and_size(flags: list[str]) -> tuple[str, Any]:
+    """Read ahead: which recipes' defaults the flags change."""
+    known = [flag for flag in flags if flag not in ("-h", "--help")]
+    common, _ = tyro.cli(Common, args=known, return_unknown_args=True, config=_NO_PREFIXES)
+    return common.recipes, common.size
+
+
+def _parse(stage: str, flags: list[str], parts: dict[str, Any]) -> tuple[Any, ...]:
+    """Flags to the common options and dataclasses of the types of ``parts``, their defaults.
+
+    An unknown flag ends the process with status 2 and names the nearest ones.
+    """
+    parts = {"common": Common(), **parts}
+    fields = [(name, type(part), part) for name, part in parts.items()]
+    flat = dataclasses.make_dataclass("Flags", fields, frozen=True)
+    parsed = tyro.cli(
+        flat, args=flags, prog=f"vidsim {stage}", description=_summary(stage), config=_NO_PREFIXES
+    )
+    return tuple(getattr(parsed, name) for name in parts)
+
+
+def _summary(stage: str) -> str:
+    return {
+        "write_tfrecord": "Rated pairs and videos to folds of TFRecords.",
+        "pretrain": "Pretrain every recipe's backbone on single videos.",
+        "finetune": "Finetune every recipe on every fold's rated pairs.",
+        "inference": "Embed the test videos with every model.",
+        "ensemble": "Blend all embeddings into the submission and report.",
+    }[stage]

@@ -1,0 +1,56 @@
+"""What every door accepts, and the small rules for reading it. Imports nothing heavy."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from vidsim.errors import VidsimError
+
+Size = Literal["tiny", "small", "base"]
+
+
+@dataclass(frozen=True)
+class Common:
+    """Options that every door accepts; each door uses those that concern it."""
+
+    data_dir: Path = Path("data")
+    """Folder with pointwise/, pairwise/, test_b/ and tag_list.txt."""
+    save_dir: Path = Path("save")
+    """Folder for checkpoints, embeddings, logs and reports."""
+    recipes: str = "all"
+    """all, or a comma list of recipe names or paths to recipe files of one's own."""
+    folds: str = "all"
+    """all, or a comma list of fold numbers, counted from 0."""
+    size: Size = "base"
+    """Model size and length of training: tiny (seconds), small (minutes, CPU), base (as published)."""
+    bert_dir: str | None = None
+    """Folder of a pretrained text encoder, or several separated by commas: each recipe takes the
+    first whose architecture is its own. Without it a vocabulary is trained on the titles."""
+    seed: int = 42
+    """Seed of folds, weights, dropout and data order."""
+    output_zip: Path = Path("result.zip")
+    """The submission."""
+
+
+def parse_folds(folds: str, number_of_folds: int) -> list[int]:
+    """Turns ``--folds`` into fold numbers.
+
+    Args:
+        folds: "all", or comma-separated numbers in [0, number_of_folds).
+        number_of_folds: how many folds ``write_tfrecord`` wrote.
+
+    Raises:
+        VidsimError: something that is not a fold of this data set.
+    """
+    if folds.strip() == "all":
+        return list(range(number_of_folds))
+    chosen = []
+    for word in folds.split(","):
+        if not re.fullmatch(r"\s*\d+\s*", word) or int(word) >= number_of_folds:
+            raise VidsimError(
+                f"--folds {folds}: {word.strip()!r} is not a fold; accepted are all, or a comma "
+                f"list of 0 to {number_of_folds - 1}"
+            )
+        chosen.append(int(word))
+    return sorted(set(chosen))

@@ -1,0 +1,37 @@
+"""Frames as tokens of a text encoder: projected, marked as frames, normalised."""
+
+import keras
+from keras import ops
+
+from vidsim.layers.self_attention import dense
+
+
+class FrameEmbedding(keras.layers.Layer):
+    """Dense with ReLU, a learned type vector, LayerNorm, dropout.
+
+    The published model put the bare projection beside normalised word embeddings, so that the two
+    kinds of token came in at different scales.
+
+    Args:
+        width: the encoder's hidden size.
+        dropout: after the LayerNorm, as for words.
+        layer_norm_eps: the encoder's own epsilon.
+
+    Shapes: frames (B, T, F) of any float type -> (B, T, width)
+    """
+
+    def __init__(self, width: int, dropout: float, layer_norm_eps: float, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+        self.project = dense(width, "project", activation="relu")
+        self.norm = keras.layers.LayerNormalization(epsilon=layer_norm_eps, name="norm")
+        self.dropout = keras.layers.Dropout(dropout, name="dropout")
+
+    def build(self, input_shape):
+        self.project.build(input_shape)
+        self.norm.build((*input_shape[:-1], self.width))
+        self.type = self.add_weight(shape=(self.width,), initializer="zeros", name="type")
+
+    def call(self, frames, training=None):
+        x = self.project(ops.cast(frames, self.compute_dtype)) + self.type
+        return self.dropout(self.norm(x), training=training)

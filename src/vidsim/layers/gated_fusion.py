@@ -1,0 +1,31 @@
+"""Text and frames of one branch to an embedding: dense, then channels weighted by SE."""
+
+import keras
+from keras import ops
+
+from vidsim.layers.squeeze_excite import SqueezeExcite
+
+
+class GatedFusion(keras.layers.Layer):
+    """Concatenate, dropout, Dense with ReLU, squeeze-and-excitation.
+
+    Args:
+        output_size: size of the embedding.
+        dropout: of the concatenated input.
+        se_ratio: reduction of the SE gate.
+
+    Shapes:
+        vision (B, V), text (B, D) -> (B, output_size), all >= 0
+
+    Reference: the published system's ConcatDenseSE; Hu et al. 2018 (arXiv:1709.01507).
+    """
+
+    def __init__(self, output_size: int, dropout: float = 0.2, se_ratio: int = 8, **kwargs):
+        super().__init__(**kwargs)
+        self.dropout = keras.layers.Dropout(dropout, name="dropout")
+        self.project = keras.layers.Dense(output_size, activation="relu", name="project")
+        self.squeeze_excite = SqueezeExcite(se_ratio, name="squeeze_excite")
+
+    def call(self, vision, text, training=None):
+        x = ops.concatenate([vision, ops.cast(text, vision.dtype)], axis=-1)  # (B, V + D)
+        return self.squeeze_excite(self.project(self.dropout(x, training=training)))

@@ -1,0 +1,34 @@
+"""Guessing hidden tokens of the title.
+
+The mean is over the hidden tokens alone: the slots of a batch that hide nothing must not dilute it,
+and a batch that hides nothing at all must not divide by zero. A function and no Keras loss class:
+Keras' own reduction divides by the number of slots.
+"""
+
+from keras import ops
+
+from vidsim.layers.numeric import Tensor, at_least_float32
+
+
+def masked_lm(labels: Tensor, logits: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean cross-entropy of the hidden tokens.
+
+    Args:
+        labels: Integer ids of the original tokens; what stands in a slot of weight 0 is not read.
+        logits: Scores over the vocabulary, before the softmax.
+        weights: >= 0, 0 where a slot is unused.
+
+    Shapes:
+        labels (B, P), logits (B, P, V), weights (B, P) -> scalar float32, 0 when all weights are 0
+
+    When to use:
+        Masked language modelling with the logits made at P chosen positions only.
+
+    Reference:
+        Devlin et al. 2018, BERT, arXiv:1810.04805, section 3.1.
+    """
+    logits = at_least_float32(logits)
+    weights = ops.cast(weights, logits.dtype)
+    labels = ops.where(weights > 0, labels, 0)  # an id outside the vocabulary would be an error
+    losses = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)  # (B, P)
+    return ops.divide_no_nan(ops.sum(weights * losses), ops.sum(weights))

@@ -1,0 +1,114 @@
+"""MixNeXtVLAD: three NeXtVLAD branches over the frames, each fused with the title, mixed by a gate."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import keras
+from keras import ops
+
+from vidsim import schema
+from vidsim.layers.gated_fusion import GatedFusion
+from vidsim.layers.nextvlad import NeXtVLAD
+from vidsim.layers.pooling import masked_max, masked_mean
+from vidsim.layers.self_attention import dense
+from vidsim.models.backbone import Backbone, BackboneConfig
+from vidsim.models.encoder_config import EncoderConfig
+from vidsim.models.text_encoder import TextEncoder
+
+
+@dataclass(frozen=True)
+class MixNeXtVLADConfig(BackboneConfig):
+    """Configuration of MixNeXtVLAD."""
+
+    family: ClassVar[str] = "mix_nextvlad"
+
+    branches: int = 3
+    """Independent NeXtVLAD branches."""
+    vlad_cluster_size: int = 64
+    """Clusters of each NeXtVLAD."""
+    vlad_groups: int = 8
+    """Groups that each frame is split into."""
+    vlad_expansion: float = 2.0
+    """Each frame is widened by this factor before it is split into groups."""
+    vlad_hidden_size: int = 1024
+    """Size of a branch's vision vector and of the text vector beside it."""
+    vlad_batch_norm: bool = True
+    """Batch normalisation of the cluster assignment."""
+    se_ratio: int = 8
+    """Reduction of the squeeze-and-excitation gate."""
+    text_pooling: Literal["cls", "max"] = "cls"
+    """cls: tanh layer on the first token (BERT's pooler); max: over the real tokens (RoFormer)."""
+
+
+class MixNeXtVLAD(Backbone):
+    """A mixture of K NeXtVLAD branches.
+
+    Outputs, besides EMBEDDING (B, 256) and TAG_LOGITS (B, C): BRANCH_LOGITS (K, B, C),
+    VISION_VECTORS (K, B, D) and TEXT_VECTOR (B, D) before fusion, D = vlad_hidden_size.
+
+    Reference: fourth place of the CIKM 2021 multimodal video similarity challenge; Lin et al.
+    2018 (arXiv:1811.05014).
+    """
+
+    def __init__(self, config: MixNeXtVLADConfig, encoder: EncoderConfig, num_labels: int):
+        super().__init__(config, encoder, num_labels)
+        self.text_encoder = TextEncoder(encoder, name="text_encoder")
+        if config.text_pooling == "cls":
+            self.pooler = dense(encoder.width, "pooler", activation="tanh")
+        size = config.vlad_hidden_size
+        self.text_map = keras.layers.Dense(size, activation="relu", name="text_map")
+        self.gate_norm = keras.layers.BatchNormalization(name="gate_norm")
+        self.gate = keras.layers.Dense(config.branches, dtype="float32", name="gate")
+        self.vlads, self.fusions, self.classifiers = [], [], []
+        for k in range(config.branches):
+            self.vlads.append(
+                NeXtVLAD(
+                    config.vlad_cluster_size,
+                    expansion=config.vlad_expansion,
+                    groups=config.vlad_groups,
+                    output_size=size,
+                    dropout=config.dropout,
+                    batch_norm=config.vlad_batch_norm,
+                    name=f"vlad_{k}",
+                )
+            )
+            fusion = GatedFusion(
+                config.hidden_size, config.dropout, config.se_ratio, name=f"fusion_{k}"
+            )
+            self.fusions.append(fusion)
+            classifier = keras.layers.Dense(num_labels, dtype="float32", name=f"classifier_{k}")
+            self.classifiers.append(classifier)
+
+    def call(self, inputs, training=None):
+        frames = ops.cast(inputs[schema.FRAMES], self.compute_dtype)  # (B, T, 1536)
+        frame_mask = ops.cast(inputs[schema.FRAME_MASK], "bool")
+        text = self._text_vector(inputs, training)  # (B, D)
+        gate = self._gate(frames, frame_mask, text, training)  # (B, K)
+        visions, embeddings, logits = [], [], []
+        for vlad, fusion, classifier in zip(
+            self.vlads, self.fusions, self.classifiers, strict=True
+        ):
+            visions.append(vlad(frames, frame_mask, training=training))  # (B, D)
+            embeddings.append(ops.cast(fusion(visions[-1], text, training=training), "float32"))
+            logits.append(classifier(embeddings[-1]))
+        weights = ops.transpose(gate)[:, :, None]  # (K, B, 1)
+        branch_logits = ops.stack(logits)  # (K, B, C)
+        return {
+            schema.EMBEDDING: ops.sum(weights * ops.stack(embeddings), axis=0),
+            schema.TAG_LOGITS: ops.sum(weights * branch_logits, axis=0),
+            schema.BRANCH_LOGITS: branch_logits,
+            schema.VISION_VECTORS: ops.stack(visions),
+            schema.TEXT_VECTOR: text,
+        }
+
+    def _text_vector(self, inputs, training):
+        mask = ops.cast(inputs[schema.TOKEN_MASK], "bool")
+        hidden = self.text_encoder(inputs[schema.TOKEN_IDS], mask, training=training)
+        if self.config.text_pooling == "cls":
+            return self.text_map(self.pooler(hidden[:, 0]))
+        return self.text_map(masked_max(hidden, mask))
+
+    def _gate(self, frames, frame_mask, text, training):
+        mean = masked_mean(frames, frame_mask)  # (B, 1536)
+        x = ops.concatenate([mean, ops.cast(text, mean.dtype)], axis=-1)
+        return ops.softmax(self.gate(self.gate_norm(x, training=training)), axis=-1)

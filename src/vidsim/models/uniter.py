@@ -1,0 +1,69 @@
+"""Uniter: words and frames in one sequence through one encoder, pooled over what is real."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import keras
+from keras import ops
+
+from vidsim import schema
+from vidsim.layers.frame_embedding import FrameEmbedding
+from vidsim.layers.pooling import masked_max, masked_mean
+from vidsim.models.backbone import Backbone, BackboneConfig
+from vidsim.models.encoder_config import EncoderConfig
+from vidsim.models.text_encoder import TextEncoder
+
+
+@dataclass(frozen=True)
+class UniterConfig(BackboneConfig):
+    """Configuration of Uniter."""
+
+    family: ClassVar[str] = "uniter"
+
+    uniter_pooling: Literal["mean", "cls", "max"] = "mean"
+    """How the encoder's positions become one vector: over the real ones only, or the first."""
+
+
+class Uniter(Backbone):
+    """A single-stream encoder over [words; frames].
+
+    Outputs, besides EMBEDDING (B, 256, signed) and TAG_LOGITS (B, C): HIDDEN_STATES (B, L, width),
+    the encoder's output over the title, where masked words are predicted.
+
+    Reference: fourth place of the CIKM 2021 multimodal video similarity challenge; Chen et al.
+    2020, UNITER (arXiv:1909.11740).
+    """
+
+    def __init__(self, config: UniterConfig, encoder: EncoderConfig, num_labels: int):
+        super().__init__(config, encoder, num_labels)
+        self.text_encoder = TextEncoder(
+            encoder, extra_position=config.bert_seq_length, name="text_encoder"
+        )
+        self.frame_embedding = FrameEmbedding(
+            encoder.width, encoder.dropout, encoder.layer_norm_eps, name="frame_embedding"
+        )
+        self.project = keras.layers.Dense(config.hidden_size, dtype="float32", name="project")
+        self.classifier = keras.layers.Dense(num_labels, dtype="float32", name="classifier")
+
+    def call(self, inputs, training=None):
+        token_mask = ops.cast(inputs[schema.TOKEN_MASK], "bool")
+        frame_mask = ops.cast(inputs[schema.FRAME_MASK], "bool")
+        frames = self.frame_embedding(inputs[schema.FRAMES], training=training)  # (B, T, width)
+        hidden = self.text_encoder(
+            inputs[schema.TOKEN_IDS], token_mask, frames, frame_mask, training=training
+        )  # (B, L + T, width)
+        mask = ops.concatenate([token_mask, frame_mask], axis=1)
+        embedding = self.project(self._pool(hidden, mask))
+        length = ops.shape(token_mask)[1]
+        return {
+            schema.EMBEDDING: embedding,
+            schema.TAG_LOGITS: self.classifier(embedding),
+            schema.HIDDEN_STATES: hidden[:, :length],
+        }
+
+    def _pool(self, hidden, mask):
+        if self.config.uniter_pooling == "mean":
+            return masked_mean(hidden, mask)
+        if self.config.uniter_pooling == "max":
+            return masked_max(hidden, mask)
+        return hidden[:, 0]

@@ -1,0 +1,38 @@
+"""Keeps the branches of a mixture close to the mixture's own tag distribution."""
+
+from dataclasses import dataclass
+
+from vidsim import schema
+from vidsim.losses.branch_kl import branch_kl
+from vidsim.objectives.objective import Objective, ObjectiveConfig
+
+
+@dataclass(frozen=True)
+class BranchKLConfig(ObjectiveConfig):
+    """Flags of the branch regulariser."""
+
+    branch_kl_weight: float = 0.0
+    """Weight of the KL divergence between mixed and branch tag distributions."""
+    branch_kl_temperature: float = 2.0
+    """Divides the logits (no unit)."""
+
+    @property
+    def weight(self) -> float:
+        return self.branch_kl_weight
+
+    def build(self, backbone) -> Objective:
+        return BranchKLObjective(self)
+
+
+class BranchKLObjective(Objective):
+    """Mean over videos of the sum over branches of KL(mixed || branch)."""
+
+    needs = (schema.TAG_LOGITS, schema.BRANCH_LOGITS)
+
+    def __init__(self, config: BranchKLConfig):
+        super().__init__(config.branch_kl_weight, name="branch_kl")
+        self.temperature = config.branch_kl_temperature
+
+    def call(self, outputs, inputs):
+        mixed, branches = outputs[schema.TAG_LOGITS], outputs[schema.BRANCH_LOGITS]
+        return branch_kl(mixed, branches, self.temperature)

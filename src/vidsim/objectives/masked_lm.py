@@ -1,0 +1,60 @@
+"""Masked words: predict them from the encoder's hidden states, at the masked positions only."""
+
+from dataclasses import dataclass
+
+import keras
+from keras import ops
+
+from vidsim import schema
+from vidsim.layers.self_attention import dense
+from vidsim.losses.masked_lm import masked_lm
+from vidsim.objectives.objective import Objective, ObjectiveConfig
+
+
+@dataclass(frozen=True)
+class MaskedLMConfig(ObjectiveConfig):
+    """Flags of the masked-word loss."""
+
+    mlm_weight: float = 0.0
+    """Weight of the masked-word loss."""
+    mlm_probability: float = 0.15
+    """Share of a title's words chosen; of those 80 % are masked, 10 % replaced, 10 % kept."""
+
+    @property
+    def weight(self) -> float:
+        return self.mlm_weight
+
+    def build(self, backbone) -> Objective:
+        return MaskedLMObjective(self, backbone)
+
+
+class MaskedLMObjective(Objective):
+    """Mean cross-entropy over masked words, through a head with the word table as decoder.
+
+    The published system fed its head from the 256-d projection and ran it on every position, frames
+    included; here it reads the encoder's own width where a word was masked.
+
+    Reference: Devlin et al. 2018 (arXiv:1810.04805), section 3.1.
+    """
+
+    needs = (schema.HIDDEN_STATES,)
+
+    def __init__(self, config: MaskedLMConfig, backbone):
+        super().__init__(config.mlm_weight, name="mlm")
+        encoder = backbone.text_encoder.config
+        size = encoder.embedding_size or encoder.width
+        self.words = backbone.text_encoder.words
+        self.transform = dense(size, "transform", activation=encoder.activation)
+        self.transform.build((None, None, encoder.width))
+        epsilon = encoder.layer_norm_eps
+        self.norm = keras.layers.LayerNormalization(epsilon=epsilon, name="norm")
+        self.norm.build((None, None, size))
+        self.bias = self.add_weight(shape=(encoder.vocab_size,), initializer="zeros", name="bias")
+
+    def call(self, outputs, inputs):
+        positions = inputs[schema.MLM_POSITIONS]  # (B, P)
+        hidden = ops.cast(outputs[schema.HIDDEN_STATES], "float32")
+        masked = ops.take_along_axis(hidden, positions[:, :, None], axis=1)  # (B, P, width)
+        features = self.norm(self.transform(masked))
+        logits = ops.matmul(features, ops.transpose(self.words.embeddings)) + self.bias
+        return masked_lm(inputs[schema.MLM_LABELS], logits, inputs[schema.MLM_WEIGHTS])

@@ -1,0 +1,166 @@
+"""tf.data pipelines: index batches in order, assembled in parallel, a few batches ahead.
+
+The order is a pure function of (seed, epoch), the masking one of (seed, step): nothing depends on
+how many workers assemble batches. Python runs once a batch, never once an example.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from vidsim import schema
+from vidsim.errors import VidsimError
+from vidsim.preprocess.examples import Examples
+from vidsim.preprocess.masking import mask_words
+
+_WORKERS = 2
+_SPECS = {
+    schema.TOKEN_IDS: ("int32", 1),
+    schema.TOKEN_MASK: ("bool", 1),
+    schema.FRAMES: ("float16", 2),
+    schema.FRAME_MASK: ("bool", 1),
+    schema.TAGS: ("uint8", 1),
+    schema.MLM_POSITIONS: ("int32", 1),
+    schema.MLM_LABELS: ("int32", 1),
+    schema.MLM_WEIGHTS: ("float32", 1),
+}
+_INPUTS = (schema.TOKEN_IDS, schema.TOKEN_MASK, schema.FRAMES, schema.FRAME_MASK)
+_MLM = (schema.MLM_POSITIONS, schema.MLM_LABELS, schema.MLM_WEIGHTS)
+
+
+def embedding_dataset(examples: Examples, rows: np.ndarray, batch_size: int) -> tf.data.Dataset:
+    """The given videos in order, the last batch short. Elements: a backbone's inputs."""
+
+    def batches() -> Iterator[np.ndarray]:
+        for start in range(0, len(rows), batch_size):
+            yield np.asarray(rows[start : start + batch_size], "int64")
+
+    def assemble(batch_rows: np.ndarray) -> list[np.ndarray]:
+        batch = examples.batch(batch_rows)
+        return [batch[key] for key in _INPUTS]
+
+    indices = tf.data.Dataset.from_generator(
+        batches, output_signature=tf.TensorSpec((None,), tf.int64)
+    )
+    specs = {key: _spec(key, (None,)) for key in _INPUTS}
+    dataset = _assembled(indices, assemble, specs)
+    return dataset.apply(tf.data.experimental.assert_cardinality(-(-len(rows) // batch_size)))
+
+
+def pretraining_dataset(
+    examples: Examples, batch_size: int, steps: int, seed: int, mlm_probability: float = 0.0
+) -> tf.data.Dataset:
+    """``steps`` shuffled batches of videos with their tags and, if asked for, masked words."""
+    tokenizer = examples.tokenizer
+    keys = (*_INPUTS, schema.TAGS, *(_MLM if mlm_probability else ()))
+
+    def assemble(step: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
+        batch = examples.batch(rows)
+        if mlm_probability:
+            masked = mask_words(
+                batch[schema.TOKEN_IDS],
+                batch[schema.TOKEN_MASK],
+                tokenizer.special,
+                len(tokenizer),
+                mlm_probability,
+                np.random.default_rng([seed, int(step)]),
+            )
+            batch.update(zip((schema.TOKEN_IDS, *_MLM), masked, strict=True))
+        return [batch[key] for key in keys]
+
+    indices = _shuffled(len(examples), batch_size, steps, seed)
+    specs = {key: _spec(key, (batch_size,), examples.num_labels) for key in keys}
+    return _assembled(indices, assemble, specs, steps)
+
+
+def pair_dataset(
+    examples: Examples,
+    pair_rows: np.ndarray,
+    sim: np.ndarray,
+    batch_size: int,
+    steps: int,
+    seed: int,
+) -> tf.data.Dataset:
+    """``steps`` shuffled batches of pairs.
+
+    Args:
+        examples: the videos.
+        pair_rows: (P, 2) rows of each pair's videos.
+        sim: (P,) ratings.
+        batch_size: pairs in a batch.
+        steps: batches.
+        seed: of the order.
+
+    Returns:
+        Elements as PairScorer reads them: a pair axis of 2 after the batch axis, and SIM (B,).
+    """
+    keys = (*_INPUTS, schema.TAGS)
+
+    def assemble(step: np.ndarray, pairs: np.ndarray) -> list[np.ndarray]:
+        del step
+        batch = examples.batch(pair_rows[pairs].reshape(-1))
+        shaped = [batch[key].reshape(len(pairs), 2, *batch[key].shape[1:]) for key in keys]
+        return [*shaped, sim[pairs].astype("float32")]
+
+    indices = _shuffled(len(pair_rows), batch_size, steps, seed)
+    specs = {key: _spec(key, (batch_size, 2), examples.num_labels) for key in keys}
+    specs[schema.SIM] = tf.TensorSpec((batch_size,), tf.float32)
+    return _assembled(indices, assemble, specs, steps)
+
+
+def steps_per_epoch(count: int, batch_size: int, what: str) -> int:
+    """Whole batches in one pass; the rest of a pass is dropped, another rest each time."""
+    if count < batch_size:
+        raise VidsimError(
+            f"--batch-size {batch_size} is more than the {count} {what} there are; "
+            f"give at most {count}"
+        )
+    return count // batch_size
+
+
+def _shuffled(count: int, batch_size: int, steps: int, seed: int) -> tf.data.Dataset:
+    """(step, rows) of every batch: a new permutation each epoch."""
+    per_epoch = count // batch_size
+
+    def batches() -> Iterator[tuple[int, np.ndarray]]:
+        order = np.empty(0, "int64")
+        for step in range(steps):
+            epoch, place = divmod(step, per_epoch)
+            if place == 0:
+                order = np.random.default_rng([seed, epoch]).permutation(count)
+            yield step, order[place * batch_size : (place + 1) * batch_size]
+
+    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((batch_size,), tf.int64))
+    return tf.data.Dataset.from_generator(batches, output_signature=signature)
+
+
+def _assembled(
+    indices: tf.data.Dataset,
+    assemble: Callable[..., list[np.ndarray]],
+    specs: dict[str, tf.TensorSpec],
+    steps: int | None = None,
+) -> tf.data.Dataset:
+    """Maps index batches to dicts of tensors, in parallel and in order."""
+
+    def load(*index: tf.Tensor) -> dict[str, tf.Tensor]:
+        dtypes = [spec.dtype for spec in specs.values()]
+        tensors = tf.numpy_function(assemble, index, dtypes, stateful=False)
+        for tensor, spec in zip(tensors, specs.values(), strict=True):
+            tensor.set_shape(spec.shape)
+        return dict(zip(specs, tensors, strict=True))
+
+    dataset = indices.map(load, num_parallel_calls=_WORKERS, deterministic=True)
+    if steps is not None:
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
+    return dataset.prefetch(_WORKERS)
+
+
+def _spec(key: str, leading: tuple, num_labels: int | None = None) -> tf.TensorSpec:
+    dtype, rank = _SPECS[key]
+    trailing = [None] * rank
+    if key == schema.FRAMES:
+        trailing[-1] = schema.FRAME_SIZE
+    if key == schema.TAGS:
+        trailing[-1] = num_labels
+    return tf.TensorSpec((*leading, *trailing), tf.as_dtype(dtype))

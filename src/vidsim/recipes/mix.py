@@ -1,0 +1,24 @@
+"""MixNeXtVLAD over BERT: tags by cross-entropy, contrast before fusion."""
+
+from vidsim.models.mix_nextvlad import MixNeXtVLADConfig
+from vidsim.objectives.branch_kl import BranchKLConfig
+from vidsim.objectives.contrastive import ContrastiveConfig
+from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
+from vidsim.training.optimizer import OptimizerConfig
+
+
+def recipe() -> Recipe:
+    """`sh run.sh --recipes mix`; weights, batches and steps as published."""
+    return Recipe(
+        name="mix",
+        model=MixNeXtVLADConfig(),
+        pretrain=PretrainConfig(
+            batch_size=256,
+            total_steps=60000,
+            epochs=30,
+            optimizer=OptimizerConfig(bert_warmup_steps=2000),
+            branch_kl=BranchKLConfig(branch_kl_weight=10.0),
+            contrastive=ContrastiveConfig(contrastive_weight=10.0),
+        ),
+        finetune=FinetuneConfig(batch_size=128, total_steps=4000, epochs=20),
+    )

@@ -1,0 +1,10 @@
+"""mix with the asymmetric loss on tags."""
+
+from vidsim.recipes import mix
+from vidsim.recipes.recipe import Recipe
+
+
+def recipe() -> Recipe:
+    """`sh run.sh --recipes mix_asl`; steps as published."""
+    asl = {"tag_loss": "asl"}
+    return mix.recipe().but("mix_asl", pretrain=asl, finetune=asl | {"total_steps": 3000})

@@ -1,0 +1,15 @@
+"""mix over RoFormer: rotary positions, and a text vector pooled by maximum (it has no pooler)."""
+
+from vidsim.recipes import mix
+from vidsim.recipes.recipe import Recipe
+
+
+def recipe() -> Recipe:
+    """`sh run.sh --recipes mix_roformer`.
+
+    The published script pretrains this one with the asymmetric loss, against its name; to repeat
+    that, `python pretrain --recipes mix_roformer --tag-loss asl`.
+    """
+    return mix.recipe().but(
+        "mix_roformer", model={"positions": "rotary", "text_pooling": "max"}
+    )

@@ -1,0 +1,94 @@
+"""Every recipe at three sizes: the same code, smaller numbers."""
+
+import dataclasses
+from typing import Any
+
+from vidsim.config import Size
+from vidsim.errors import VidsimError
+from vidsim.recipes.recipe import Recipe, override
+
+_MODEL: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "encoder_layers": 1,
+        "encoder_width": 64,
+        "encoder_heads": 2,
+        "encoder_intermediate": 128,
+        "vocab_size": 1000,
+        "max_frames": 8,
+        "vlad_cluster_size": 8,
+        "vlad_groups": 4,
+        "vlad_expansion": 0.125,
+        "vlad_hidden_size": 64,
+    },
+    "small": {
+        "encoder_layers": 2,
+        "encoder_width": 256,
+        "encoder_heads": 4,
+        "encoder_intermediate": 512,
+        "vocab_size": 8000,
+        "vlad_cluster_size": 16,
+        "vlad_expansion": 0.5,
+        "vlad_hidden_size": 256,
+    },
+}
+_RUN = {"print_freq": 50}
+_PRETRAIN: dict[str, dict[str, Any]] = {
+    "tiny": _RUN
+    | {
+        "batch_size": 32,
+        "total_steps": 60,
+        "eval_freq": 30,
+        "warmup_steps": 10,
+        "bert_warmup_steps": 10,
+        "lr": 2e-3,
+        "bert_lr": 2e-3,
+    },
+    "small": _RUN
+    | {
+        "batch_size": 128,
+        "total_steps": 600,
+        "epochs": 100,
+        "eval_freq": 200,
+        "warmup_steps": 60,
+        "bert_warmup_steps": 60,
+        "bert_lr": 5e-4,
+    },
+}
+_FINETUNE: dict[str, dict[str, Any]] = {
+    "tiny": _RUN
+    | {
+        "batch_size": 32,
+        "total_steps": 40,
+        "eval_freq": 20,
+        "warmup_steps": 5,
+        "bert_warmup_steps": 5,
+        "lr": 2e-3,
+        "bert_lr": 2e-3,
+    },
+    "small": _RUN
+    | {
+        "total_steps": 600,
+        "eval_freq": 200,
+        "warmup_steps": 60,
+        "bert_warmup_steps": 60,
+        "bert_lr": 5e-4,
+    },
+}
+
+
+def at_size(recipe: Recipe, size: Size) -> Recipe:
+    """The recipe with the size's own fields; "base" is the recipe as it stands.
+
+    A family takes only the fields that it has.
+    """
+    if size == "base":
+        return recipe
+    if size not in _MODEL:
+        raise VidsimError(f"--size {size}: accepted are {', '.join([*_MODEL, 'base'])}")
+    own = {item.name for item in dataclasses.fields(recipe.model)}
+    return dataclasses.replace(
+        recipe,
+        model=override(recipe.model, {k: v for k, v in _MODEL[size].items() if k in own}),
+        pretrain=override(recipe.pretrain, _PRETRAIN[size]),
+        finetune=override(recipe.finetune, _FINETUNE[size]),
+    )

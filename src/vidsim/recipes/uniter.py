@@ -1,0 +1,22 @@
+"""Uniter over BERT: tags by cross-entropy, masked words."""
+
+from vidsim.models.uniter import UniterConfig
+from vidsim.objectives.masked_lm import MaskedLMConfig
+from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
+from vidsim.training.optimizer import OptimizerConfig
+
+
+def recipe() -> Recipe:
+    """`sh run.sh --recipes uniter`; weights, batches and steps as published."""
+    return Recipe(
+        name="uniter",
+        model=UniterConfig(),
+        pretrain=PretrainConfig(
+            batch_size=256,
+            total_steps=60000,
+            epochs=30,
+            optimizer=OptimizerConfig(bert_warmup_steps=2000),
+            masked_lm=MaskedLMConfig(mlm_weight=10.0),
+        ),
+        finetune=FinetuneConfig(batch_size=128, total_steps=3000, epochs=20),
+    )

@@ -1,0 +1,10 @@
+"""uniter with the asymmetric loss on tags."""
+
+from vidsim.recipes import uniter
+from vidsim.recipes.recipe import Recipe
+
+
+def recipe() -> Recipe:
+    """`sh run.sh --recipes uniter_asl`; the weight of masked words is the published one."""
+    asl = {"tag_loss": "asl"}
+    return uniter.recipe().but("uniter_asl", pretrain=asl | {"mlm_weight": 5.0}, finetune=asl)

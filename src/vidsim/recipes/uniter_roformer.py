@@ -1,0 +1,14 @@
+"""uniter over RoFormer: rotary positions."""
+
+from vidsim.recipes import uniter
+from vidsim.recipes.recipe import Recipe
+
+
+def recipe() -> Recipe:
+    """`sh run.sh --recipes uniter_roformer`; batches and steps as published."""
+    return uniter.recipe().but(
+        "uniter_roformer",
+        model={"positions": "rotary"},
+        pretrain={"batch_size": 210},
+        finetune={"batch_size": 112, "total_steps": 4000, "similarity_weight": 112.0},
+    )

@@ -1,0 +1,102 @@
+"""Rated pairs of videos, and the fold files that hold them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vidsim import schema
+from vidsim.records.record_error import RecordError
+from vidsim.records.tfrecord import HEADER_BYTES, iter_records
+from vidsim.records.video_columns import VideoColumns, read_id
+from vidsim.records.video_table import VideoTable, table_from_columns
+from vidsim.records.wire import FLOAT, Feature, WireError, parse_example
+
+_IN_PLACE = frozenset((schema.FRAME_FEATURE + "_1", schema.FRAME_FEATURE + "_2"))
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """N rated pairs.
+
+    Attributes:
+        id_1: (N,) bytes, id of the first video.
+        id_2: (N,) bytes, id of the second video.
+        sim: (N,) float32, the rating in [0, 1].
+    """
+
+    id_1: np.ndarray
+    id_2: np.ndarray
+    sim: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.sim)
+
+    def take(self, rows: np.ndarray) -> "Pairs":
+        """These pairs, in this order."""
+        return Pairs(self.id_1[rows], self.id_2[rows], self.sim[rows])
+
+    @staticmethod
+    def concat(parts: Sequence["Pairs"]) -> "Pairs":
+        """The pairs of one or more parts, one part after the other."""
+        return Pairs(
+            np.concatenate([part.id_1 for part in parts]),
+            np.concatenate([part.id_2 for part in parts]),
+            np.concatenate([part.sim for part in parts]),
+        )
+
+    @staticmethod
+    def from_lists(id_1: list[bytes], id_2: list[bytes], sim: list[float]) -> "Pairs":
+        """Pairs from three lists of equal length."""
+        return Pairs(
+            np.array(id_1, np.bytes_), np.array(id_2, np.bytes_), np.array(sim, np.float32)
+        )
+
+
+def read_pair_file(path: str | Path) -> tuple[Pairs, VideoTable | None]:
+    """Read a fold file, whichever of its two kinds it is.
+
+    Returns:
+        The pairs in file order, and for a self-contained file the table of its videos: each id
+        once, in the order of first appearance, with the frames where they stand in this file.
+        A file of ids and ratings only has no table.
+
+    Raises:
+        RecordError: a record is damaged, is not a pair, or is of another kind than the first.
+    """
+    path = Path(path)
+    id_1: list[bytes] = []
+    id_2: list[bytes] = []
+    sim: list[float] = []
+    videos = VideoColumns()
+    known: set[bytes] = set()
+    fat = None
+    for number, (offset, payload, checksum) in enumerate(iter_records(path)):
+        try:
+            features = parse_example(payload, _IN_PLACE)
+            has_frames = schema.FRAME_FEATURE_1 in features
+            fat = has_frames if fat is None else fat
+            if fat != has_frames:
+                raise WireError("some pairs of this file hold their frames and some do not")
+            id_1.append(read_id(features, schema.ID_1))
+            id_2.append(read_id(features, schema.ID_2))
+            sim.append(_rating(features))
+            for suffix, video_id in (("_1", id_1[-1]), ("_2", id_2[-1])):
+                if fat and video_id not in known:
+                    known.add(video_id)
+                    videos.add(payload, features, offset, checksum, suffix)
+        except WireError as error:
+            raise RecordError(path, number, offset - HEADER_BYTES, str(error)) from error
+    pairs = Pairs.from_lists(id_1, id_2, sim)
+    return pairs, table_from_columns(videos.arrays(), path) if fat else None
+
+
+def _rating(features: dict[str, Feature]) -> float:
+    kind, values = features.get(schema.SIM, Feature("nothing", ()))
+    if kind != FLOAT or len(values) != 1 or not 0 <= float(values[0]) <= 1:
+        shown = ", ".join(str(value) for value in values[:3])
+        raise WireError(
+            f"{schema.SIM} is {kind} [{shown}]; a list of one float in [0, 1] is expected"
+        )
+    return float(values[0])

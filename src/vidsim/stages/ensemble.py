@@ -1,0 +1,247 @@
+"""Door 4: many models' embeddings -> result.zip, and what it should score.
+
+It needs neither a model nor TensorFlow, takes seconds, and so runs every time.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from rich.filesize import decimal
+
+from vidsim.blending.blend import blend, fold_mean
+from vidsim.blending.figure import draw_report
+from vidsim.blending.members import load_member, member_path, name_ids, validation_path
+from vidsim.blending.out_of_fold import pair_keys, score_out_of_fold
+from vidsim.blending.report import Report, print_report
+from vidsim.blending.scores import ENSEMBLE, Scores
+from vidsim.blending.submission import check_submission, write_submission
+from vidsim.blending.weights import resolve_weights
+from vidsim.config import Common, parse_folds
+from vidsim.errors import VidsimError
+from vidsim.metrics.spearman import pair_cosine, spearman
+from vidsim.recipes import registry
+from vidsim.records.fold_manifest import VAL_FILE, read_folds
+from vidsim.records.labels import read_labels
+from vidsim.records.pairs import Pairs, read_pair_file
+from vidsim.records.video_table import load_videos
+from vidsim.training.files import write_json
+
+_DRIFT = 0.01  # a fold's Spearman may differ so much from its finetuning's (lower precision there)
+
+
+@dataclass(frozen=True)
+class EnsembleConfig:
+    """Flags of `python ensemble`."""
+
+    weights: str | None = None
+    """Weight of every recipe, name=number,name=number; default: as published."""
+    blend: Literal["sum", "aligned", "svd"] = "sum"
+    """How recipes are blended: sum as published, aligned on one basis first, svd as the winner."""
+    raw: bool = False
+    """Blend the vectors as they come, as published; without it each is scaled to length one."""
+    annotation_file: Path | None = None
+    """Rated pairs; default: pairwise/label.tsv in the data folder."""
+    test_b_file: Path | None = None
+    """Test videos; default: test_b/test_b.tfrecords in the data folder; label.tsv beside it."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is blended and judged, found on disk before anything is read at length."""
+
+    weights: dict[str, float]  # by recipe
+    folds: list[int]
+    ids: list[str]  # the videos of the submission
+    fold_pairs: dict[int, Pairs]  # the validation part of each fold
+    rated: Pairs  # every rated pair
+    test_labels: Path
+    files: list[Path]
+    notes: list[str]
+
+
+def run(common: Common, config: EnsembleConfig) -> None:
+    """Blends what inference left, writes the submission, checks it and reports.
+
+    Raises:
+        VidsimError: embeddings that are missing or of other videos, weights that do not fit, or a
+            submission that the challenge would refuse.
+    """
+    # 1 Config and data
+    plan = _plan(common, config)
+
+    # 2 Blend
+    ids = np.array(plan.ids)
+    matrices = {name: _recipe_mean(common, config, plan, name, ids) for name in plan.weights}
+    weights = list(plan.weights.values())
+    blended = blend(list(matrices.values()), weights, config.blend, config.raw)
+
+    # 3 Write
+    _write_checked(common.output_zip, plan.ids, blended)
+
+    # 4 Evaluate
+    matrices[ENSEMBLE] = blended.astype(np.float16)  # scored as it is in the file
+    report = _evaluate(common, config, plan, matrices)
+
+    # 5 Report
+    _save(common, config, plan, report)
+    print_report(report)
+    size = decimal(common.output_zip.stat().st_size)
+    print(f"{common.output_zip}: {size}, {len(ids):,} videos, checked")
+
+
+def _plan(common: Common, config: EnsembleConfig) -> _Plan:
+    names = registry.names(common.recipes)
+    weights, origin = resolve_weights(names, config.weights)
+    written = read_folds(common.data_dir).folds
+    folds = parse_folds(common.folds, len(written))
+    notes = [f"blend: {config.blend}{', raw vectors' if config.raw else ''}; {origin}"]
+    if len(folds) < len(written):
+        named = ", ".join(map(str, folds))
+        notes.append(f"folds: {named}, as named by --folds; there are {len(written)}")
+    videos = sum(written[fold].val_videos for fold in folds)
+    seen = sum(written[fold].val_videos_seen for fold in folds)
+    notes.append(
+        f"{seen:,} of {videos:,} validation videos are in other pairs of the training part"
+    )
+    files = _find_members(common, names, folds)
+    pairwise = common.data_dir / "pairwise"
+    test_file = config.test_b_file or common.data_dir / "test_b" / "test_b.tfrecords"
+    table = load_videos(test_file, common.save_dir / "index")
+    val_files = {fold: pairwise / written[fold].name / VAL_FILE for fold in folds}
+    return _Plan(
+        weights=weights,
+        folds=folds,
+        ids=[name.decode() for name in dict.fromkeys(table.ids.tolist())],
+        fold_pairs={fold: read_pair_file(path)[0] for fold, path in val_files.items()},
+        rated=read_labels(config.annotation_file or pairwise / "label.tsv"),
+        test_labels=test_file.with_name("label.tsv"),
+        files=files,
+        notes=notes,
+    )
+
+
+def _find_members(common: Common, names: Sequence[str], folds: Sequence[int]) -> list[Path]:
+    """The files of every recipe and fold; an error that tells how to make those that lack."""
+    members = {
+        path(common.save_dir, name, fold): (name, fold)
+        for name in names
+        for fold in folds
+        for path in (member_path, validation_path)
+    }
+    missing = {path: member for path, member in members.items() if not path.is_file()}
+    if missing:
+        recipes = ",".join(dict.fromkeys(name for name, _ in missing.values()))
+        numbers = ",".join(map(str, sorted({fold for _, fold in missing.values()})))
+        changed = [
+            f"--{flag.replace('_', '-')} {getattr(common, flag)} "
+            for flag in ("data_dir", "save_dir", "size")
+            if getattr(common, flag) != getattr(Common(), flag)
+        ]
+        flags = f"{''.join(changed)}--recipes {recipes} --folds {numbers}"
+        raise VidsimError(
+            f"{len(missing)} of {len(members)} files of embeddings are missing: "
+            f"{name_ids([str(path) for path in missing])}. Make them with\n"
+            f"    python inference {flags}\n"
+            f"(before it, where a model is not trained yet: python finetune {flags}), or name the "
+            "folds to blend with --folds"
+        )
+    return list(members)
+
+
+def _recipe_mean(
+    common: Common, config: EnsembleConfig, plan: _Plan, name: str, ids: np.ndarray
+) -> np.ndarray:
+    files = (member_path(common.save_dir, name, fold) for fold in plan.folds)
+    return fold_mean((load_member(path, ids) for path in files), config.raw)
+
+
+def _write_checked(path: Path, ids: Sequence[str], vectors: np.ndarray) -> None:
+    write_submission(path, ids, vectors)
+    problems = check_submission(path, ids)
+    if problems:
+        raise VidsimError(f"{path} must not be sent in:\n  " + "\n  ".join(problems))
+
+
+def _evaluate(
+    common: Common, config: EnsembleConfig, plan: _Plan, matrices: Mapping[str, np.ndarray]
+) -> Report:
+    def load(name: str, fold: int, ids: np.ndarray) -> np.ndarray:
+        return load_member(validation_path(common.save_dir, name, fold), ids)
+
+    scores, scored = score_out_of_fold(
+        plan.fold_pairs, load, plan.weights, config.blend, config.raw
+    )
+    test_scores, test_pairs = _score_test(plan.test_labels, plan.ids, matrices)
+    return Report(
+        scores={name: replace(row, test_b=test_scores.get(name)) for name, row in scores.items()},
+        weights=plan.weights,
+        blend=config.blend,
+        raw=config.raw,
+        videos=len(plan.ids),
+        pairs=len(scored),
+        left_out=len(set(pair_keys(plan.rated)) - scored),
+        test_pairs=test_pairs,
+        notes=plan.notes + _unlike_training(common.save_dir, scores),
+    )
+
+
+def _score_test(
+    labels: Path, ids: Sequence[str], matrices: Mapping[str, np.ndarray]
+) -> tuple[dict[str, float], int]:
+    """Spearman on the test pairs by name, and the number of pairs; nothing without labels."""
+    if not labels.is_file():
+        return {}, 0
+    pairs = read_labels(labels)
+    row = {name.encode(): at for at, name in enumerate(ids)}
+    unknown = [name for name in (*pairs.id_1.tolist(), *pairs.id_2.tolist()) if name not in row]
+    if unknown:
+        raise VidsimError(
+            f"{labels}: no such test video: {name_ids([name.decode() for name in unknown])}"
+        )
+    rows_1 = np.array([row[name] for name in pairs.id_1.tolist()])
+    rows_2 = np.array([row[name] for name in pairs.id_2.tolist()])
+    scores = {
+        name: spearman(pair_cosine(matrix, rows_1, rows_2), pairs.sim)
+        for name, matrix in matrices.items()
+    }
+    return scores, len(pairs)
+
+
+def _unlike_training(save_dir: Path, scores: Mapping[str, Scores]) -> list[str]:
+    """A note for each fold whose embeddings do not score what its finetuning wrote down."""
+    notes = []
+    for name, row in scores.items():
+        for fold, value in row.folds.items():
+            path = save_dir / "finetune" / name / f"fold{fold}" / "metrics.json"
+            recorded = _recorded_spearman(path)
+            if recorded is not None and not abs(recorded - value) <= _DRIFT:
+                notes.append(
+                    f"{path} says {recorded:.4f}, the embeddings score {value:.4f}: are they of an "
+                    "older model? Then make them again"
+                )
+    return notes
+
+
+def _recorded_spearman(path: Path) -> float | None:
+    try:
+        return float(json.loads(path.read_text(encoding="utf-8"))["spearman"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None  # embeddings may come from elsewhere, without the run that made them
+
+
+def _save(common: Common, config: EnsembleConfig, plan: _Plan, report: Report) -> None:
+    folder = common.save_dir / "ensemble"
+    resolved = {
+        "common": asdict(common),
+        "ensemble": asdict(config),
+        "weights": plan.weights,
+        "folds": plan.folds,
+        "files": plan.files,
+    }
+    write_json(folder / "config.json", resolved)
+    write_json(folder / "report.json", report.to_json())
+    draw_report(report, folder / "report.png")

@@ -1,0 +1,130 @@
+"""Inference: the test videos, and each fold's validation videos, embedded once per checkpoint."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from vidsim.blending.members import member_path, save_member, validation_path
+from vidsim.config import Common
+from vidsim.errors import VidsimError
+from vidsim.models.embedding_model import EmbeddingModel
+from vidsim.preprocess.examples import Examples
+from vidsim.preprocess.pipeline import embedding_dataset
+from vidsim.recipes import registry
+from vidsim.recipes.recipe import FinetuneConfig
+from vidsim.records.video_table import VideoTable
+from vidsim.stages.inputs import open_videos
+from vidsim.stages.pair_source import PairSource
+from vidsim.stages.step_record import StepRecord
+from vidsim.training.checkpoint import (
+    CONFIG,
+    Checkpoint,
+    load_checkpoint,
+    load_weights,
+    read_description,
+)
+from vidsim.training.checkpoint_keeper import best_checkpoint
+from vidsim.training.files import file_digest
+
+TEST = "test_b/test_b.tfrecords"
+
+
+@dataclass(frozen=True)
+class InferenceConfig:
+    """Flags of `python inference`."""
+
+    test_b_file: str | None = None
+    """Videos to embed, a glob pattern; default: test_b/test_b.tfrecords in the data folder."""
+    test_batch_size: int = 128
+    """Videos embedded at a time."""
+    ckpt_file: Path | None = None
+    """A checkpoint folder, for one recipe and one fold; default: the best of each finetuning."""
+
+
+def run(common: Common, config: InferenceConfig) -> None:
+    """Writes ``<save>/inference/<recipe>/fold<k>.npz`` and ``fold<k>_val.npz`` where not done yet.
+
+    Raises:
+        VidsimError: a model is not trained yet, or files are missing or damaged.
+    """
+    # ---- 1 Data --------------------------------------------------------------------------------
+    names = registry.names(common.recipes)
+    source = PairSource(common, FinetuneConfig())
+    if config.ckpt_file is not None and len(names) * len(source.folds) > 1:
+        raise VidsimError("--ckpt-file is one checkpoint: name one of --recipes and one of --folds")
+    videos = open_videos(common, config.test_b_file, TEST)
+
+    # ---- 2 Embed -------------------------------------------------------------------------------
+    for name in names:
+        embedder = _Embedder(config.test_batch_size)
+        for fold in source.folds:
+            run_dir = common.save_dir / "finetune" / name / f"fold{fold}"
+            checkpoint = config.ckpt_file or best_checkpoint(run_dir)
+            data = source.load(fold)
+            validated = data.val_videos.rows_of(np.union1d(data.val.id_1, data.val.id_2))
+            jobs = {
+                member_path(common.save_dir, name, fold): (videos, np.arange(len(videos))),
+                validation_path(common.save_dir, name, fold): (data.val_videos, validated),
+            }
+            _embed_fold(f"inference {name} fold {fold}", checkpoint, jobs, embedder)
+        keras.utils.clear_session(free_memory=True)
+
+
+Jobs = dict[Path, tuple[VideoTable, np.ndarray]]
+
+
+class _Embedder:
+    """The checkpoints of one recipe through one compiled model, over data tokenized once."""
+
+    def __init__(self, batch_size: int):
+        self._batch_size = batch_size
+        self._model: EmbeddingModel | None = None
+        self._examples: dict[str, Examples] = {}
+
+    def load(self, folder: Path) -> None:
+        """Takes over a checkpoint's weights; builds the model for the first, or for another shape."""
+        description = read_description(folder)
+        shape = _shape(description)
+        if self._model is None or shape != self._shape:
+            self._checkpoint: Checkpoint = load_checkpoint(folder)
+            self._model, self._shape = EmbeddingModel(self._checkpoint.backbone), shape
+            self._examples = {}
+        else:
+            load_weights(self._checkpoint.backbone, folder)
+
+    def embed(self, table: VideoTable, rows: np.ndarray) -> np.ndarray:
+        """(N, 256) embeddings of the rows."""
+        assert self._model is not None
+        if table.digest not in self._examples:
+            model = self._checkpoint
+            examples = Examples(table, model.tokenizer, model.tags, model.backbone.config)
+            self._examples[table.digest] = examples
+        examples = self._examples[table.digest]
+        return self._model.embed(embedding_dataset(examples, rows, self._batch_size))
+
+
+def _shape(description: dict[str, Any]) -> list[Any]:
+    """What two checkpoints must share to be served by one model and one tokenization."""
+    hashes = [description["sha256"][name] for name in ("tokenizer.json", "tag_list.txt")]
+    return [description["family"], description["model"], description["encoder"], *hashes]
+
+
+def _embed_fold(title: str, checkpoint: Path, jobs: Jobs, embedder: _Embedder) -> None:
+    digests = [[table.digest, len(rows)] for table, rows in jobs.values()]
+    record = StepRecord(
+        title,
+        next(iter(jobs)).with_suffix(".json"),
+        list(jobs),
+        {"checkpoint": file_digest(checkpoint / CONFIG), "data": digests},
+    )
+    if record.is_done():
+        return
+    embedder.load(checkpoint)
+    for path, (table, rows) in jobs.items():
+        save_member(path, table.ids[rows], embedder.embed(table, rows))
+    record.finish()
+    counts = " and ".join(str(len(rows)) for _, rows in jobs.values())
+    print(f"{title}: {counts} videos by {checkpoint} -> {next(iter(jobs))}", flush=True)

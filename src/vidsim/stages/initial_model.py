@@ -1,0 +1,90 @@
+"""Where a recipe's tokenizer and first weights come from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vidsim.config import Common
+from vidsim.errors import VidsimError
+from vidsim.models.registry import build_backbone
+from vidsim.preprocess.tag_vocabulary import TagVocabulary
+from vidsim.preprocess.title_tokenizer import TitleTokenizer
+from vidsim.pretrained.encoder_folder import choose_folder
+from vidsim.recipes.recipe import Recipe
+from vidsim.training.checkpoint import CONFIG, Checkpoint, load_checkpoint, read_description
+from vidsim.training.checkpoint_keeper import best_checkpoint
+
+
+def fresh_model(
+    common: Common, recipe: Recipe, titles: Sequence[str], tags: TagVocabulary
+) -> Checkpoint:
+    """A new model: random weights, its text encoder from --bert-dir where that is given.
+
+    Args:
+        common: --bert-dir.
+        recipe: family and size.
+        titles: a WordPiece vocabulary is trained on them where there is no --bert-dir.
+        tags: the columns of the classifier.
+    """
+    config = recipe.model
+    folder = choose_folder(common.bert_dir, config.positions)
+    if folder is None:
+        tokenizer = TitleTokenizer.train(titles, config.vocab_size)
+        backbone = build_backbone(config, config.encoder(len(tokenizer)), len(tags))
+    else:
+        tokenizer = folder.tokenizer()
+        backbone = build_backbone(config, folder.encoder_config(config), len(tags))
+        print(folder.load_into(backbone))
+    return Checkpoint(backbone, tokenizer, tags, {})
+
+
+def pretrained_checkpoint(common: Common, recipe: Recipe) -> Path | None:
+    """The folder of the best pretrained checkpoint; None where --pretrain_model_dir is "none"."""
+    named = recipe.finetune.pretrain_model_dir
+    if named == "none":
+        return None
+    folder = Path(named) if named else common.save_dir / "pretrain" / recipe.name
+    if (folder / CONFIG).exists() and "family" in read_description(folder):
+        return folder  # one particular checkpoint
+    if not folder.exists():
+        raise VidsimError(
+            f"{folder}: no pretrained model of {recipe.name}; run "
+            f"`python pretrain --recipes {recipe.name}` first, or pass --pretrain_model_dir none "
+            "to start from random weights"
+        )
+    return best_checkpoint(folder)
+
+
+def first_checkpoint(
+    common: Common,
+    recipe: Recipe,
+    pretrained: Path | None,
+    titles: Sequence[str],
+    tags: TagVocabulary,
+) -> Checkpoint:
+    """The model finetuning starts from, with a line that says what was loaded.
+
+    Raises:
+        VidsimError: the pretrained model has another shape or other tags than asked for.
+    """
+    name = recipe.name
+    if pretrained is None:
+        print(f"finetune {name}: from random weights, as --pretrain_model_dir none says")
+        return fresh_model(common, recipe, titles, tags)
+    checkpoint = load_checkpoint(pretrained)
+    if checkpoint.tags.digest != tags.digest:
+        raise VidsimError(
+            f"{pretrained} was pretrained with {len(checkpoint.tags)} tags, and the tag list now "
+            f"has {len(tags)} or others; pretrain again, or name the old list by --multi-label-file"
+        )
+    if checkpoint.backbone.config != recipe.model:
+        raise VidsimError(
+            f"{pretrained} holds {checkpoint.backbone.config}, but asked for is {recipe.model}; "
+            "pretrain again, or drop the flags that differ"
+        )
+    print(
+        f"finetune {name}: loaded {len(checkpoint.backbone.weights)} of "
+        f"{len(checkpoint.backbone.weights)} tensors of the backbone from {pretrained} "
+        f"(Spearman {checkpoint.info.get('spearman', float('nan')):.4f}); "
+        "none missing, none unexpected; the optimizer starts anew"
+    )
+    return checkpoint

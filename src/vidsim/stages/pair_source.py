@@ -1,0 +1,118 @@
+"""Where finetuning finds its pairs: the folds that write_tfrecord wrote, or files named by flags."""
+
+import glob
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vidsim.config import Common, parse_folds
+from vidsim.errors import VidsimError
+from vidsim.recipes.recipe import FinetuneConfig
+from vidsim.records.fold_manifest import TRAIN_FILE, VAL_FILE, read_folds
+from vidsim.records.pairs import Pairs, read_pair_file
+from vidsim.records.video_table import VideoTable
+from vidsim.stages.inputs import PAIRWISE, open_videos
+
+
+@dataclass(frozen=True)
+class FoldPairs:
+    """The two parts of one fold, with the tables in which their videos stand."""
+
+    fold: int
+    train: Pairs
+    train_videos: VideoTable
+    val: Pairs
+    val_videos: VideoTable
+
+    @property
+    def digest(self) -> list[str]:
+        """Hashes of pairs and videos, wherever their files lie."""
+        videos = {self.train_videos.digest, self.val_videos.digest}
+        return [_digest(self.train), _digest(self.val), *sorted(videos)]
+
+    def seen(self) -> str:
+        """How many validation videos the training part has seen, in words."""
+        trained = np.union1d(self.train.id_1, self.train.id_2)
+        validated = np.union1d(self.val.id_1, self.val.id_2)
+        return (
+            f"{np.isin(validated, trained).sum()} of its {len(validated)} videos seen in training"
+        )
+
+
+class PairSource:
+    """The folds a finetuning command works on.
+
+    Args:
+        common: folders and --folds.
+        config: --train-record-pattern and --val-record-pattern, together or not at all.
+
+    Attributes:
+        folds: their numbers.
+        fewest: training pairs of the smallest fold there is, whichever folds are named, so that a
+            run has the same number of steps alone and together with others.
+    """
+
+    def __init__(self, common: Common, config: FinetuneConfig):
+        self._common = common
+        patterns = (config.train_record_pattern, config.val_record_pattern)
+        if any(patterns) and not all(patterns):
+            raise VidsimError(
+                "--train-record-pattern and --val-record-pattern go together: give both or neither"
+            )
+        self._videos: VideoTable | None = None
+        if patterns[0] and patterns[1]:
+            self.folds = [_only_fold(common)]
+            self._files = {self.folds[0]: (_only_file(patterns[0]), _only_file(patterns[1]))}
+            self.fewest = len(self.load(self.folds[0]).train)
+            return
+        manifest = read_folds(common.data_dir)
+        self.folds = parse_folds(common.folds, len(manifest.folds))
+        self.fewest = min(entry.train_pairs for entry in manifest.folds)
+        folders = {entry.fold: common.data_dir / "pairwise" / entry.name for entry in manifest.folds}
+        self._files = {k: (folders[k] / TRAIN_FILE, folders[k] / VAL_FILE) for k in self.folds}
+
+    def load(self, fold: int) -> FoldPairs:
+        """Reads one fold. Videos of thin fold files are those of pairwise.tfrecords."""
+        train_file, val_file = self._files[fold]
+        train, train_videos = read_pair_file(train_file)
+        val, val_videos = read_pair_file(val_file)
+        return FoldPairs(
+            fold,
+            train,
+            train_videos if train_videos is not None else self._pairwise(),
+            val,
+            val_videos if val_videos is not None else self._pairwise(),
+        )
+
+    def _pairwise(self) -> VideoTable:
+        if self._videos is None:
+            self._videos = open_videos(self._common, None, PAIRWISE)
+        return self._videos
+
+
+def _only_fold(common: Common) -> int:
+    """With files named by flags, --folds only says under which number the result is kept."""
+    if common.folds == "all":
+        return 0
+    if not common.folds.isdecimal():
+        raise VidsimError(
+            f"--folds {common.folds}: with --train-record-pattern one fold is made; give one number"
+        )
+    return int(common.folds)
+
+
+def _only_file(pattern: str) -> Path:
+    files = sorted(glob.glob(pattern))
+    if len(files) != 1:
+        raise VidsimError(f"{pattern}: {len(files)} files match; a part of a fold is one file")
+    return Path(files[0])
+
+
+def _digest(pairs: Pairs) -> str:
+    sha = hashlib.sha256()
+    for ids in (pairs.id_1, pairs.id_2):
+        sha.update(b"\n".join(ids.tolist()))
+    sha.update(pairs.sim.astype("<f4").tobytes())
+    return sha.hexdigest()

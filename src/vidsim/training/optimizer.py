@@ -1,0 +1,62 @@
+"""AdamW with two learning rates: a low one for the text encoder, a high one for the rest."""
+
+from dataclasses import dataclass
+
+import keras
+
+from vidsim.training.schedule import LinearWarmupDecay
+
+ENCODER_PATTERN = r".*text_encoder/.*"
+_NOT_DECAYED = ["bias", "beta", "gamma", "type"]
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Flags of the optimizer."""
+
+    lr: float = 5e-4
+    """Peak learning rate of everything but the text encoder."""
+    bert_lr: float = 3e-5
+    """Peak learning rate of the text encoder."""
+    minimum_lr: float = 0.0
+    """Learning rate of both at the end of the run."""
+    warmup_steps: int = 1000
+    """Updates until the peak; the same share of a run that ends before total_steps."""
+    bert_warmup_steps: int = 1000
+    """The same for the text encoder."""
+    weight_decay: float = 0.01
+    """Decoupled weight decay; biases and normalisations have none."""
+    clip_norm: float = 1.0
+    """Greatest norm of each group's gradient; 0 turns clipping off."""
+
+
+def build_optimizer(config: OptimizerConfig, steps: int, planned: int) -> keras.Optimizer:
+    """Two AdamW groups over disjoint variables.
+
+    Args:
+        config: learning rates and warm-up.
+        steps: updates this run makes.
+        planned: total_steps of the configuration; warm-up keeps its share of it.
+
+    Reference: Loshchilov and Hutter 2019 (arXiv:1711.05101).
+    """
+    rest = _adamw("rest", config.lr, config.warmup_steps, config, steps, planned)
+    encoder = _adamw("encoder", config.bert_lr, config.bert_warmup_steps, config, steps, planned)
+    groups = keras.optimizers.OptimizerMap(rest, {ENCODER_PATTERN: encoder})
+    return keras.optimizers.MultiOptimizer(groups)
+
+
+def _adamw(
+    name: str, peak: float, warmup: int, config: OptimizerConfig, steps: int, planned: int
+) -> keras.optimizers.AdamW:
+    share = min(warmup / planned, 1.0)
+    schedule = LinearWarmupDecay(peak, steps, round(share * steps), config.minimum_lr)
+    optimizer = keras.optimizers.AdamW(
+        schedule,
+        weight_decay=config.weight_decay,
+        global_clipnorm=config.clip_norm or None,
+        epsilon=1e-8,
+        name=name,
+    )
+    optimizer.exclude_from_weight_decay(var_names=_NOT_DECAYED)
+    return optimizer

@@ -1,0 +1,40 @@
+"""Flags that pretraining and finetuning share: data, length, rhythm. Names as published."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from vidsim.training.optimizer import OptimizerConfig
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One training run. Paths left empty are found under --data-dir and --save-dir."""
+
+    train_record_pattern: str | None = None
+    """TFRecord files to train on, a glob pattern."""
+    val_record_pattern: str | None = None
+    """TFRecord files to validate on, a glob pattern."""
+    multi_label_file: Path | None = None
+    """Tag ids, one a line; default: tag_list.txt in the data folder."""
+    savedmodel_path: Path | None = None
+    """Folder of this one run (one recipe, one fold); default: under the save folder."""
+    batch_size: int = 128
+    """Videos (pretraining) or pairs (finetuning) in one update."""
+    val_batch_size: int = 128
+    """Videos embedded at a time."""
+    total_steps: int = 4000
+    """Updates; fewer if --epochs ends the run sooner."""
+    epochs: int = 20
+    """Most passes over the training data."""
+    print_freq: int = 100
+    """Updates between two lines of progress."""
+    eval_freq: int = 1000
+    """Updates between two validations; there is always one at the end."""
+    dtype_policy: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """Keras dtype policy of the model's arithmetic; weights and embeddings stay float32."""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+    def steps(self, per_epoch: int) -> int:
+        """Updates that this run makes, given the updates in one pass over its data."""
+        return min(self.total_steps, self.epochs * per_epoch)

@@ -1,0 +1,49 @@
+"""Collects what a run reports: one window of losses at a time, handed to whoever listens."""
+
+import time
+from collections.abc import Callable
+
+import keras
+
+Listener = Callable[[int, dict[str, float]], None]
+
+
+class TrainingLog(keras.callbacks.Callback):
+    """Every ``every`` updates, hands the mean of each loss over that window to the listeners.
+
+    Args:
+        every: updates in a window.
+        total: updates in the run.
+        examples: videos or pairs in one update.
+        listeners: called with (updates done, values). Values are ``loss``, each part of it by
+            name, ``examples_per_s`` and ``seconds_left``.
+    """
+
+    def __init__(self, every: int, total: int, examples: int, listeners: list[Listener]):
+        super().__init__()
+        self.every, self.total, self.examples = every, total, examples
+        self.listeners = listeners
+        self.history: list[dict[str, float]] = []
+
+    def on_train_begin(self, logs=None):
+        self._began = self._window_began = time.perf_counter()
+        self._window_step = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        done = batch + 1
+        if done % self.every and done != self.total:
+            return
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        self.model.reset_metrics()
+        now = time.perf_counter()
+        rate = (done - self._window_step) / (now - self._window_began)
+        values["examples_per_s"] = rate * self.examples
+        values["seconds_left"] = (self.total - done) / rate
+        self._window_began, self._window_step = now, done
+        self.report(done, values)
+
+    def report(self, done: int, values: dict[str, float]) -> None:
+        """Keeps the values and hands them on; validation reports through here too."""
+        self.history.append({"step": done, **values})
+        for listener in self.listeners:
+            listener(done, values)

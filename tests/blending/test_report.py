@@ -1,0 +1,116 @@
+"""The table fits where it is read, and JSON holds the same numbers."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from vidsim.blending.report import WIDTH, Report, print_report
+from vidsim.blending.scores import ENSEMBLE, Scores
+from vidsim.recipes.registry import RECIPES
+
+NAN = float("nan")
+
+
+def made(names, folds, test=True, **changes):
+    def row(base):
+        return Scores({k: base + k / 1000 for k in range(folds)}, base, base if test else None)
+
+    values = {
+        "scores": {name: row(0.8) for name in names} | {ENSEMBLE: row(0.85)},
+        "weights": {name: 1 / len(names) for name in names},
+        "blend": "sum",
+        "raw": False,
+        "videos": 43027,
+        "pairs": 66000,
+        "left_out": 1899,
+        "test_pairs": 629 if test else 0,
+    }
+    return Report(**(values | changes))
+
+
+def printed(report, **console):
+    file = io.StringIO()
+    print_report(report, Console(file=file, markup=False, highlight=False, **console))
+    return file.getvalue()
+
+
+def rows(text):
+    """The cells of each line of the table, by first word."""
+    return {line.split()[0]: line.split() for line in text.splitlines() if line.strip()}
+
+
+def test_few_folds_stand_one_by_one():
+    text = printed(made(["mix"], 2))
+    assert "fold mean   fold 0   fold 1   out-of-fold   test_b" in text
+    assert rows(text)["mix"] == ["mix", "1.0000", "0.8005", "0.8000", "0.8010", "0.8000", "0.8000"]
+    assert rows(text)[ENSEMBLE] == [ENSEMBLE, "0.8505", "0.8500", "0.8510", "0.8500", "0.8500"]
+
+
+def test_many_folds_stand_as_mean_and_spread():
+    """0.800 to 0.810 in steps of 0.001: the mean is 0.805, the variance (2 * 55 / 10) 1e-6."""
+    text = printed(made(["mix"], 11, test=False))
+    assert "fold mean   spread   lowest   highest   out-of-fold" in text
+    assert rows(text)["mix"][2:] == ["0.8050", "0.0033", "0.8000", "0.8100", "0.8000"]
+    assert "test_b" not in text
+
+
+def test_what_the_numbers_rest_on_is_said():
+    text = printed(made(["mix"], 2, notes=["blend: sum", "a note"]))
+    assert "66,000 rated pairs" in text
+    assert "1,899 in no\nvalidation part used" in text
+    assert "test_b: 629 rated pairs" in text
+    assert text.endswith("blend: sum\na note\n")
+    assert "validation part" not in printed(made(["mix"], 2, left_out=0))
+
+
+@pytest.mark.parametrize("folds", [1, 4, 11])
+@pytest.mark.parametrize("names", [list(RECIPES), [f"a_recipe_of_ones_own_{n}" for n in range(6)]])
+def test_plain_and_narrow_where_there_is_no_terminal(names, folds):
+    text = printed(made(names, folds, notes=["word " * 60]))
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert len([line for line in text.splitlines() if " 0.8" in line]) == 7
+    assert text.count("0.8500") >= 2  # no number is cut short
+
+
+def test_a_terminal_gets_emphasis():
+    assert "\x1b[1m" in printed(
+        made(["mix"], 1), force_terminal=True, width=80, color_system="standard"
+    )
+
+
+def test_a_path_in_a_note_is_not_cut_in_two():
+    path = "/folder" * 20 + "/metrics.json"
+    assert path in printed(made(["mix"], 1, notes=[f"{path} says 0.8"]))
+
+
+def test_names_are_not_markup():
+    assert "[bold]own" in printed(made(["[bold]own"], 1))
+
+
+def test_json_holds_every_number():
+    report = made(["mix", "own"], 2)
+    content = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    assert content["spearman"]["own"] == {
+        "weight": 0.5,
+        "folds": {"0": 0.8, "1": 0.801},
+        "fold_mean": pytest.approx(0.8005),
+        "fold_spread": pytest.approx(0.001 / 2**0.5),
+        "out_of_fold": 0.8,
+        "test_b": 0.8,
+    }
+    assert content["spearman"][ENSEMBLE]["weight"] is None
+    assert content["pairs"] == {"out_of_fold": 66000, "left_out": 1899, "test_b": 629}
+    assert (content["videos"], content["blend"], content["raw"]) == (43027, "sum", False)
+
+
+def test_nan_is_said_and_is_null_in_json():
+    """A model whose embeddings are all the same ranks nothing."""
+    flat = Scores({0: NAN, 1: 0.5}, NAN, NAN)
+    report = made(["mix"], 2, scores={"mix": flat, ENSEMBLE: flat})
+    assert rows(printed(report))["mix"] == ["mix", "1.0000", "n/a", "n/a", "0.5000", "n/a", "n/a"]
+    content = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    assert content["spearman"]["mix"]["folds"] == {"0": None, "1": 0.5}
+    assert content["spearman"]["mix"]["fold_spread"] is None

@@ -1,0 +1,184 @@
+"""The stage that makes the folds: written once, redone on a change, clear when it cannot.
+
+The files are read back by the readers of the records room, whose own tests hold them against
+TensorFlow's.
+"""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vidsim.config import Common
+from vidsim.errors import VidsimError
+from vidsim.records.fold_manifest import read_folds
+from vidsim.records.folds import published_folds
+from vidsim.records.labels import read_labels
+from vidsim.records.pairs import read_pair_file
+from vidsim.records.sample import write_sample
+from vidsim.stages import write_tfrecord
+from vidsim.stages.write_tfrecord import WriteTfrecordConfig
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """The sample data set, for copies."""
+    folder = tmp_path_factory.mktemp("made") / "sample"
+    write_sample(folder)
+    return folder
+
+
+@pytest.fixture
+def data_dir(made, tmp_path) -> Path:
+    """A copy of the sample's pairwise folder that a test may change."""
+    shutil.copytree(made / "pairwise", tmp_path / "data" / "pairwise")
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def run(data_dir, tmp_path, capsys):
+    """Runs the stage with some flags and returns what it printed."""
+
+    def run(seed: int = 42, **flags) -> str:
+        common = Common(data_dir=data_dir, save_dir=tmp_path / "save", seed=seed)
+        write_tfrecord.run(common, WriteTfrecordConfig(**flags))
+        return capsys.readouterr().out
+
+    return run
+
+
+def folders(data_dir: Path) -> set[str]:
+    return {path.name for path in (data_dir / "pairwise").iterdir() if path.is_dir()}
+
+
+def test_the_published_folds_of_the_sample(run, data_dir):
+    out = run()
+    labels = read_labels(data_dir / "pairwise" / "label.tsv")
+    entries = read_folds(data_dir).folds
+    assert len(entries) == 11
+    for fold, entry in zip(published_folds(1320), entries, strict=True):
+        assert entry.name == f"{120 * fold.index}-{120 * fold.index + 119}val"
+        for name, rows in (("train", fold.train), ("val", fold.val)):
+            pairs, table = read_pair_file(data_dir / "pairwise" / entry.name / f"{name}.tfrecord")
+            assert table is None
+            assert pairs.id_1.tolist() == labels.id_1[rows].tolist()
+            assert pairs.id_2.tolist() == labels.id_2[rows].tolist()
+            assert pairs.sim.tolist() == labels.sim[rows].tolist()
+        val = labels.take(fold.val)
+        videos = set(val.id_1.tolist()) | set(val.id_2.tolist())
+        train = labels.take(fold.train)
+        seen = videos & (set(train.id_1.tolist()) | set(train.id_2.tolist()))
+        assert (entry.fold, entry.train_pairs, entry.val_pairs) == (fold.index, 1200, 120)
+        assert (entry.val_videos, entry.val_videos_seen) == (len(videos), len(seen))
+        assert (
+            f"fold {entry.fold} {entry.name}: 1200 train, 120 val, "
+            f"{len(seen)} of {len(videos)} val videos seen in training\n"
+        ) in out
+    assert "240 videos, 1320 pairs" in out and "11 folds, 1." in out
+
+
+def test_the_same_again_is_skipped(run, data_dir):
+    run()
+    files = [path for path in data_dir.rglob("*") if path.is_file()]
+    before = [path.stat().st_mtime_ns for path in files]
+    out = run()
+    assert out.startswith("write_tfrecord: 11 folds are there already") and out.count("\n") == 1
+    assert [path.stat().st_mtime_ns for path in files] == before
+
+
+def test_a_changed_configuration_is_redone_and_the_old_layout_removed(run, data_dir):
+    run()
+    (data_dir / "pairwise" / "0-119val" / "notes.txt").write_text("mine")
+    out = run(num_folds=5)
+    assert "redone, because of a change: num_folds 11 -> 5\n" in out
+    assert folders(data_dir) == {
+        *(f"{i * 264}-{i * 264 + 263}val" for i in range(5)),
+        "0-119val",  # holds a file that is not ours
+    }
+    assert [path.name for path in (data_dir / "pairwise" / "0-119val").iterdir()] == ["notes.txt"]
+    assert "seed 42 -> 7" in run(seed=7, num_folds=5)
+    assert "are there already" in run(seed=7, num_folds=5)
+
+
+def test_changed_data_and_lost_files_are_redone(run, data_dir):
+    run()
+    label = data_dir / "pairwise" / "label.tsv"
+    lines = label.read_text().splitlines(keepends=True)
+    label.write_text("".join(lines[:-1]))
+    out = run()
+    assert "because of a change: label.tsv " in out and "1319 pairs" in out
+    lost = data_dir / "pairwise" / read_folds(data_dir).folds[3].name / "val.tfrecord"
+    lost.unlink()
+    assert f"{lost} is gone" in run()
+    assert lost.exists()
+
+
+def test_an_interrupted_run_leaves_no_manifest(run, data_dir, monkeypatch):
+    run()
+    with monkeypatch.context() as patch:
+        patch.setattr(write_tfrecord, "write_folds", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(num_folds=4)
+    with pytest.raises(VidsimError, match="not written yet"):
+        read_folds(data_dir)
+    assert "4 folds, " in run(num_folds=4)
+
+
+def test_self_contained_folds_hold_the_same_pairs_and_their_videos(run, data_dir):
+    run(num_folds=2, fold_size=5)
+    name = data_dir / "pairwise" / "5-9val" / "val.tfrecord"
+    thin, _ = read_pair_file(name)
+    run(num_folds=2, fold_size=5, self_contained=True)
+    fat, table = read_pair_file(name)
+    assert table is not None
+    for column in ("id_1", "id_2", "sim"):
+        assert getattr(fat, column).tolist() == getattr(thin, column).tolist()
+    assert set(table.ids.tolist()) == {*fat.id_1.tolist(), *fat.id_2.tolist()}
+
+
+def test_folds_by_video(run, data_dir):
+    out = run(num_folds=4, group_by_video=True)
+    assert out.count("0 of ") == 4
+    validated = Counter[tuple[bytes, bytes]]()
+    for entry in read_folds(data_dir).folds:
+        folder = data_dir / "pairwise" / entry.name
+        train, val = (read_pair_file(folder / f"{part}.tfrecord")[0] for part in ("train", "val"))
+        known = np.concatenate([train.id_1, train.id_2])
+        assert not np.isin(np.concatenate([val.id_1, val.id_2]), known).any()
+        assert len(train) + len(val) + entry.dropped_pairs == 1320
+        validated.update(zip(val.id_1.tolist(), val.id_2.tolist(), strict=True))
+    assert max(validated.values()) == 1 and len(validated) > 300
+    with pytest.raises(VidsimError, match="--fold-size has no meaning with --group-by-video"):
+        run(group_by_video=True, fold_size=100)
+
+
+def test_an_id_without_a_video(run, data_dir):
+    label = data_dir / "pairwise" / "label.tsv"
+    label.write_text(label.read_text() + "12345\t67890\t0.5\n")
+    with pytest.raises(VidsimError, match=r"1 video ids are not among the 240 .*tfrecords: 12345"):
+        run()
+    assert folders(data_dir) == set()
+
+
+def test_no_data_set(run, data_dir):
+    shutil.rmtree(data_dir / "pairwise")
+    with pytest.raises(VidsimError) as caught:
+        run()
+    message = str(caught.value)
+    assert "label.tsv" in message and "pairwise.tfrecords not found" in message
+    assert "--make-sample" in message
+
+
+def test_make_sample_where_there_is_none_and_only_there(tmp_path, capsys, made):
+    common = Common(data_dir=tmp_path / "new" / "sample", save_dir=tmp_path / "save")
+    write_tfrecord.run(common, WriteTfrecordConfig(make_sample=True))
+    assert "made a SAMPLE data set" in capsys.readouterr().out
+    tags = common.data_dir / "tag_list.txt"
+    assert tags.read_bytes() == (made / "tag_list.txt").read_bytes()
+    assert len(read_folds(common.data_dir).folds) == 11
+    tags.write_text("1\n")
+    write_tfrecord.run(common, WriteTfrecordConfig(make_sample=True))
+    assert "SAMPLE" not in capsys.readouterr().out
+    assert tags.read_text() == "1\n"

@@ -1,0 +1,257 @@
+"""The house rules that can be read off the source: who imports what, and how long things are.
+
+Everything is read as an AST, nothing is imported. Each rule is also shown to bite on a made source,
+so that a rule which has gone blind fails here and not in review.
+"""
+
+import ast
+import dataclasses
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src"
+
+DEVICE_ROOMS = ("layers", "models", "objectives", "losses", "metrics", "recipes")
+TENSORFLOW_ROOMS = ("records", "preprocess", "stages")
+PRIVATE = ("keras.src", "tensorflow.python", "tf.python")
+
+FILE_LINES = 300
+FUNCTION_LINES = 40
+CONSTRUCTOR_LINES = 120  # of a functional model
+DOOR_LINES = 25
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One parsed Python file."""
+
+    name: str
+    text: str
+
+    @property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, self.name)
+
+
+def read(*folders: Path) -> dict[str, Source]:
+    paths = sorted(path for folder in folders for path in folder.rglob("*.py"))
+    sources = [Source(str(p.relative_to(ROOT)), p.read_text(encoding="utf-8")) for p in paths]
+    return {source.name: source for source in sources}
+
+
+def module_name(path: str) -> str:
+    """src/vidsim/records/wire.py -> vidsim.records.wire; a package's __init__ -> the package."""
+    parts = Path(path).relative_to("src").with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Dotted names of every import statement, wherever it stands; `from a import b` gives a.b."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def imports_tensorflow(tree: ast.AST) -> bool:
+    return any(within(name, "tensorflow") for name in imported(tree))
+
+
+def private_uses(tree: ast.AST) -> set[str]:
+    """Imports of, and attribute chains into, modules that their projects call private."""
+    chains = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return {n for n in imported(tree) | chains if any(within(n, private) for private in PRIVATE)}
+
+
+def reachable(start: str, trees: dict[str, ast.Module]) -> set[str]:
+    """vidsim modules that importing ``start`` can bring in, itself and its packages included."""
+    seen, waiting = set(), [start]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        if name in trees:
+            seen.add(name)
+            waiting.extend(imported(trees[name]))
+        if "." in name:
+            waiting.append(name.rpartition(".")[0])
+    return seen
+
+
+def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines from `def` to the end, less the docstring: nobody should save on that."""
+    lines = function.end_lineno - function.lineno + 1
+    if ast.get_docstring(function) is not None:
+        docstring = function.body[0]
+        lines -= docstring.end_lineno - docstring.lineno + 1
+    return lines
+
+
+def long_functions(source: Source) -> list[str]:
+    found = []
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            builds = source.name.startswith("src/vidsim/models/") and (
+                node.name == "__init__" or node.name.lstrip("_").startswith("build")
+            )
+            limit = CONSTRUCTOR_LINES if builds else FUNCTION_LINES
+            if code_lines(node) > limit:
+                found.append(f"{source.name}:{node.lineno} {node.name}: {code_lines(node)} lines")
+    return found
+
+
+def outside(sources: dict[str, Source]) -> set[str]:
+    """Top-level names imported from neither the standard library nor this repository."""
+    roots = {name.partition(".")[0] for s in sources.values() for name in imported(s.tree)}
+    return roots - sys.stdlib_module_names - {"vidsim", "door"}
+
+
+def declared(requirements: list[str]) -> set[str]:
+    """Import names of requirements: all of them are called as their package, - for _."""
+    return {re.match(r"[\w-]+", r).group().replace("-", "_") for r in requirements}
+
+
+HOUSE = read(SOURCE)
+MODULES = {module_name(name): source.tree for name, source in HOUSE.items()}
+DOORS = [*sorted(ROOT.glob("*/__main__.py")), ROOT / "write_tfrecord.py"]
+EVERYTHING = (
+    HOUSE | read(ROOT / "tests", ROOT / "benchmarks") | read(*(d.parent for d in DOORS[:4]))
+)
+
+
+def rooms(names: tuple[str, ...]) -> list[str]:
+    return [m for m in MODULES if any(within(m, f"vidsim.{room}") for room in names)]
+
+
+def test_the_files_were_seen():
+    assert len(HOUSE) >= 50
+    assert {"vidsim", "vidsim.cli", "vidsim.schema", "vidsim.models.uniter"} <= set(MODULES)
+    assert "tests/test_imports.py" in EVERYTHING
+    assert [door.parent.name for door in DOORS[:4]] == [
+        "ensemble",
+        "finetune",
+        "inference",
+        "pretrain",
+    ]
+    for room in DEVICE_ROOMS + TENSORFLOW_ROOMS:
+        assert len(rooms((room,))) > 1, f"the room {room} is gone: change this test with it"
+
+
+@pytest.mark.parametrize("module", rooms(DEVICE_ROOMS))
+def test_device_code_runs_on_any_backend(module):
+    """No import of tensorflow in it, nor in any module of vidsim that it can bring in."""
+    guilty = [name for name in reachable(module, MODULES) if imports_tensorflow(MODULES[name])]
+    assert not guilty, f"{module} brings in tensorflow through {guilty}"
+
+
+def test_tensorflow_stays_in_its_rooms():
+    users = {module for module, tree in MODULES.items() if imports_tensorflow(tree)}
+    assert users, "no module imports tensorflow: the rule looks at nothing"
+    assert users <= set(rooms(TENSORFLOW_ROOMS))
+
+
+def test_dependencies_are_declared_and_used():
+    """The shipped code needs each declared package and no other; the tests may have dev's too."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = declared(project["dependencies"])
+    assert outside(HOUSE) | {"tensorboard"} == needed  # tf.summary imports tensorboard itself
+    assert outside(EVERYTHING) <= needed | declared(project["optional-dependencies"]["dev"])
+
+
+def test_no_private_modules():
+    assert {n: private_uses(s.tree) for n, s in EVERYTHING.items() if private_uses(s.tree)} == {}
+
+
+def test_every_module_says_why_it_exists():
+    mute = [n for n, s in EVERYTHING.items() if s.text.strip() and not ast.get_docstring(s.tree)]
+    assert mute == []
+
+
+def test_files_and_functions_are_short():
+    long_files = [n for n, s in EVERYTHING.items() if len(s.text.splitlines()) > FILE_LINES]
+    assert long_files == []
+    assert [line for source in EVERYTHING.values() for line in long_functions(source)] == []
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: str(door.relative_to(ROOT)))
+def test_a_door_is_a_place_not_a_package(door):
+    assert len(door.read_text(encoding="utf-8").splitlines()) <= DOOR_LINES
+    if door.parent != ROOT:
+        assert (door.parent / "README.md").is_file(), "a door has a card"
+        assert not (door.parent / "__init__.py").exists()
+
+
+# --- the rules bite -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import tensorflow as tf",
+        "from tensorflow import data",
+        "import tensorflow.io",
+        "def late():\n    from tensorflow.data import Dataset",
+    ],
+)
+def test_tensorflow_is_found_wherever_it_is_imported(text):
+    assert imports_tensorflow(ast.parse(text))
+    assert not imports_tensorflow(ast.parse(text.replace("tensorflow", "tensorflow_text")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from keras.src import backend",
+        "import keras.src.saving",
+        "from keras import src",
+        "import keras\nkeras.src.backend.standardize_dtype",
+        "from tensorflow.python.ops import array_ops",
+        "import tensorflow as tf\ntf.python.ops",
+    ],
+)
+def test_private_modules_are_found(text):
+    assert private_uses(ast.parse(text))
+    assert not private_uses(
+        ast.parse("import keras\nkeras.ops.sum\nimport tensorflow as tf\ntf.io")
+    )
+
+
+def test_the_closure_follows_names_packages_and_chains():
+    """a imports the function b.f, b imports c inside a function, c is in a package with a body."""
+    texts = {
+        "v": "",
+        "v.a": "from v.b import f",
+        "v.b": "def f():\n    import v.p.c",
+        "v.p": "import v.d",
+        "v.p.c": "",
+        "v.d": "import v.a",  # a circle ends
+        "v.e": "",
+    }
+    trees = {name: ast.parse(text) for name, text in texts.items()}
+    assert reachable("v.a", trees) == {"v", "v.a", "v.b", "v.p", "v.p.c", "v.d"}
+
+
+def test_a_long_function_is_found_and_its_docstring_is_free():
+    def source(name: str, lines: int, path: str = "src/vidsim/stages/x.py") -> Source:
+        body = ["    '''Says", "    much.'''", *["    pass"] * (lines - 1)]
+        return Source(path, "\n".join([f"def {name}():", *body]))
+
+    model = "src/vidsim/models/x.py"
+    assert long_functions(source("f", FUNCTION_LINES)) == []
+    assert len(long_functions(source("f", FUNCTION_LINES + 1))) == 1
+    assert long_functions(source("_build_branches", CONSTRUCTOR_LINES, model)) == []
+    assert len(long_functions(source("build", CONSTRUCTOR_LINES + 1, model))) == 1
+    assert len(long_functions(source("build", CONSTRUCTOR_LINES))) == 1
