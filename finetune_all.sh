@@ -1,6 +1,6 @@
 #!/bin/sh
-# Finetunes every recipe on every fold, in one process; flags go to `python finetune`, paths count from
-# this folder.
+# Finetunes every recipe on every fold, in one process.
+# Flags go to `python finetune`; paths count from this folder.
 set -eu
 CDPATH='' cd -- "$(dirname -- "$0")"
 sh ./setup.sh

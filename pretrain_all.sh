@@ -1,6 +1,6 @@
 #!/bin/sh
-# Pretrains every recipe, in one process; flags go to `python pretrain`, paths count from
-# this folder.
+# Pretrains every recipe, in one process.
+# Flags go to `python pretrain`; paths count from this folder.
 set -eu
 CDPATH='' cd -- "$(dirname -- "$0")"
 sh ./setup.sh

@@ -41,7 +41,7 @@ base_python() {
 make_venv() {
     base=$(base_python)
     say "making .venv from $("$base" --version 2>&1)"
-    # --clear: what lies there has no working Python, its interpreter was moved or removed
+    # --clear: what lies there has lost its Python, or was made for a checkout in another folder
     "$base" -m venv --clear .venv ||
         fail "'$base -m venv' failed; Debian and Ubuntu have it in the package python3-venv"
 }
@@ -50,21 +50,23 @@ make_venv() {
 for extra; do
     grep -q "^$extra = \[" pyproject.toml || fail "pyproject.toml has no extra '$extra'"
 done
-installed=''
+place=$(pwd -P) # an environment and what is installed in it know the folder they were made in
+made_in='' installed=''
 if [ -f "$stamp" ]; then
-    { read -r _ && read -r installed; } <"$stamp" || installed=''
+    { IFS= read -r made_in && read -r _ && read -r installed; } <"$stamp" || :
 fi
 # shellcheck disable=SC2086 # one word for each extra
 extras=$(printf '%s\n' $installed "$@" | sort -u | tr '\n' ' ')
-# The folder is part of it: an editable installation points at the place it was made in.
-inputs=$({ pwd -P && cat pyproject.toml constraints.txt; } | cksum)
-wanted=$(printf '%s\n%s' "$inputs" "$extras")
+inputs=$(cat pyproject.toml constraints.txt | cksum)
+wanted=$(printf '%s\n%s\n%s' "$place" "$inputs" "$extras")
 if [ -x "$python" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
     exit 0
 fi
 
 # --- 2. The environment ---------------------------------------------------------------------------
-[ -x "$python" ] || make_venv
+if [ ! -x "$python" ] || [ "${made_in:-$place}" != "$place" ]; then
+    make_venv
+fi
 supported "$python" || fail "$("$python" --version 2>&1) in .venv is not 3.11, 3.12 or 3.13;" \
     "remove .venv and run this again"
 "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip
@@ -72,7 +74,7 @@ supported "$python" || fail "$("$python" --version 2>&1) in .venv is not 3.11, 3
 # --- 3. The packages ------------------------------------------------------------------------------
 say "installing vidsim and its pinned dependencies into .venv;" \
     "a new one takes 2 minutes, 2.3 GB and what the download takes"
-printf 'incomplete\n%s\n' "$extras" >"$stamp"
+printf '%s\nincomplete\n%s\n' "$place" "$extras" >"$stamp"
 [ -t 1 ] || export PIP_QUIET=2 # 2: no warnings, only errors
 target=.
 [ -z "${extras% }" ] || target=".[$(printf '%s' "${extras% }" | tr ' ' ',')]"

@@ -134,9 +134,11 @@ def test_changed_requirements_are_installed(tree, name):
     assert not any("<venv>" in line for line in calls)
 
 
-def test_a_moved_checkout_is_installed_again(tree):
+def test_a_moved_checkout_gets_a_new_environment(tree):
     tree.root = tree.root.rename(tree.root.with_name("moved check out"))
-    assert len(installs(tree.run("setup.sh")[1])) == 1
+    _, calls = tree.run("setup.sh")
+    assert call("-m", "venv", "--clear", ".venv") in calls
+    assert len(installs(calls)) == 1
     assert tree.run("setup.sh")[1] == []
 
 

@@ -23,7 +23,7 @@ class Common:
     folds: str = "all"
     """all, or a comma list of fold numbers, counted from 0."""
     size: Size = "base"
-    """Model size and length of training: tiny (seconds), small (minutes, CPU), base (as published)."""
+    """Model size and length of training: tiny (seconds), small (minutes), base (as published)."""
     bert_dir: str | None = None
     """Folder of a pretrained text encoder, or several separated by commas: each recipe takes the
     first whose architecture is its own. Without it a vocabulary is trained on the titles."""

@@ -11,8 +11,9 @@ def kept(video: np.ndarray, group: np.ndarray) -> float:
 
 
 def test_derived_components_stay_whole():
-    """Four components of 3, 2, 2 and 1 pairs in two groups: 3 + 1 and 2 + 2 pairs."""
-    video = np.array([[0, 1], [1, 2], [2, 3], [4, 5], [5, 6], [7, 8], [8, 9], [10, 11]])
+    """Four components of 1, 2, 2 and 3 pairs in two groups: 3 + 1 and 2 + 2 pairs."""
+    video = np.array([[10, 11], [4, 5], [5, 6], [7, 8], [8, 9], [0, 1], [1, 2], [2, 3]])
+    video = 11 - video  # so that the heaviest component does not come first
     group = group_videos(video, 2)
     assert kept(video, group) == 1
     assert np.bincount(group[video[:, 0]]).tolist() == [4, 4]

@@ -112,8 +112,11 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
     with pytest.raises(KeyError), atomic_file(path) as file:
         file.write(b"half")
         raise KeyError
+    reader = path.open("rb")
     with atomic_file(path) as file:
         file.write(b"half of it")
         assert path.read_bytes() == b"old"
+    assert reader.read() == b"old"  # who has the old file open keeps it
+    reader.close()
     assert path.read_bytes() == b"half of it"
     assert os.listdir(path.parent) == ["file"]

@@ -10,7 +10,7 @@ from vidsim.models.backbone import Backbone
 
 
 class EmbeddingModel(keras.Model):
-    """Inputs of a backbone -> (B, 256) float32. ``predict`` compiles once and serves any weights."""
+    """Inputs of a backbone -> (B, 256) float32; compiled once, whatever weights come and go."""
 
     def __init__(self, backbone: Backbone):
         super().__init__(name="embedding_model")

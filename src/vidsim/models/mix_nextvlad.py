@@ -1,4 +1,4 @@
-"""MixNeXtVLAD: three NeXtVLAD branches over the frames, each fused with the title, mixed by a gate."""
+"""MixNeXtVLAD: NeXtVLAD branches over the frames, each fused with the title, mixed by a gate."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -52,6 +52,7 @@ class MixNeXtVLAD(Backbone):
 
     def __init__(self, config: MixNeXtVLADConfig, encoder: EncoderConfig, num_labels: int):
         super().__init__(config, encoder, num_labels)
+        self.text_pooling = config.text_pooling
         self.text_encoder = TextEncoder(encoder, name="text_encoder")
         if config.text_pooling == "cls":
             self.pooler = dense(encoder.width, "pooler", activation="tanh")
@@ -104,7 +105,7 @@ class MixNeXtVLAD(Backbone):
     def _text_vector(self, inputs, training):
         mask = ops.cast(inputs[schema.TOKEN_MASK], "bool")
         hidden = self.text_encoder(inputs[schema.TOKEN_IDS], mask, training=training)
-        if self.config.text_pooling == "cls":
+        if self.text_pooling == "cls":
             return self.text_map(self.pooler(hidden[:, 0]))
         return self.text_map(masked_max(hidden, mask))
 

@@ -10,8 +10,10 @@ _BY_PAIR = (schema.SIM,)
 
 
 class PairScorer(Task):
-    """Trains a backbone on pairs. Inputs as the backbone's, with a pair axis after the batch axis:
-    token_ids (B, 2, L), frames (B, 2, T, 1536), tags (B, 2, C), ..., and SIM (B,).
+    """Trains a backbone on pairs.
+
+    Inputs as the backbone's, with a pair axis after the batch axis: token_ids (B, 2, L),
+    frames (B, 2, T, 1536), tags (B, 2, C), ..., and SIM (B,).
 
     One pass over all 2B videos means that batch normalisation sees both sides together. Adds
     COSINE (B,) to the backbone's outputs.

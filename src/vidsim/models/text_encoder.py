@@ -1,4 +1,4 @@
-"""The encoder that all six recipes stand on: BERT or RoFormer, over words and, optionally, frames."""
+"""The encoder that all six recipes stand on: BERT or RoFormer, over words and perhaps frames."""
 
 import keras
 from keras import ops

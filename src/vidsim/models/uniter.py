@@ -36,6 +36,7 @@ class Uniter(Backbone):
 
     def __init__(self, config: UniterConfig, encoder: EncoderConfig, num_labels: int):
         super().__init__(config, encoder, num_labels)
+        self.pooling = config.uniter_pooling
         self.text_encoder = TextEncoder(
             encoder, extra_position=config.bert_seq_length, name="text_encoder"
         )
@@ -62,8 +63,8 @@ class Uniter(Backbone):
         }
 
     def _pool(self, hidden, mask):
-        if self.config.uniter_pooling == "mean":
+        if self.pooling == "mean":
             return masked_mean(hidden, mask)
-        if self.config.uniter_pooling == "max":
+        if self.pooling == "max":
             return masked_max(hidden, mask)
         return hidden[:, 0]

@@ -1,4 +1,4 @@
-"""Contrast before fusion: a title belongs to its own frames and to no other video's of the batch."""
+"""Contrast before fusion: a title belongs to its own frames, not to another video's."""
 
 from dataclasses import dataclass
 

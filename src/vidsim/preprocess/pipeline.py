@@ -158,7 +158,7 @@ def _assembled(
 
 def _spec(key: str, leading: tuple, num_labels: int | None = None) -> tf.TensorSpec:
     dtype, rank = _SPECS[key]
-    trailing = [None] * rank
+    trailing: list[int | None] = [None] * rank
     if key == schema.FRAMES:
         trailing[-1] = schema.FRAME_SIZE
     if key == schema.TAGS:

@@ -26,9 +26,10 @@ class TitleTokenizer:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self._tokenizer = tokenizer
-        ids = [tokenizer.token_to_id(token) for token in _SPECIAL]
-        if None in ids:
-            raise VidsimError(f"the tokenizer needs all of {', '.join(_SPECIAL)}; it has {ids}")
+        found = [tokenizer.token_to_id(token) for token in _SPECIAL]
+        ids = [number for number in found if number is not None]
+        if len(ids) < len(_SPECIAL):
+            raise VidsimError(f"the tokenizer needs all of {', '.join(_SPECIAL)}; it has {found}")
         self.special = SpecialTokens(*ids)
 
     @classmethod

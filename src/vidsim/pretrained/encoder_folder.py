@@ -38,13 +38,13 @@ class EncoderFolder:
             raise VidsimError(
                 f"{path / 'config.json'}: model_type {kind!r}; supported are {', '.join(POSITIONS)}"
             )
+        self.positions: Positions = POSITIONS[kind]
         activation = self._config.get("hidden_act", "gelu")
         if activation not in _ACTIVATIONS:
             raise VidsimError(
                 f"{path / 'config.json'}: hidden_act {activation!r}; supported are "
                 f"{', '.join(_ACTIVATIONS)}"
             )
-        self.positions = POSITIONS[kind]
 
     def encoder_config(self, config: BackboneConfig) -> EncoderConfig:
         """The folder's architecture; dropout is the recipe's."""

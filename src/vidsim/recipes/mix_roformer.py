@@ -10,6 +10,4 @@ def recipe() -> Recipe:
     The published script pretrains this one with the asymmetric loss, against its name; to repeat
     that, `python pretrain --recipes mix_roformer --tag-loss asl`.
     """
-    return mix.recipe().but(
-        "mix_roformer", model={"positions": "rotary", "text_pooling": "max"}
-    )
+    return mix.recipe().but("mix_roformer", model={"positions": "rotary", "text_pooling": "max"})

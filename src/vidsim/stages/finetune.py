@@ -143,5 +143,3 @@ class Finetuning:
             examples = Examples(table, first.tokenizer, first.tags, self.recipe.model)
             self._examples = {table.digest: examples, **dict(list(self._examples.items())[:1])}
         return self._examples[table.digest]
-
-

@@ -85,7 +85,7 @@ class _Embedder:
         self._examples: dict[str, Examples] = {}
 
     def load(self, folder: Path) -> None:
-        """Takes over a checkpoint's weights; builds the model for the first, or for another shape."""
+        """Takes over a checkpoint's weights; builds the model first where the shape is new."""
         description = read_description(folder)
         shape = _shape(description)
         if self._model is None or shape != self._shape:

@@ -1,4 +1,4 @@
-"""Where finetuning finds its pairs: the folds that write_tfrecord wrote, or files named by flags."""
+"""Where finetuning finds its pairs: the folds of write_tfrecord, or files named by flags."""
 
 import glob
 import hashlib
@@ -70,7 +70,8 @@ class PairSource:
         manifest = read_folds(common.data_dir)
         self.folds = parse_folds(common.folds, len(manifest.folds))
         self.fewest = min(entry.train_pairs for entry in manifest.folds)
-        folders = {entry.fold: common.data_dir / "pairwise" / entry.name for entry in manifest.folds}
+        pairwise = common.data_dir / "pairwise"
+        folders = {entry.fold: pairwise / entry.name for entry in manifest.folds}
         self._files = {k: (folders[k] / TRAIN_FILE, folders[k] / VAL_FILE) for k in self.folds}
 
     def load(self, fold: int) -> FoldPairs:

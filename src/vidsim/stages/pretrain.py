@@ -2,22 +2,26 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import keras
 
-from vidsim import schema
 from vidsim.config import Common
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.task import Task
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.pipeline import pretraining_dataset, steps_per_epoch
-from vidsim.records.labels import read_labels
 from vidsim.recipes.recipe import Recipe, objectives
+from vidsim.records.labels import read_labels
 from vidsim.stages.initial_model import fresh_model
-from vidsim.stages.inputs import PAIRWISE, POINTWISE, PairValidation, open_tags, open_videos
-from vidsim.stages.inputs import run_folder
+from vidsim.stages.inputs import (
+    PAIRWISE,
+    POINTWISE,
+    PairValidation,
+    open_tags,
+    open_videos,
+    run_folder,
+)
 from vidsim.stages.step_record import StepRecord
 from vidsim.stages.training_run import TrainingRun, train
 from vidsim.training.files import file_digest, write_json
@@ -82,8 +86,10 @@ def _pretrain(common: Common, recipe: Recipe, folder: Path) -> None:
     trainer = Trainer(task, build_optimizer(config.optimizer, steps, config.total_steps))
 
     # ---- 5 Fit and evaluate --------------------------------------------------------------------
-    print(f"{title}: {len(table)} videos, {len(tags)} tags, {len(tokenizer)} wordpieces, {steps} "
-          f"steps of {config.batch_size}, {backbone.count_params():,} weights")
+    print(
+        f"{title}: {len(table)} videos, {len(tags)} tags, {len(tokenizer)} wordpieces, {steps} "
+        f"steps of {config.batch_size}, {backbone.count_params():,} weights"
+    )
     validation = PairValidation(
         EmbeddingModel(backbone),
         Examples(rated, tokenizer, tags, recipe.model),
@@ -97,5 +103,7 @@ def _pretrain(common: Common, recipe: Recipe, folder: Path) -> None:
 
     # ---- 6 Write -------------------------------------------------------------------------------
     record.finish()
-    print(f"{title}: best Spearman {metrics['spearman']:.4f} at step {metrics['step']}, "
-          f"{metrics['seconds']:.0f} s -> {folder}")
+    print(
+        f"{title}: best Spearman {metrics['spearman']:.4f} at step {metrics['step']}, "
+        f"{metrics['seconds']:.0f} s -> {folder}"
+    )

@@ -1,4 +1,4 @@
-"""A finished step leaves a record of its configuration: the same again is skipped, another redone."""
+"""A finished step leaves a record of its configuration, by which it is skipped or redone."""
 
 import json
 import shutil

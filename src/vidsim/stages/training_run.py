@@ -1,4 +1,4 @@
-"""What pretraining and finetuning do alike once data and model stand: fit, validate, keep, record."""
+"""What pretraining and finetuning do alike: fit, validate, keep checkpoints, record."""
 
 import time
 from collections.abc import Callable

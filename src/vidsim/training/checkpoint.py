@@ -1,9 +1,8 @@
-"""Checkpoints: one folder that holds everything needed to embed a video, and nothing that runs code.
+"""Checkpoints: one folder with everything needed to embed a video, and nothing that runs code.
 
-    ckpt-300/config.json        family, architecture, recipe, step, hashes of the other files
-    ckpt-300/model.safetensors  weights by path
-    ckpt-300/tokenizer.json     as Hugging Face's libraries read it
-    ckpt-300/tag_list.txt       tag ids in the order of the classifier's columns
+config.json has family, architecture, recipe, step and the hashes of the other files;
+model.safetensors the weights by path; tokenizer.json is as Hugging Face's libraries read it;
+tag_list.txt has the tag ids in the order of the classifier's columns.
 """
 
 import dataclasses
