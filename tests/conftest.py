@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 # Before any test module imports keras or tensorflow.
@@ -27,3 +28,111 @@ def cxc_dir() -> Path:
     if not (folder / "pairwise" / "pairwise.tfrecords").is_file():
         pytest.fail(f"{CXC}={named}: there is no pairwise/pairwise.tfrecords in it")
     return folder
+
+
+# --- A few made videos, and the smallest models that read them --------------------------------------
+
+N_FRAMES = (5, 0, 1, 33, 63, 8, 9, 2)  # of video i: N_FRAMES[i % 8]
+WORDS = ("猫咪", "做饭", "唱歌", "football", "Playing", "2021", "小狗", "美食")
+
+
+@pytest.fixture(scope="session")
+def videos(tmp_path_factory):
+    """The VideoTable of 40 videos in two files. Every fifth has no title, every fourth no tags."""
+    from vidsim.records.video import Video
+    from vidsim.records.video_table import load_videos
+    from vidsim.records.writer import write_videos
+
+    rng = np.random.default_rng(3)
+    made = []
+    for i in range(40):
+        frames = rng.integers(-64, 65, (N_FRAMES[i % 8], 1536)) / 32
+        title = "" if i % 5 == 0 else "".join(rng.choice(WORDS, 1 + i % 3)) + f" {i}"
+        tags = () if i % 4 == 0 else tuple(rng.choice([10, 20, 30, 40, 77], 2, replace=False))
+        made.append(Video(str(500 + i), title, frames.astype("float16"), tags, category=10001))
+    folder = tmp_path_factory.mktemp("videos")
+    for number in (0, 1):
+        write_videos(folder / f"part_{number}.tfrecords", made[20 * number : 20 * number + 20])
+    return load_videos(str(folder / "part_*.tfrecords"))
+
+
+@pytest.fixture(scope="session")
+def tokenizer(videos):
+    """A WordPiece tokenizer trained on the videos' titles."""
+    from vidsim.preprocess.title_tokenizer import TitleTokenizer
+
+    return TitleTokenizer.train(videos.titles, 200)
+
+
+@pytest.fixture(scope="session")
+def tags():
+    """Four tags; 77, which some videos have, is not among them."""
+    from vidsim.preprocess.tag_vocabulary import TagVocabulary
+
+    return TagVocabulary(np.array([10, 20, 30, 40]))
+
+
+@pytest.fixture(scope="session")
+def examples(videos, tokenizer, tags):
+    """The videos as a model's inputs: titles of at most 6 tokens, at most 8 frames."""
+    from vidsim.models.backbone import BackboneConfig
+    from vidsim.preprocess.examples import Examples
+
+    return Examples(videos, tokenizer, tags, BackboneConfig(bert_seq_length=6, max_frames=8))
+
+
+@pytest.fixture(scope="session")
+def build_smallest():
+    """`build_smallest(family, num_labels=4, vocab_size=200, **fields)`: a backbone that is cheap.
+
+    Its weights, biases and moving statistics included, are random: nothing that a zero would hide.
+    """
+    from vidsim.models.registry import FAMILIES, build_backbone
+
+    shape = {"encoder_layers": 2, "encoder_width": 16, "encoder_heads": 2, "encoder_dropout": 0.1}
+    shape |= {"encoder_intermediate": 32, "bert_seq_length": 16, "hidden_size": 8}
+    vlad = {"branches": 2, "vlad_cluster_size": 4, "vlad_groups": 2, "vlad_expansion": 0.03125}
+    vlad |= {"vlad_hidden_size": 12, "se_ratio": 2}
+    own = {"uniter": shape, "mix_nextvlad": shape | vlad}
+
+    def build(family, num_labels=4, vocab_size=200, **fields):
+        config = FAMILIES[family][0](**(own[family] | fields))
+        backbone = build_backbone(config, config.encoder(vocab_size), num_labels)
+        rng = np.random.default_rng(5)
+        for weight in sorted(backbone.weights, key=lambda weight: weight.path):
+            noise = rng.normal(0, 0.2, weight.shape)
+            if weight.name in ("gamma", "moving_variance"):
+                noise = np.exp(noise)
+            if "seed" not in weight.path:
+                weight.assign(noise.astype("float32"))
+        return backbone
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def make_inputs():
+    """`make_inputs(title_lengths, frame_counts, length, frames)`: a backbone's inputs.
+
+    Real words and frames depend on the row alone; what the masks hide is noise, another each time.
+    """
+
+    def make(title_lengths, frame_counts, length=None, frames=None):
+        length = length or max(title_lengths)
+        frames = frames or max(*frame_counts, 1)
+        noise = np.random.default_rng([length, frames])
+        size = len(title_lengths)
+        token_ids = noise.integers(5, 200, (size, length), "int32")
+        features = noise.normal(0, 3, (size, frames, 1536)).astype("float16")
+        for row, (words, count) in enumerate(zip(title_lengths, frame_counts, strict=True)):
+            real = np.random.default_rng(row)
+            token_ids[row, :words] = [2, *real.integers(5, 200, words - 2), 3]
+            features[row, :count] = real.normal(0, 1, (count, 1536))
+        return {
+            "token_ids": token_ids,
+            "token_mask": np.arange(length) < np.array(title_lengths)[:, None],
+            "frames": features,
+            "frame_mask": np.arange(frames) < np.array(frame_counts)[:, None],
+        }
+
+    return make

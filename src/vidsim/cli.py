@@ -16,7 +16,13 @@ from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.recipes import registry
 
-STAGES = ("write_tfrecord", "pretrain", "finetune", "inference", "ensemble")
+STAGES = {
+    "write_tfrecord": "Rated pairs and videos to folds of TFRecords.",
+    "pretrain": "Pretrain every recipe's backbone on single videos.",
+    "finetune": "Finetune every recipe on every fold's rated pairs.",
+    "inference": "Embed the test videos with every model.",
+    "ensemble": "Blend all embeddings into the submission and report.",
+}
 _NO_PREFIXES = (tyro.conf.OmitArgPrefixes,)
 
 
@@ -31,9 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] not in STAGES:
-        asked = words[0] if words else "nothing"
-        print(f"usage: vidsim {{{','.join(STAGES)}}} [flags]; got {asked}", file=sys.stderr)
-        return 0 if words[:1] in (["-h"], ["--help"]) else 2
+        return _usage(words)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
@@ -46,6 +50,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"vidsim {words[0]}: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _usage(words: list[str]) -> int:
+    """Says what is accepted; status 0 where that was the question."""
+    usage = (
+        "usage: vidsim <stage> [flags]; vidsim <stage> --help lists a stage's flags\n"
+        + "".join(f"  {stage:<15} {summary}\n" for stage, summary in STAGES.items())
+    )
+    if words[:1] in (["-h"], ["--help"]):
+        print(usage, end="")
+        return 0
+    asked = repr(words[0]) if words else "nothing"
+    print(f"vidsim: {asked} is not a stage\n{usage}", end="", file=sys.stderr)
+    return 2
 
 
 def _write_tfrecord(stage: str, flags: list[str]) -> None:
@@ -103,16 +121,6 @@ def _parse(stage: str, flags: list[str], parts: dict[str, Any]) -> tuple[Any, ..
     fields = [(name, type(part), part) for name, part in parts.items()]
     flat = dataclasses.make_dataclass("Flags", fields, frozen=True)
     parsed = tyro.cli(
-        flat, args=flags, prog=f"vidsim {stage}", description=_summary(stage), config=_NO_PREFIXES
+        flat, args=flags, prog=f"vidsim {stage}", description=STAGES[stage], config=_NO_PREFIXES
     )
     return tuple(getattr(parsed, name) for name in parts)
-
-
-def _summary(stage: str) -> str:
-    return {
-        "write_tfrecord": "Rated pairs and videos to folds of TFRecords.",
-        "pretrain": "Pretrain every recipe's backbone on single videos.",
-        "finetune": "Finetune every recipe on every fold's rated pairs.",
-        "inference": "Embed the test videos with every model.",
-        "ensemble": "Blend all embeddings into the submission and report.",
-    }[stage]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vidsim.records.atomic import atomic_file
+from vidsim.files import atomic_file
 from vidsim.records.folds import published_folds
 from vidsim.records.pairs import Pairs, read_pair_file
 from vidsim.records.tfrecord import scan

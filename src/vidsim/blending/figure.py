@@ -10,7 +10,7 @@ import numpy as np
 
 from vidsim.blending.report import Report
 from vidsim.blending.scores import ENSEMBLE
-from vidsim.records.atomic import atomic_file
+from vidsim.files import atomic_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from vidsim.errors import VidsimError
-from vidsim.records.atomic import atomic_file
+from vidsim.files import atomic_file
 from vidsim.schema import EMBEDDING, ID
 
 _NAMED = 3  # how many ids an error spells out

@@ -17,7 +17,7 @@ import numpy as np
 from vidsim.blending.blend import MAX_DIMENSIONS
 from vidsim.blending.members import name_ids
 from vidsim.errors import VidsimError
-from vidsim.records.atomic import atomic_file
+from vidsim.files import atomic_file
 
 MEMBER = "result.json"
 _MARK = re.compile(r"[ \t\n\r]*([{}:,])[ \t\n\r]*")

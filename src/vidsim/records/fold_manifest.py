@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vidsim.errors import VidsimError
-from vidsim.records.atomic import atomic_file
+from vidsim.files import write_json
 
 MANIFEST_NAME = "folds.json"
 TRAIN_FILE, VAL_FILE = "train.tfrecord", "val.tfrecord"
@@ -85,6 +85,4 @@ def read_folds(data_dir: str | Path) -> FoldManifest:
 
 def write_folds(data_dir: str | Path, manifest: FoldManifest) -> None:
     """Write the manifest; do it last, since its presence says that the folds are complete."""
-    path = Path(data_dir) / "pairwise" / MANIFEST_NAME
-    with atomic_file(path) as file:
-        file.write((json.dumps(asdict(manifest), indent=2) + "\n").encode())
+    write_json(Path(data_dir) / "pairwise" / MANIFEST_NAME, asdict(manifest))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vidsim.records.atomic import atomic_file
+from vidsim.files import atomic_file
 from vidsim.records.record_error import RecordError
 from vidsim.records.video_columns import read_video_columns
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from vidsim import schema
-from vidsim.records.atomic import atomic_file
+from vidsim.files import atomic_file
 from vidsim.records.pairs import Pairs
 from vidsim.records.tfrecord import RecordSpans, frame_record, map_file
 from vidsim.records.video import Video

@@ -22,13 +22,13 @@ from vidsim.blending.submission import check_submission, write_submission
 from vidsim.blending.weights import resolve_weights
 from vidsim.config import Common, parse_folds
 from vidsim.errors import VidsimError
+from vidsim.files import write_json
 from vidsim.metrics.spearman import pair_cosine, spearman
 from vidsim.recipes import registry
 from vidsim.records.fold_manifest import VAL_FILE, read_folds
 from vidsim.records.labels import read_labels
 from vidsim.records.pairs import Pairs, read_pair_file
 from vidsim.records.video_table import load_videos
-from vidsim.training.files import write_json
 
 _DRIFT = 0.01  # a fold's Spearman may differ so much from its finetuning's (lower precision there)
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from vidsim.config import Common
+from vidsim.files import file_digest, write_json
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.pair_scorer import PairScorer
 from vidsim.objectives.objective import build_objectives
@@ -21,7 +22,6 @@ from vidsim.stages.pair_source import FoldPairs, PairSource
 from vidsim.stages.step_record import StepRecord
 from vidsim.stages.training_run import TrainingRun, train
 from vidsim.training.checkpoint import CONFIG
-from vidsim.training.files import file_digest, write_json
 from vidsim.training.optimizer import build_optimizer
 from vidsim.training.trainer import Trainer
 
@@ -99,14 +99,10 @@ class Finetuning:
         about = {"recipe": self.recipe.name, "stage": "finetune", "fold": data.fold}
         run_ = TrainingRun(title, folder, self.steps, "pairs", config, about)
         parts = (self.first.tokenizer, self.first.tags)
-        metrics = train(run_, trainer, dataset, validation, parts)
+        train(run_, trainer, dataset, validation, parts)
 
         # ---- 5 Write ---------------------------------------------------------------------------
         record.finish()
-        print(
-            f"{title}: best Spearman {metrics['spearman']:.4f} at step {metrics['step']}, "
-            f"{metrics['seconds']:.0f} s -> {folder}"
-        )
 
     def _configuration(self, data: FoldPairs) -> dict[str, Any]:
         start = self.pretrained

@@ -10,6 +10,7 @@ import numpy as np
 from vidsim.blending.members import member_path, save_member, validation_path
 from vidsim.config import Common
 from vidsim.errors import VidsimError
+from vidsim.files import file_digest
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.pipeline import embedding_dataset
@@ -27,7 +28,6 @@ from vidsim.training.checkpoint import (
     read_description,
 )
 from vidsim.training.checkpoint_keeper import best_checkpoint
-from vidsim.training.files import file_digest
 
 TEST = "test_b/test_b.tfrecords"
 

@@ -5,12 +5,11 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from vidsim.config import Common, parse_folds
 from vidsim.errors import VidsimError
 from vidsim.recipes.recipe import FinetuneConfig
 from vidsim.records.fold_manifest import TRAIN_FILE, VAL_FILE, read_folds
+from vidsim.records.folds import seen_videos
 from vidsim.records.pairs import Pairs, read_pair_file
 from vidsim.records.video_table import VideoTable
 from vidsim.stages.inputs import PAIRWISE, open_videos
@@ -34,11 +33,8 @@ class FoldPairs:
 
     def seen(self) -> str:
         """How many validation videos the training part has seen, in words."""
-        trained = np.union1d(self.train.id_1, self.train.id_2)
-        validated = np.union1d(self.val.id_1, self.val.id_2)
-        return (
-            f"{np.isin(validated, trained).sum()} of its {len(validated)} videos seen in training"
-        )
+        videos, seen = seen_videos(self.train, self.val)
+        return f"{seen} of its {videos} videos seen in training"
 
 
 class PairSource:

@@ -2,17 +2,21 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from vidsim.config import Common
+from vidsim.files import file_digest, write_json
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.task import Task
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.pipeline import pretraining_dataset, steps_per_epoch
-from vidsim.recipes.recipe import Recipe, objectives
+from vidsim.preprocess.tag_vocabulary import TagVocabulary
+from vidsim.recipes.recipe import PretrainConfig, Recipe, objectives
 from vidsim.records.labels import read_labels
+from vidsim.records.video_table import VideoTable
 from vidsim.stages.initial_model import fresh_model
 from vidsim.stages.inputs import (
     PAIRWISE,
@@ -24,7 +28,6 @@ from vidsim.stages.inputs import (
 )
 from vidsim.stages.step_record import StepRecord
 from vidsim.stages.training_run import TrainingRun, train
-from vidsim.training.files import file_digest, write_json
 from vidsim.training.optimizer import build_optimizer
 from vidsim.training.trainer import Trainer
 
@@ -52,58 +55,67 @@ def _pretrain(common: Common, recipe: Recipe, folder: Path) -> None:
     keras.utils.set_random_seed(common.seed)
 
     # ---- 2 Data --------------------------------------------------------------------------------
-    table = open_videos(common, config.train_record_pattern, POINTWISE)
-    rated = open_videos(common, config.val_record_pattern, PAIRWISE)
-    labels = config.annotation_file or common.data_dir / "pairwise/label.tsv"
-    tags = open_tags(common, config)
-    record = StepRecord.of_folder(
-        title,
-        folder,
-        {
-            "recipe": recipe.name,
-            "model": dataclasses.asdict(recipe.model),
-            "pretrain": dataclasses.asdict(config),
-            "seed": common.seed,
-            "bert_dir": common.bert_dir,
-            "data": [table.digest, rated.digest, file_digest(labels), tags.digest],
-        },
-    )
+    data = _open(common, config)
+    record = StepRecord.of_folder(title, folder, _configuration(common, recipe, data))
     if record.is_done():
         return
-    titles = [*table.titles, *rated.titles]
-    model = fresh_model(common, recipe, titles, tags)
-    backbone, tokenizer = model.backbone, model.tokenizer
-    examples = Examples(table, tokenizer, tags, recipe.model)
-    per_epoch = steps_per_epoch(len(examples), config.batch_size, "videos")
-    steps = config.steps(per_epoch)
-    probability = config.masked_lm.mlm_probability if config.masked_lm.mlm_weight else 0.0
-    dataset = pretraining_dataset(examples, config.batch_size, steps, common.seed, probability)
+    steps = config.steps(steps_per_epoch(len(data.videos), config.batch_size, "videos"))
 
-    # ---- 3 Objectives --------------------------------------------------------------------------
+    # ---- 3 Model and optimizer -----------------------------------------------------------------
+    titles = [*data.videos.titles, *data.rated.titles]
+    first = fresh_model(common, recipe, titles, data.tags)
+    backbone, parts = first.backbone, (first.tokenizer, data.tags)
     task = Task(backbone, build_objectives(objectives(config), backbone, backbone.output_keys))
-
-    # ---- 4 Optimizer ---------------------------------------------------------------------------
     trainer = Trainer(task, build_optimizer(config.optimizer, steps, config.total_steps))
 
-    # ---- 5 Fit and evaluate --------------------------------------------------------------------
+    # ---- 4 Fit and evaluate --------------------------------------------------------------------
     print(
-        f"{title}: {len(table)} videos, {len(tags)} tags, {len(tokenizer)} wordpieces, {steps} "
-        f"steps of {config.batch_size}, {backbone.count_params():,} weights"
+        f"{title}: {len(data.videos)} videos, {len(data.tags)} tags, {len(first.tokenizer)} "
+        f"wordpieces, {backbone.count_params():,} weights, {steps} steps of {config.batch_size}"
     )
+    examples = Examples(data.videos, *parts, recipe.model)
+    probability = config.masked_lm.mlm_probability if config.masked_lm.mlm_weight else 0.0
+    dataset = pretraining_dataset(examples, config.batch_size, steps, common.seed, probability)
+    rated = Examples(data.rated, *parts, recipe.model)
     validation = PairValidation(
-        EmbeddingModel(backbone),
-        Examples(rated, tokenizer, tags, recipe.model),
-        read_labels(labels),
-        config.val_batch_size,
+        EmbeddingModel(backbone), rated, read_labels(data.labels), config.val_batch_size
     )
-    about = {"recipe": recipe.name, "stage": "pretrain"}
     write_json(folder / "config.json", record.configuration)
+    about = {"recipe": recipe.name, "stage": "pretrain"}
     run_ = TrainingRun(title, folder, steps, "videos", config, about)
-    metrics = train(run_, trainer, dataset, validation, (tokenizer, tags))
+    train(run_, trainer, dataset, validation, parts)
 
-    # ---- 6 Write -------------------------------------------------------------------------------
+    # ---- 5 Write -------------------------------------------------------------------------------
     record.finish()
-    print(
-        f"{title}: best Spearman {metrics['spearman']:.4f} at step {metrics['step']}, "
-        f"{metrics['seconds']:.0f} s -> {folder}"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Data:
+    """What pretraining reads: videos to train on, rated ones to validate on, the tags."""
+
+    videos: VideoTable
+    rated: VideoTable
+    labels: Path
+    tags: TagVocabulary
+
+
+def _open(common: Common, config: PretrainConfig) -> _Data:
+    return _Data(
+        open_videos(common, config.train_record_pattern, POINTWISE),
+        open_videos(common, config.val_record_pattern, PAIRWISE),
+        config.annotation_file or common.data_dir / "pairwise/label.tsv",
+        open_tags(common, config),
     )
+
+
+def _configuration(common: Common, recipe: Recipe, data: _Data) -> dict[str, Any]:
+    """Everything the result depends on."""
+    digests = [data.videos.digest, data.rated.digest, file_digest(data.labels), data.tags.digest]
+    return {
+        "recipe": recipe.name,
+        "model": dataclasses.asdict(recipe.model),
+        "pretrain": dataclasses.asdict(recipe.pretrain),
+        "seed": common.seed,
+        "bert_dir": common.bert_dir,
+        "data": digests,
+    }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vidsim.training.files import write_json
+from vidsim.files import write_json
 
 
 class StepRecord:

@@ -8,10 +8,12 @@ from typing import Any
 
 import tensorflow as tf
 
+from vidsim.files import write_json
+from vidsim.preprocess.tag_vocabulary import TagVocabulary
+from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.stages.tensorboard_log import TensorBoardLog
 from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.checkpoint_keeper import CheckpointKeeper
-from vidsim.training.files import write_json
 from vidsim.training.progress import ProgressDisplay
 from vidsim.training.run_config import RunConfig
 from vidsim.training.trainer import Trainer
@@ -45,19 +47,16 @@ def train(
     trainer: Trainer,
     dataset: tf.data.Dataset,
     evaluate: Callable[[], dict[str, float]],
-    parts: tuple[Any, Any],
-) -> dict[str, Any]:
-    """Fits, validates and keeps checkpoints.
+    parts: tuple[TitleTokenizer, TagVocabulary],
+) -> None:
+    """Fits, validates, keeps checkpoints, and writes metrics.json.
 
     Args:
         run: the run.
         trainer: with the weights to start from.
         dataset: exactly the run's batches.
         evaluate: validation on the current weights.
-        parts: tokenizer and tag vocabulary, for the checkpoints.
-
-    Returns:
-        what metrics.json holds: the best validation, its step, the history.
+        parts: for the checkpoints.
     """
 
     def save(folder: Path, metrics: dict[str, Any]) -> None:
@@ -77,4 +76,7 @@ def train(
         "history": log.history,
     }
     write_json(run.folder / "metrics.json", metrics)
-    return metrics
+    print(
+        f"{run.title}: best Spearman {metrics['spearman']:.4f} at step {metrics['step']}, "
+        f"{metrics['seconds']:.0f} s -> {run.folder}"
+    )

@@ -9,6 +9,7 @@ import numpy as np
 
 from vidsim.config import Common
 from vidsim.errors import VidsimError
+from vidsim.files import file_digest
 from vidsim.records.fold import Fold
 from vidsim.records.fold_manifest import (
     MANIFEST_NAME,
@@ -26,7 +27,6 @@ from vidsim.records.sample import write_sample
 from vidsim.records.tfrecord import scan
 from vidsim.records.video_table import load_videos
 from vidsim.records.writer import self_contained_records, thin_pair_records, write_records
-from vidsim.training.files import file_digest
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def run(common: Common, config: WriteTfrecordConfig) -> None:
             size += write_records(folder / fold.name / name, encode(part))
         print(_describe(entry), flush=True)
     write_folds(common.data_dir, FoldManifest(configuration, digests, entries))
-    seconds = time.monotonic() - started
-    print(f"write_tfrecord: {len(folds)} folds, {size / 1e6:.1f} MB in {seconds:.1f} s -> {folder}")
+    took = time.monotonic() - started
+    print(f"write_tfrecord: {len(folds)} folds, {size / 1e6:.1f} MB in {took:.1f} s -> {folder}")
 
 
 def _thin(pairs: Pairs) -> Callable[[np.ndarray], Iterator[bytes]]:

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from vidsim.errors import VidsimError
+from vidsim.files import file_digest, write_folder, write_json
 from vidsim.models.backbone import Backbone
 from vidsim.models.encoder_config import EncoderConfig
 from vidsim.models.registry import FAMILIES, build_backbone
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
-from vidsim.training.files import file_digest, save_tensors, write_folder, write_json
 
 WEIGHTS, CONFIG, TAGS = "model.safetensors", "config.json", "tag_list.txt"
 
@@ -38,7 +38,7 @@ class Checkpoint:
     def save(self, folder: Path) -> None:
         """Writes the folder whole or not at all."""
         with write_folder(folder) as new:
-            save_tensors(new / WEIGHTS, weights_by_path(self.backbone))
+            save_file(weights_by_path(self.backbone), str(new / WEIGHTS))
             self.tokenizer.save(new)
             (new / TAGS).write_text("".join(f"{tag}\n" for tag in self.tags.ids))
             files = [path for path in sorted(new.iterdir()) if path.is_file()]

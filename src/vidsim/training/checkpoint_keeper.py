@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vidsim.errors import VidsimError
-from vidsim.training.files import write_json
+from vidsim.files import write_json
 
 MANIFEST = "checkpoints.json"
 

@@ -5,12 +5,29 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import numpy as np
-from safetensors.numpy import save_file
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Open `path` for writing; it appears, or replaces the old one, only if the block succeeds.
+
+    The bytes go to a temporary name in the same folder (made if need be), are forced to disk and
+    then renamed, so that a reader, a crash or a full disk never meets half a file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -33,16 +50,8 @@ def write_folder(folder: Path) -> Iterator[Path]:
 def write_json(path: Path, content: Any) -> None:
     """Writes indented JSON atomically. Paths and other objects are written as their text."""
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str, sort_keys=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    aside.write_text(text + "\n", encoding="utf-8")
-    _sync(aside)
-    os.replace(aside, path)
-
-
-def save_tensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
-    """Writes a safetensors file."""
-    save_file(tensors, str(path))
+    with atomic_file(path) as file:
+        file.write((text + "\n").encode())
 
 
 def file_digest(path: Path) -> str:

@@ -1,0 +1,138 @@
+"""What every family promises: padding changes nothing, float32 comes out, weights have names."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from vidsim import schema
+from vidsim.models.embedding_model import EmbeddingModel
+from vidsim.models.registry import FAMILIES
+
+BACKBONES = {
+    "mix": ("mix_nextvlad", {}),
+    "mix_rotary": ("mix_nextvlad", {"positions": "rotary", "text_pooling": "max"}),
+    "uniter": ("uniter", {}),
+    "uniter_rotary": ("uniter", {"positions": "rotary"}),
+    "uniter_max": ("uniter", {"uniter_pooling": "max"}),
+    "uniter_cls": ("uniter", {"uniter_pooling": "cls"}),
+}
+TITLES, FRAMES = (6, 2, 5, 2, 9), (3, 4, 0, 0, 1)  # an empty title is [CLS] [SEP]
+GOLDEN = {}
+
+
+@pytest.fixture(scope="module", params=BACKBONES)
+def named(request, build_smallest):
+    family, fields = BACKBONES[request.param]
+    return request.param, build_smallest(family, **fields)
+
+
+@pytest.fixture
+def backbone(named):
+    return named[1]
+
+
+def outputs(backbone, inputs):
+    """As numpy arrays, the video axis first."""
+    found = {}
+    for key, value in backbone(inputs, training=False).items():
+        array = ops.convert_to_numpy(value)
+        by_branch = key in (schema.BRANCH_LOGITS, schema.VISION_VECTORS)
+        found[key] = np.swapaxes(array, 0, 1) if by_branch else array
+    return found
+
+
+def test_every_family_is_tested():
+    assert {family for family, _ in BACKBONES.values()} == set(FAMILIES)
+
+
+@pytest.mark.parametrize(("more_words", "more_frames"), [(0, 5), (6, 0), (3, 2)])
+def test_padding_changes_no_output(backbone, make_inputs, more_words, more_frames):
+    expected = outputs(backbone, make_inputs(TITLES, FRAMES))
+    longer = make_inputs(TITLES, FRAMES, max(TITLES) + more_words, max(FRAMES) + more_frames)
+    found = outputs(backbone, longer)
+    assert found.keys() == expected.keys() == set(backbone.output_keys)
+    for key in found.keys() - {schema.HIDDEN_STATES}:
+        np.testing.assert_allclose(found[key], expected[key], atol=1e-5, err_msg=key)
+    if schema.HIDDEN_STATES in found:
+        for row, words in enumerate(TITLES):
+            a, b = (states[schema.HIDDEN_STATES][row, :words] for states in (found, expected))
+            np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_a_video_alone_is_embedded_as_in_a_batch(backbone, make_inputs):
+    together = make_inputs(TITLES, FRAMES)
+    expected = outputs(backbone, together)[schema.EMBEDDING]
+    for row, (words, count) in enumerate(zip(TITLES, FRAMES, strict=True)):
+        alone = {key: value[row : row + 1] for key, value in together.items()}
+        alone |= {key: alone[key][:, :words] for key in (schema.TOKEN_IDS, schema.TOKEN_MASK)}
+        count = max(count, 1)
+        alone |= {key: alone[key][:, :count] for key in (schema.FRAMES, schema.FRAME_MASK)}
+        found = outputs(backbone, alone)[schema.EMBEDDING][0]
+        np.testing.assert_allclose(found, expected[row], atol=1e-5)
+
+
+def test_words_and_frames_both_count(backbone, make_inputs):
+    """The guard of the tests above: an embedding that read nothing would pass them."""
+    inputs = make_inputs(TITLES, FRAMES)
+    before = outputs(backbone, inputs)[schema.EMBEDDING]
+    for key, row in ((schema.TOKEN_IDS, 2), (schema.FRAMES, 1)):
+        changed = {name: value.copy() for name, value in inputs.items()}
+        changed[key][row, 0] += 1
+        after = outputs(backbone, changed)[schema.EMBEDDING]
+        moved = np.abs(after - before).max(axis=1) > 1e-3
+        np.testing.assert_array_equal(moved, np.arange(len(TITLES)) == row)
+
+
+def test_shapes(backbone):
+    config = backbone.config
+    assert backbone.compute_output_spec is not None
+    made = {schema.EMBEDDING: (2, config.hidden_size), schema.TAG_LOGITS: (2, 4)}
+    branches = {
+        schema.BRANCH_LOGITS: (2, 2, 4),
+        schema.VISION_VECTORS: (2, 2, 12),
+        schema.TEXT_VECTOR: (2, 12),
+    }
+    hidden = {schema.HIDDEN_STATES: (2, 3, 16)}
+    expected = made | (hidden if config.family == "uniter" else branches)
+    inputs = {
+        schema.TOKEN_IDS: np.zeros((2, 3), "int32"),
+        schema.TOKEN_MASK: np.ones((2, 3), bool),
+        schema.FRAMES: np.ones((2, 5, 1536), "float16"),
+        schema.FRAME_MASK: np.ones((2, 5), bool),
+    }
+    assert {key: value.shape for key, value in backbone(inputs).items()} == expected
+
+
+def test_no_two_weights_share_a_path(backbone):
+    paths = [weight.path for weight in backbone.weights]
+    assert len(paths) > 30
+    assert sorted(set(paths)) == sorted(paths)
+
+
+def test_golden(named, make_inputs):
+    """The first five numbers of an embedding: whatever changes them changes every old checkpoint."""
+    name, backbone = named
+    embedding = outputs(backbone, make_inputs(TITLES, FRAMES))[schema.EMBEDDING]
+    np.testing.assert_allclose(embedding[0, :5], GOLDEN[name], rtol=1e-4)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_half_precision_gives_float32(family, build_smallest, make_inputs):
+    """bfloat16 has 8 bits: the embedding points where that of float32 does, to a few percent."""
+    inputs = make_inputs(TITLES, FRAMES)
+    expected = outputs(build_smallest(family), inputs)[schema.EMBEDDING]
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        backbone = build_smallest(family)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert {weight.dtype for weight in backbone.trainable_weights} == {"float32"}
+    found = backbone(inputs, training=False)
+    for key in (schema.EMBEDDING, schema.TAG_LOGITS):
+        assert keras.backend.standardize_dtype(found[key].dtype) == "float32"
+    found = ops.convert_to_numpy(EmbeddingModel(backbone)(inputs))
+    assert found.dtype == np.float32
+    norms = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
+    assert ((found * expected).sum(axis=1) / norms > 0.995).all()
+    assert np.abs(found - expected).max() > 1e-5  # it was half precision
