@@ -14,6 +14,7 @@ import tyro
 
 from vidsim.config import Common
 from vidsim.errors import VidsimError
+from vidsim.quiet import start_tensorflow
 from vidsim.recipes import registry
 
 STAGES = {
@@ -38,7 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] not in STAGES:
         return _usage(words)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
@@ -73,6 +73,7 @@ def _write_tfrecord(stage: str, flags: list[str]) -> None:
 
 
 def _inference(stage: str, flags: list[str]) -> None:
+    start_tensorflow()
     from vidsim.stages import inference
 
     inference.run(*_parse(stage, flags, {"inference": inference.InferenceConfig()}))
@@ -85,6 +86,7 @@ def _ensemble(stage: str, flags: list[str]) -> None:
 
 
 def _train(stage: str, flags: list[str]) -> None:
+    start_tensorflow()
     from vidsim.stages import finetune, pretrain
 
     run = {"pretrain": pretrain.run, "finetune": finetune.run}[stage]

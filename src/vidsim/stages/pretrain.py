@@ -12,7 +12,7 @@ from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.task import Task
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
-from vidsim.preprocess.pipeline import pretraining_dataset, steps_per_epoch
+from vidsim.preprocess.pipeline import Batches, pretraining_dataset, steps_per_epoch
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.recipes.recipe import PretrainConfig, Recipe, objectives
 from vidsim.records.labels import read_labels
@@ -75,7 +75,8 @@ def _pretrain(common: Common, recipe: Recipe, folder: Path) -> None:
     )
     examples = Examples(data.videos, *parts, recipe.model)
     probability = config.masked_lm.mlm_probability if config.masked_lm.mlm_weight else 0.0
-    dataset = pretraining_dataset(examples, config.batch_size, steps, common.seed, probability)
+    batches = Batches(config.batch_size, steps, common.seed, config.augmentation)
+    dataset = pretraining_dataset(examples, batches, probability)
     rated = Examples(data.rated, *parts, recipe.model)
     validation = PairValidation(
         EmbeddingModel(backbone), rated, read_labels(data.labels), config.val_batch_size

@@ -1,6 +1,7 @@
 """Keeps a run's best and last checkpoint, and says which is which."""
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ class CheckpointKeeper:
     Args:
         run_dir: the run's folder; checkpoints are ``ckpt-<step>`` in it.
         save: writes a checkpoint into the folder it is given, with the given metrics.
-        metric: the key that decides; greater is better. NaN never is.
+        metric: the key that decides; greater is better, any number better than NaN.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class CheckpointKeeper:
         """
         entry = {"folder": f"ckpt-{step}", "step": step, **metrics}
         self._save(self.run_dir / entry["folder"], entry)
-        is_best = self.best is None or metrics[self._metric] > self.best[self._metric]
+        is_best = self.best is None or self._rank(metrics) > self._rank(self.best)
         self.best = entry if is_best else self.best
         write_json(self.run_dir / MANIFEST, {"best": self.best, "last": entry})
         kept = {entry["folder"], (self.best or entry)["folder"]}
@@ -45,6 +46,10 @@ class CheckpointKeeper:
             if folder.name not in kept:
                 shutil.rmtree(folder)
         return is_best
+
+    def _rank(self, metrics: dict[str, Any]) -> float:
+        value = metrics[self._metric]
+        return -math.inf if math.isnan(value) else value
 
 
 def best_checkpoint(run_dir: Path) -> Path:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from vidsim.preprocess.augmentation import AugmentationConfig
 from vidsim.training.optimizer import OptimizerConfig
 
 
@@ -33,6 +34,7 @@ class RunConfig:
     """Updates between two validations; there is always one at the end."""
     dtype_policy: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Keras dtype policy of the model's arithmetic; weights and embeddings stay float32."""
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
     def steps(self, per_epoch: int) -> int:

@@ -1,0 +1,23 @@
+"""Frames as tokens, by hand."""
+
+import numpy as np
+from keras import ops
+
+from vidsim.layers.frame_embedding import FrameEmbedding
+
+
+def test_by_hand():
+    """(1, 2) -> ReLU (1, -3 -> 0) + type (1, 2) = (2, 2) -> norm (0, 0) * gamma + beta (5, 6).
+
+    (2, 1) -> ReLU (2, -3 -> 0) + type = (3, 2): mean 2.5, deviation 0.5 -> (1, -1) * (2, 3) + beta.
+    """
+    layer = FrameEmbedding(2, dropout=0.5, layer_norm_eps=1e-9)
+    layer.build((None, None, 2))
+    layer.project.kernel.assign([[1, -1], [0, -1]])
+    layer.type.assign([1, 2])
+    layer.norm.gamma.assign([2, 3])
+    layer.norm.beta.assign([5, 6])
+    frames = np.array([[[1, 2], [2, 1]]], "float16")
+    found = layer(frames, training=False)
+    assert found.dtype == "float32"
+    np.testing.assert_allclose(ops.convert_to_numpy(found), [[[5, 6], [7, 3]]], atol=1e-5)

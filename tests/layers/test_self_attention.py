@@ -1,0 +1,107 @@
+"""Self-attention against plain loops, with padding and rotations of every kind."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from vidsim.layers.rotary import rotary_angles
+from vidsim.layers.self_attention import SelfAttention
+
+BATCH, LENGTH, WIDTH, HEADS = 3, 5, 8, 2
+SIZE = WIDTH // HEADS
+
+
+def reference(w, x, mask, rotary=False, rotary_value=False):
+    """Head by head, query by query, key by key, in float64."""
+
+    def project(name):
+        return (x @ w[f"{name}/kernel"] + w[f"{name}/bias"]).reshape(*x.shape[:2], HEADS, SIZE)
+
+    query, key, value = (project(name) for name in ("query", "key", "value"))
+    if rotary:
+        query, key = turn(query), turn(key)
+        value = turn(value) if rotary_value else value
+    context = np.zeros_like(query)
+    for b, i, head in np.ndindex(BATCH, LENGTH, HEADS):
+        real = [j for j in range(LENGTH) if mask[b, j]]
+        scores = [query[b, i, head] @ key[b, j, head] / np.sqrt(SIZE) for j in real]
+        shares = np.exp(scores) / np.exp(scores).sum()
+        context[b, i, head] = sum(s * value[b, j, head] for s, j in zip(shares, real, strict=True))
+    return context.reshape(x.shape) @ w["output/kernel"] + w["output/bias"]
+
+
+def turn(x):
+    """RoFormer's equation 34: the pair (2i, 2i + 1) at position p turns by p / 10000^(2i / d)."""
+    turned = np.zeros_like(x)
+    for p in range(LENGTH):
+        for i in range(SIZE // 2):
+            angle = p * 10000 ** (-2 * i / SIZE)
+            cos, sin = np.cos(angle), np.sin(angle)
+            even, odd = x[:, p, :, 2 * i], x[:, p, :, 2 * i + 1]
+            turned[:, p, :, 2 * i] = even * cos - odd * sin
+            turned[:, p, :, 2 * i + 1] = even * sin + odd * cos
+    return turned
+
+
+@pytest.fixture
+def example():
+    rng = np.random.default_rng(0)
+    mask = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 0, 1, 1, 0]], bool)
+    return rng.normal(0, 1, (BATCH, LENGTH, WIDTH)), mask
+
+
+def build(**kwargs):
+    layer = SelfAttention(HEADS, **kwargs)
+    layer.build((None, None, WIDTH))
+    rng = np.random.default_rng(1)
+    for weight in layer.trainable_weights:
+        weight.assign(rng.normal(0, 0.7, weight.shape))
+    weights = {"/".join(w.path.split("/")[-2:]): w.numpy() for w in layer.trainable_weights}
+    return layer, {name: value.astype("float64") for name, value in weights.items()}
+
+
+@pytest.mark.parametrize(
+    ("rotary", "rotary_value"), [(False, False), (True, False), (True, True)]
+)
+def test_value_equals_the_reference(example, rotary, rotary_value):
+    x, mask = example
+    layer, weights = build(rotary_value=rotary_value)
+    assert len(weights) == 8
+    angles = rotary_angles(np.arange(LENGTH), SIZE) if rotary else None
+    found = ops.convert_to_numpy(layer(x.astype("float32"), mask, rotary=angles))
+    expected = reference(weights, x, mask, rotary, rotary_value)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_what_the_mask_hides_is_not_read(example):
+    """Not a trace: the results are equal to the last bit."""
+    x, mask = example
+    layer, _ = build()
+    other = np.where(mask[:, :, None], x, 50).astype("float32")
+    a, b = (ops.convert_to_numpy(layer(value, mask)) for value in (x.astype("float32"), other))
+    np.testing.assert_array_equal(a[mask], b[mask])
+
+
+def test_a_row_without_anything_real_is_finite(example):
+    x, _ = example
+    layer, _ = build()
+    found = ops.convert_to_numpy(layer(x.astype("float32"), np.zeros((BATCH, LENGTH), bool)))
+    assert np.isfinite(found).all()
+
+
+def test_dropout_only_in_training(example):
+    x, mask = example
+    keras.utils.set_random_seed(0)
+    layer, _ = build(dropout=0.5)
+    quiet, again, noisy = (
+        ops.convert_to_numpy(layer(x.astype("float32"), mask, training=training))
+        for training in (False, False, True)
+    )
+    np.testing.assert_array_equal(quiet, again)
+    assert (quiet != noisy).any()
+
+
+def test_heads_must_divide_the_width():
+    with pytest.raises(ValueError, match="got 3 heads, width 8"):
+        SelfAttention(3).build((None, None, 8))

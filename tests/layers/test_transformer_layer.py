@@ -1,0 +1,51 @@
+"""One transformer layer: its order of things, by parts, and its shapes."""
+
+import math
+
+import numpy as np
+import pytest
+from keras import ops
+
+from vidsim.layers.transformer_layer import TransformerLayer
+
+
+@pytest.fixture
+def layer():
+    layer = TransformerLayer(heads=2, intermediate=12, layer_norm_eps=1e-3, name="layer")
+    layer(np.zeros((1, 2, 8), "float32"), np.ones((1, 2), bool))
+    rng = np.random.default_rng(1)
+    for weight in layer.trainable_weights:
+        weight.assign(rng.normal(0, 0.5, weight.shape))
+    return layer
+
+
+def norm(x, gamma, beta):
+    centred = x - x.mean(axis=-1, keepdims=True)
+    return centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-3) * gamma + beta
+
+
+def test_norms_come_after_the_sums(layer):
+    """Attention itself is proved elsewhere; the rest is done here by hand, with the exact GELU."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, 1, (2, 3, 8)).astype("float32")
+    mask = np.array([[1, 1, 1], [1, 1, 0]], bool)
+    w = {"/".join(v.path.split("/")[1:]): v.numpy() for v in layer.trainable_weights}
+    attended = ops.convert_to_numpy(layer.attention(x, mask))
+    middle = norm(x + attended, w["attention_norm/gamma"], w["attention_norm/beta"])
+    wide = middle @ w["expand/kernel"] + w["expand/bias"]
+    wide = wide * (1 + np.vectorize(math.erf)(wide / math.sqrt(2))) / 2
+    narrow = wide @ w["contract/kernel"] + w["contract/bias"]
+    expected = norm(middle + narrow, w["output_norm/gamma"], w["output_norm/beta"])
+    np.testing.assert_allclose(ops.convert_to_numpy(layer(x, mask)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 8), (2, 7, 8), (5, 3, 8)])
+def test_shapes(layer, shape):
+    assert layer(np.ones(shape, "float32"), np.ones(shape[:2], bool)).shape == shape
+
+
+def test_dropout_only_in_training(layer):
+    x, mask = np.random.default_rng(0).normal(size=(2, 3, 8)), np.ones((2, 3), bool)
+    found = [ops.convert_to_numpy(layer(x, mask, training=t)) for t in (False, False, True)]
+    np.testing.assert_array_equal(found[0], found[1])
+    assert (found[0] != found[2]).any()

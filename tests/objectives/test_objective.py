@@ -1,0 +1,147 @@
+"""Objectives: the right loss of the right outputs, weighted and added up."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from vidsim import schema
+from vidsim.errors import VidsimError
+from vidsim.losses.asymmetric import asymmetric
+from vidsim.losses.branch_kl import branch_kl
+from vidsim.losses.contrastive import symmetric_info_nce
+from vidsim.losses.similarity import mean_squared_error, raw_kl, softmax_kl
+from vidsim.losses.tag import binary_cross_entropy
+from vidsim.models.task import Task
+from vidsim.objectives.branch_kl import BranchKLConfig
+from vidsim.objectives.contrastive import ContrastiveConfig
+from vidsim.objectives.masked_lm import MaskedLMConfig
+from vidsim.objectives.objective import build_objectives
+from vidsim.objectives.similarity import SimilarityConfig
+from vidsim.objectives.tag import TagConfig
+
+B, C, K, D = 4, 3, 2, 5
+
+
+@pytest.fixture
+def outputs():
+    rng = np.random.default_rng(0)
+    shapes = {
+        schema.TAG_LOGITS: (B, C),
+        schema.BRANCH_LOGITS: (K, B, C),
+        schema.TEXT_VECTOR: (B, D),
+        schema.VISION_VECTORS: (K, B, D),
+        schema.COSINE: (B,),
+    }
+    made = {key: rng.normal(0, 1, shape).astype("float32") for key, shape in shapes.items()}
+    made[schema.COSINE] = np.tanh(made[schema.COSINE])
+    return {key: ops.convert_to_tensor(value) for key, value in made.items()}
+
+
+@pytest.fixture
+def inputs():
+    """The third video has no frames."""
+    return {
+        schema.TAGS: np.array([[1, 0, 0], [0, 1, 1], [0, 0, 0], [1, 1, 1]], "uint8"),
+        schema.FRAME_MASK: np.array([[1, 1], [1, 0], [0, 0], [1, 1]], bool),
+        schema.SIM: np.array([0.1, 0.9, 0.5, 0.4], "float32"),
+    }
+
+
+def value(config, outputs, inputs):
+    return float(ops.convert_to_numpy(config.build(None)(outputs, inputs)))
+
+
+def number(x):
+    return float(ops.convert_to_numpy(ops.mean(x)))
+
+
+def test_tag_adds_the_branches(outputs, inputs):
+    """Mean over videos of mixed + branch 0 + branch 1."""
+    tags, branches = inputs[schema.TAGS], outputs[schema.BRANCH_LOGITS]
+    mixed = number(binary_cross_entropy(tags, outputs[schema.TAG_LOGITS]))
+    aside = [number(binary_cross_entropy(tags, branches[k])) for k in range(K)]
+    found = value(TagConfig(), outputs, inputs)
+    assert found == pytest.approx(mixed + sum(aside), rel=1e-5)
+    assert value(TagConfig(tag_branches=False), outputs, inputs) == pytest.approx(mixed, rel=1e-5)
+    del outputs[schema.BRANCH_LOGITS]
+    assert value(TagConfig(), outputs, inputs) == pytest.approx(mixed, rel=1e-5)
+
+
+def test_asymmetric_tag_takes_its_flags(outputs, inputs):
+    config = TagConfig("asl", 1.0, False, asl_gamma_pos=0.5, asl_gamma_neg=3.0, asl_clip=0.1)
+    loss = asymmetric(inputs[schema.TAGS], outputs[schema.TAG_LOGITS], 0.5, 3.0, 0.1)
+    assert value(config, outputs, inputs) == pytest.approx(number(loss), rel=1e-5)
+
+
+def test_contrastive_is_the_mean_over_branches(outputs, inputs):
+    """Of the videos that have frames, against the text: the third is left out."""
+    real = [0, 1, 3]
+    text = ops.convert_to_numpy(outputs[schema.TEXT_VECTOR])[real]
+    visions = ops.convert_to_numpy(outputs[schema.VISION_VECTORS])[:, real]
+    losses = [number(symmetric_info_nce(vision, text, 0.3)) for vision in visions]
+    found = value(ContrastiveConfig(1.0, contrastive_temperature=0.3), outputs, inputs)
+    assert found == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_branch_kl_takes_its_temperature(outputs, inputs):
+    loss = branch_kl(outputs[schema.TAG_LOGITS], outputs[schema.BRANCH_LOGITS], 3.0)
+    config = BranchKLConfig(1.0, branch_kl_temperature=3.0)
+    assert value(config, outputs, inputs) == pytest.approx(number(loss), rel=1e-5)
+
+
+def test_similarity_is_squared_error_and_divergence(outputs, inputs):
+    sim, cosine = inputs[schema.SIM], outputs[schema.COSINE]
+    error = number(mean_squared_error(sim, cosine))
+    softmax, raw = number(softmax_kl(sim, cosine, 0.2)), number(raw_kl(sim, cosine))
+    for config, expected in (
+        (SimilarityConfig(kl_weight=0.0), error),
+        (SimilarityConfig(kl_weight=0.3, kl_temperature=0.2), error + 0.3 * softmax),
+        (SimilarityConfig(kl_weight=0.3, kl_form="raw"), error + 0.3 * raw),
+    ):
+        assert value(config, outputs, inputs) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_total_is_the_weighted_sum_of_its_parts(build_smallest, make_inputs):
+    backbone = build_smallest("mix_nextvlad")
+    configs = [
+        TagConfig(tag_weight=2.0),
+        ContrastiveConfig(3.0),
+        BranchKLConfig(0.0),
+        BranchKLConfig(50.0),
+    ]
+    task = Task(backbone, build_objectives(configs, backbone, backbone.output_keys))
+    inputs = make_inputs((5, 3, 2), (2, 1, 4))
+    inputs[schema.TAGS] = np.eye(4, dtype="uint8")[:3]
+    outputs = task(inputs, training=False)
+    total = float(ops.convert_to_numpy(task.compute_loss(x=inputs, y_pred=outputs)))
+    parts = {part.name: float(part.result()) for part in task.parts}
+    assert list(parts) == ["tag", "contrastive", "branch_kl"]
+    alone = [value(config, outputs, inputs) for config in configs if config.weight]
+    assert list(parts.values()) == pytest.approx(alone, rel=1e-5)
+    assert all(part > 1e-3 for part in alone)
+    weighted = 2 * parts["tag"] + 3 * parts["contrastive"] + 50 * parts["branch_kl"]
+    assert total == pytest.approx(weighted, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("family", "config", "message"),
+    [
+        (
+            "uniter",
+            ContrastiveConfig(1.0),
+            "the contrastive loss needs text_vector, vision_vectors, which the family uniter",
+        ),
+        ("uniter", BranchKLConfig(1.0), "the branch_kl loss needs branch_logits, which"),
+        ("mix_nextvlad", MaskedLMConfig(1.0), "the mlm loss needs hidden_states, which the family"),
+        ("uniter", SimilarityConfig(), "the similarity loss needs cosine"),
+    ],
+)
+def test_an_output_that_is_not_there(build_smallest, family, config, message):
+    backbone = build_smallest(family)
+    with pytest.raises(VidsimError, match=message):
+        build_objectives([config], backbone, backbone.output_keys)
+
+
+def test_nothing_to_train(build_smallest):
+    with pytest.raises(VidsimError, match="nothing to train: every loss weight is 0"):
+        build_objectives([TagConfig(tag_weight=0.0), ContrastiveConfig()], None, ())

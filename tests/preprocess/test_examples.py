@@ -1,0 +1,58 @@
+"""Batches of videos, against the records they come from."""
+
+import numpy as np
+import pytest
+
+from vidsim import schema
+from vidsim.models.backbone import BackboneConfig
+from vidsim.preprocess.examples import Examples
+from vidsim.preprocess.frames import sample_frames
+from vidsim.records.frame_reader import FrameReader
+
+
+@pytest.mark.parametrize("rows", [[3, 0, 39, 25], [1, 9], [4, 4]])
+def test_a_batch_is_what_the_records_say(examples, videos, tokenizer, rows):
+    batch = examples.batch(np.array(rows))
+    for place, row in enumerate(rows):
+        words = tokenizer.encode([videos.titles[row]], 6).values
+        real = batch[schema.TOKEN_MASK][place]
+        np.testing.assert_array_equal(batch[schema.TOKEN_IDS][place][real], words)
+        assert (batch[schema.TOKEN_IDS][place][~real] == tokenizer.special.pad).all()
+
+        n = int(videos.n_frames[row])
+        index, taken = sample_frames(np.array([n]), 8)
+        frames = batch[schema.FRAMES][place][batch[schema.FRAME_MASK][place]]
+        every = np.arange(max(n, 1))[None]
+        whole = FrameReader(videos).read(np.array([row]), every, every < n)[0]
+        np.testing.assert_array_equal(frames, whole[index[taken]])
+        assert not batch[schema.FRAMES][place][~batch[schema.FRAME_MASK][place]].any()
+
+        begin, end = videos.tag_splits[row : row + 2]
+        tags = videos.tag_values[begin:end].tolist()
+        assert batch[schema.TAGS][place].tolist() == [int(t in tags) for t in (10, 20, 30, 40)]
+
+
+def test_padded_to_its_own_longest(examples, videos):
+    """Rows 1 and 9 have no frames; row 0 has no title."""
+    batch = examples.batch(np.array([1, 9]))
+    assert batch[schema.FRAMES].shape == (2, 1, 1536)
+    assert not batch[schema.FRAME_MASK].any()
+    assert examples.batch(np.array([0]))[schema.TOKEN_MASK].shape == (1, 2)
+    assert {key: value.dtype.name for key, value in batch.items()} == {
+        schema.TOKEN_IDS: "int32",
+        schema.TOKEN_MASK: "bool",
+        schema.FRAMES: "float16",
+        schema.FRAME_MASK: "bool",
+        schema.TAGS: "uint8",
+    }
+
+
+def test_the_sampling_rule_is_the_configured_one(videos, tokenizer, tags):
+    """Row 4 has 63 frames; of 32, the published rule takes the first, the uniform one all over."""
+    taken = []
+    for rule in ("published", "uniform"):
+        config = BackboneConfig(max_frames=32, frame_sampling=rule)
+        taken.append(Examples(videos, tokenizer, tags, config).batch(np.array([4]))[schema.FRAMES])
+    whole = FrameReader(videos).read(np.array([4]), np.arange(63)[None], np.ones((1, 63), bool))
+    np.testing.assert_array_equal(taken[0], whole[:, :32])
+    np.testing.assert_array_equal(taken[1][:, -1], whole[:, 62])

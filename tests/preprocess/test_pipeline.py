@@ -1,0 +1,158 @@
+"""tf.data pipelines: their order, their content, and that neither depends on chance."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from vidsim import schema
+from vidsim.errors import VidsimError
+from vidsim.preprocess import pipeline
+from vidsim.preprocess.pipeline import (
+    Batches,
+    embedding_dataset,
+    pair_dataset,
+    pretraining_dataset,
+    steps_per_epoch,
+)
+
+INPUTS = {schema.TOKEN_IDS, schema.TOKEN_MASK, schema.FRAMES, schema.FRAME_MASK}
+MLM = {schema.MLM_POSITIONS, schema.MLM_LABELS, schema.MLM_WEIGHTS}
+
+
+class Recorder:
+    """Examples that remember which rows they were asked for, in any order."""
+
+    def __init__(self, examples):
+        self._examples = examples
+        self.asked = []
+
+    def __getattr__(self, name):
+        return getattr(self._examples, name)
+
+    def __len__(self):
+        return len(self._examples)
+
+    def batch(self, rows):
+        self.asked.append(tuple(rows.tolist()))
+        return self._examples.batch(rows)
+
+
+def elements(dataset):
+    return list(dataset.as_numpy_iterator())
+
+
+def assert_same(found, expected):
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        np.testing.assert_array_equal(found[key], value, err_msg=key)
+        assert found[key].dtype == value.dtype
+
+
+def rows_of(examples, batches):
+    """The row of every video of every batch, recognised by its frames and words."""
+    seen = {}
+    for row in range(len(examples)):
+        video = examples.batch(np.array([row]))
+        seen[_print(video, 0)] = row
+    assert len(seen) == len(examples)
+    return [[seen[_print(batch, i)] for i in range(len(batch["frames"]))] for batch in batches]
+
+
+def _print(batch, i):
+    frames = batch[schema.FRAMES][i][batch[schema.FRAME_MASK][i]]
+    return frames.tobytes(), batch[schema.TOKEN_IDS][i][batch[schema.TOKEN_MASK][i]].tobytes()
+
+
+def test_embedding_in_order_with_a_short_end(examples):
+    rows = np.array([7, 3, 3, 0, 21, 39, 1])
+    dataset = embedding_dataset(examples, rows, 3)
+    assert int(dataset.cardinality()) == 3
+    found = elements(dataset)
+    assert len(found) == 3
+    for batch, part in zip(found, (rows[:3], rows[3:6], rows[6:]), strict=True):
+        expected = examples.batch(part)
+        assert_same(batch, {key: expected[key] for key in INPUTS})
+
+
+def test_each_epoch_is_a_permutation(examples):
+    """40 videos in batches of 12: 3 batches an epoch, the rest another 4 videos each time."""
+    dataset = pretraining_dataset(examples, Batches(12, 9, seed=5))
+    assert int(dataset.cardinality()) == 9
+    rows = rows_of(examples, elements(dataset))
+    epochs = [sum(rows[start : start + 3], []) for start in (0, 3, 6)]
+    for epoch in epochs:
+        assert len(set(epoch)) == 36
+        assert epoch != sorted(epoch)
+    for one, other in itertools.combinations(epochs, 2):
+        assert one != other
+        assert set(one) != set(other)
+
+
+def test_order_is_a_function_of_seed_and_epoch(examples):
+    def run(steps, seed):
+        return elements(pretraining_dataset(examples, Batches(12, steps, seed)))
+
+    first = run(7, seed=5)
+    for found, expected in zip(run(4, seed=5), first, strict=False):
+        assert_same(found, expected)
+    other = rows_of(examples, run(3, seed=6))
+    assert other != rows_of(examples, first[:3])
+
+
+def test_batches_are_those_of_the_examples(examples):
+    for batch in elements(pretraining_dataset(examples, Batches(8, 3, seed=1))):
+        (rows,) = rows_of(examples, [batch])
+        assert_same(batch, examples.batch(np.array(rows)))
+
+
+def test_masking_is_a_function_of_seed_and_step(examples):
+    plain = elements(pretraining_dataset(examples, Batches(12, 6, seed=5)))
+    masked = elements(pretraining_dataset(examples, Batches(12, 6, seed=5), 0.5))
+    again = elements(pretraining_dataset(examples, Batches(12, 6, seed=5), 0.5))
+    for before, after, repeated in zip(plain, masked, again, strict=True):
+        assert_same(repeated, after)
+        assert after.keys() == before.keys() | MLM
+        for key in before.keys() - {schema.TOKEN_IDS}:
+            np.testing.assert_array_equal(after[key], before[key])
+        ids = after[schema.TOKEN_IDS].copy()
+        used = np.nonzero(after[schema.MLM_WEIGHTS])
+        assert len(used[0])
+        ids[used[0], after[schema.MLM_POSITIONS][used]] = after[schema.MLM_LABELS][used]
+        np.testing.assert_array_equal(ids, before[schema.TOKEN_IDS])
+        assert (after[schema.TOKEN_IDS] != before[schema.TOKEN_IDS]).any()
+
+
+def test_pairs(examples):
+    pairs = np.array([[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]])
+    sim = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+    found = elements(pair_dataset(examples, pairs, sim, Batches(2, 4, seed=0)))
+    assert len(found) == 4
+    seen = []
+    for batch in found:
+        chosen = (batch[schema.SIM] * 4).astype(int)
+        seen.append(set(chosen.tolist()))
+        assert batch[schema.SIM].dtype == np.float32
+        expected = examples.batch(pairs[chosen].ravel())
+        flat = {key: batch[key].reshape(-1, *batch[key].shape[2:]) for key in expected}
+        assert_same(flat, expected)
+        assert all(value.shape[:2] == (2, 2) for key, value in batch.items() if key != schema.SIM)
+    assert len(seen[0] | seen[1]) == len(seen[2] | seen[3]) == 4
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_workers_change_nothing(examples, monkeypatch, workers):
+    expected = elements(pretraining_dataset(examples, Batches(12, 6, seed=5), 0.3))
+    monkeypatch.setattr(pipeline, "_WORKERS", workers)
+    recorder = Recorder(examples)
+    found = elements(pretraining_dataset(recorder, Batches(12, 6, seed=5), 0.3))
+    assert len(recorder.asked) == 6  # once a batch, not once a video
+    for a, b in zip(found, expected, strict=True):
+        assert_same(a, b)
+
+
+def test_steps_per_epoch():
+    assert steps_per_epoch(40, 12, "videos") == 3
+    assert steps_per_epoch(12, 12, "videos") == 1
+    with pytest.raises(VidsimError, match="--batch-size 13 is more than the 12 videos there are"):
+        steps_per_epoch(12, 13, "videos")

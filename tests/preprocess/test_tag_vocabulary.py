@@ -1,0 +1,58 @@
+"""Tag ids to columns, and every way a tag list can be wrong."""
+
+import numpy as np
+import pytest
+
+from vidsim.errors import VidsimError
+from vidsim.preprocess.tag_vocabulary import TagVocabulary
+
+
+@pytest.fixture
+def tag_file(tmp_path):
+    def write(text):
+        path = tmp_path / "tag_list.txt"
+        path.write_bytes(text.encode())
+        return path
+
+    return write
+
+
+def test_columns_are_ascending_ids(tag_file):
+    tags = TagVocabulary.read(tag_file("\ufeff300\r\n\n 7 \r\n9223372036854775807\n20\n"))
+    assert tags.ids.tolist() == [7, 20, 300, 2**63 - 1]
+    assert len(tags) == 4
+
+
+def test_unknown_tags_are_left_out():
+    """Below, between and above the known ones; a row of unknown tags is empty."""
+    tags = TagVocabulary(np.array([10, 20, 30]))
+    values = np.array([30, 15, 10, 5, 99, 20, 20])
+    columns = tags.columns(values, np.array([0, 3, 3, 5, 7]))
+    rows = [columns.values[a:b].tolist() for a, b in zip(columns.splits, columns.splits[1:])]
+    assert rows == [[2, 0], [], [], [1, 1]]
+    assert columns.multi_hot(np.arange(4), 3).tolist() == [[1, 0, 1], [0, 0, 0], [0, 0, 0], [0, 1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("10\n\ncat\n", r"tag_list\.txt:3: 'cat' is not an integer tag id"),
+        ("10\n1.5\n", r"tag_list\.txt:2: '1\.5' is not an integer tag id"),
+        ("10\n20\n\n10\n", r"tag_list\.txt:4: tag 10 stands in line 1 already"),
+        ("\n  \n", r"tag_list\.txt: no tag ids"),
+    ],
+)
+def test_errors_name_file_and_line(tag_file, text, message):
+    with pytest.raises(VidsimError, match=message):
+        TagVocabulary.read(tag_file(text))
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(VidsimError, match="no such file; expected is a list of tag ids"):
+        TagVocabulary.read(tmp_path / "tags")
+
+
+def test_digest_is_of_the_ids_in_order(tag_file):
+    digest = TagVocabulary.read(tag_file("1\n2\n")).digest
+    assert TagVocabulary.read(tag_file("2\n1")).digest == digest
+    assert TagVocabulary.read(tag_file("1\n3\n")).digest != digest

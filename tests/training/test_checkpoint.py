@@ -1,0 +1,107 @@
+"""Saved and loaded, a model gives the same numbers; anything that does not fit is an error."""
+
+import json
+
+import numpy as np
+import pytest
+from keras import ops
+from safetensors.numpy import load_file, save_file
+
+from vidsim import schema
+from vidsim.errors import VidsimError
+from vidsim.training.checkpoint import (
+    CONFIG,
+    TAGS,
+    WEIGHTS,
+    Checkpoint,
+    load_checkpoint,
+    load_weights,
+    read_description,
+)
+from vidsim.files import file_digest
+
+
+@pytest.fixture(scope="module")
+def checkpoint(build_smallest, tokenizer, tags):
+    backbone = build_smallest("mix_nextvlad", num_labels=len(tags), vocab_size=len(tokenizer))
+    return Checkpoint(backbone, tokenizer, tags, {"recipe": "mix", "step": 7})
+
+
+@pytest.fixture
+def folder(checkpoint, tmp_path):
+    checkpoint.save(tmp_path / "ckpt-7")
+    return tmp_path / "ckpt-7"
+
+
+def test_round_trip(checkpoint, folder, make_inputs):
+    loaded = load_checkpoint(folder)
+    assert loaded.backbone.config == checkpoint.backbone.config
+    assert loaded.backbone.encoder_config == checkpoint.backbone.encoder_config
+    assert loaded.tokenizer.digest == checkpoint.tokenizer.digest
+    np.testing.assert_array_equal(loaded.tags.ids, checkpoint.tags.ids)
+    assert loaded.info["recipe"] == "mix"
+    assert loaded.info["step"] == 7
+    inputs = make_inputs((5, 3), (2, 3))
+    for key, value in checkpoint.backbone(inputs, training=False).items():
+        found = loaded.backbone(inputs, training=False)[key]
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(found), ops.convert_to_numpy(value), rtol=1e-6, atol=1e-6
+        )
+
+
+def test_moving_statistics_are_in_the_file(checkpoint, folder):
+    stored = load_file(str(folder / WEIGHTS))
+    moving = [w for w in checkpoint.backbone.weights if "moving_" in w.name]
+    assert len(moving) == 6  # of the gate and two branches, mean and variance
+    for weight in moving:
+        np.testing.assert_array_equal(stored[weight.path], weight.numpy())
+
+
+def test_files_are_described_by_their_hashes(folder):
+    hashes = read_description(folder)["sha256"]
+    assert set(hashes) == {WEIGHTS, TAGS, "tokenizer.json"}
+    for name, digest in hashes.items():
+        assert digest == file_digest(folder / name)
+
+
+def test_every_misfit_is_listed(checkpoint, folder):
+    path = folder / WEIGHTS
+    stored = load_file(str(path))
+    first, second, third, *_ = sorted(name for name, value in stored.items() if value.ndim == 2)
+    stored[first] = stored[first][1:]
+    stored["an/old/name"] = stored.pop(second)
+    before = {weight.path: weight.numpy().copy() for weight in checkpoint.backbone.weights}
+    stored[third] = stored[third] + 1
+    save_file(stored, str(path))
+    with pytest.raises(VidsimError) as error:
+        load_weights(checkpoint.backbone, folder)
+    lines = str(error.value).splitlines()
+    assert str(path) in lines[0]
+    wanted = tuple(before[first].shape)
+    have = (wanted[0] - 1, *wanted[1:])
+    assert lines[1:] == [
+        f"  missing     {second}",
+        "  unexpected  an/old/name",
+        f"  shape       {first}: model {wanted}, file {have}",
+    ]
+    for weight in checkpoint.backbone.weights:  # nothing was loaded by halves
+        np.testing.assert_array_equal(weight.numpy(), before[weight.path])
+
+
+def test_a_folder_without_checkpoint(tmp_path):
+    with pytest.raises(VidsimError, match=r"no checkpoint here \(config.json is missing\)"):
+        load_checkpoint(tmp_path)
+
+
+def test_an_unknown_family(folder):
+    description = read_description(folder) | {"family": "tower"}
+    (folder / CONFIG).write_text(json.dumps(description))
+    with pytest.raises(VidsimError, match="unknown family 'tower'; known are mix_nextvlad, uniter"):
+        load_checkpoint(folder)
+
+
+def test_weights_of_another_model_do_not_fit(folder, build_smallest):
+    with pytest.raises(VidsimError, match="does not fit this uniter model") as error:
+        load_weights(build_smallest("uniter"), folder)
+    assert "missing     uniter/frame_embedding/project/kernel" in str(error.value)
+    assert schema.TAG_LOGITS not in str(error.value)
