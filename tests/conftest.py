@@ -30,7 +30,7 @@ def cxc_dir() -> Path:
     return folder
 
 
-# --- A few made videos, and the smallest models that read them --------------------------------------
+# --- A few made videos, and the smallest models that read them ------------------------------------
 
 N_FRAMES = (5, 0, 1, 33, 63, 8, 9, 2)  # of video i: N_FRAMES[i % 8]
 WORDS = ("猫咪", "做饭", "唱歌", "football", "Playing", "2021", "小狗", "美食")
@@ -100,7 +100,8 @@ def build_smallest():
         backbone = build_backbone(config, config.encoder(vocab_size), num_labels)
         rng = np.random.default_rng(5)
         for weight in sorted(backbone.weights, key=lambda weight: weight.path):
-            noise = rng.normal(0, 0.2, weight.shape)
+            into = weight.shape[0] if len(weight.shape) == 2 else 16
+            noise = rng.normal(0, 1 / into**0.5, weight.shape)  # keeps the scale of what goes in
             if weight.name in ("gamma", "moving_variance"):
                 noise = np.exp(noise)
             if "seed" not in weight.path:

@@ -22,6 +22,6 @@ def test_equals_its_parts():
 
 
 def test_half_precision_text_beside_float32_vision():
-    layer = GatedFusion(4)
+    layer = GatedFusion(4, se_ratio=2)
     found = layer(np.ones((2, 3), "float32"), ops.cast(np.ones((2, 3)), "bfloat16"))
     assert found.dtype == "float32"

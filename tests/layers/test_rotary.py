@@ -16,9 +16,7 @@ def test_by_hand():
     """Size 4: pairs turn by p and p / 100. (1, 0) by p is (cos p, sin p); (0, 1), (-sin, cos)."""
     x = np.tile(np.array([1, 0, 0, 1], "float32"), (1, 3, 1, 1))
     found = turned(x, [0, 1, 50])[0, :, 0]
-    expected = [
-        [np.cos(p), np.sin(p), -np.sin(p / 100), np.cos(p / 100)] for p in (0, 1, 50)
-    ]
+    expected = [[np.cos(p), np.sin(p), -np.sin(p / 100), np.cos(p / 100)] for p in (0, 1, 50)]
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -53,7 +51,7 @@ def test_the_table_is_no_weight(build_smallest):
     """The published system trained it. Rotary positions own nothing, absolute ones a table."""
     kinds = {}
     for positions in ("absolute", "rotary"):
-        backbone = build_smallest("uniter", positions=positions)
+        backbone = build_smallest("uniter", positions=positions, encoder_layers=1)
         kinds[positions] = {weight.path for weight in backbone.weights}
     assert kinds["rotary"] < kinds["absolute"]
     (extra,) = kinds["absolute"] - kinds["rotary"]

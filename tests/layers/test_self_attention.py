@@ -61,9 +61,7 @@ def build(**kwargs):
     return layer, {name: value.astype("float64") for name, value in weights.items()}
 
 
-@pytest.mark.parametrize(
-    ("rotary", "rotary_value"), [(False, False), (True, False), (True, True)]
-)
+@pytest.mark.parametrize(("rotary", "rotary_value"), [(False, False), (True, False), (True, True)])
 def test_value_equals_the_reference(example, rotary, rotary_value):
     x, mask = example
     layer, weights = build(rotary_value=rotary_value)

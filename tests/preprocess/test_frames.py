@@ -1,4 +1,4 @@
-"""Which frames are looked at: the published rule by its own words, the uniform one by its claims."""
+"""Which frames are looked at: the published rule by its words, the uniform one by its claims."""
 
 import numpy as np
 import pytest

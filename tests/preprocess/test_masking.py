@@ -68,7 +68,7 @@ def test_shares(titles, masked):
 
     A random word is the word itself in 1 of 1000 cases, far inside the bounds.
     """
-    token_ids, mask = titles
+    _, mask = titles
     ids, positions, labels, weights = masked
     words = mask.sum() - 2 * len(mask)
     chosen = int(weights.sum())

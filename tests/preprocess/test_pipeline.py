@@ -80,7 +80,7 @@ def test_each_epoch_is_a_permutation(examples):
     dataset = pretraining_dataset(examples, Batches(12, 9, seed=5))
     assert int(dataset.cardinality()) == 9
     rows = rows_of(examples, elements(dataset))
-    epochs = [sum(rows[start : start + 3], []) for start in (0, 3, 6)]
+    epochs = [[*rows[i], *rows[i + 1], *rows[i + 2]] for i in (0, 3, 6)]
     for epoch in epochs:
         assert len(set(epoch)) == 36
         assert epoch != sorted(epoch)
@@ -121,6 +121,12 @@ def test_masking_is_a_function_of_seed_and_step(examples):
         ids[used[0], after[schema.MLM_POSITIONS][used]] = after[schema.MLM_LABELS][used]
         np.testing.assert_array_equal(ids, before[schema.TOKEN_IDS])
         assert (after[schema.TOKEN_IDS] != before[schema.TOKEN_IDS]).any()
+
+
+def test_every_step_draws_anew():
+    draws = [Batches(1, 9, seed).rng(step).random() for seed in (0, 1) for step in (0, 1, 2)]
+    assert len(set(draws)) == 6
+    assert Batches(7, 3, 0).rng(1).random() == draws[1]
 
 
 def test_pairs(examples):

@@ -28,9 +28,14 @@ def test_unknown_tags_are_left_out():
     tags = TagVocabulary(np.array([10, 20, 30]))
     values = np.array([30, 15, 10, 5, 99, 20, 20])
     columns = tags.columns(values, np.array([0, 3, 3, 5, 7]))
-    rows = [columns.values[a:b].tolist() for a, b in zip(columns.splits, columns.splits[1:])]
+    rows = [row.tolist() for row in np.split(columns.values, columns.splits[1:-1])]
     assert rows == [[2, 0], [], [], [1, 1]]
-    assert columns.multi_hot(np.arange(4), 3).tolist() == [[1, 0, 1], [0, 0, 0], [0, 0, 0], [0, 1, 0]]
+    assert columns.multi_hot(np.arange(4), 3).tolist() == [
+        [1, 0, 1],
+        [0, 0, 0],
+        [0, 0, 0],
+        [0, 1, 0],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file, save_file
 
 from vidsim import schema
 from vidsim.errors import VidsimError
+from vidsim.files import file_digest
 from vidsim.training.checkpoint import (
     CONFIG,
     TAGS,
@@ -18,7 +19,6 @@ from vidsim.training.checkpoint import (
     load_weights,
     read_description,
 )
-from vidsim.files import file_digest
 
 
 @pytest.fixture(scope="module")

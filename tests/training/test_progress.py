@@ -9,8 +9,14 @@ from vidsim.training.progress import ProgressDisplay, describe
     ("values", "line"),
     [
         ({"loss": 12.34567, "tag": 3.0}, "loss 12.35  tag 3"),
-        ({"loss": 1.0, "examples_per_s": 61.6, "seconds_left": 125.4}, "loss 1  62 videos/s  2:05 left"),
-        ({"loss": 1.0, "examples_per_s": 9.0, "seconds_left": 59.9}, "loss 1  9 videos/s  1:00 left"),
+        (
+            {"loss": 1.0, "examples_per_s": 61.6, "seconds_left": 125.4},
+            "loss 1  62 videos/s  2:05 left",
+        ),
+        (
+            {"loss": 1.0, "examples_per_s": 9.0, "seconds_left": 59.9},
+            "loss 1  9 videos/s  1:00 left",
+        ),
         ({"loss": 1.0, "examples_per_s": 9.0, "seconds_left": 0.0}, "loss 1  9 videos/s"),
         ({"val_spearman": 0.51239}, "val_spearman 0.5124"),
     ],

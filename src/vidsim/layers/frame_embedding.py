@@ -7,7 +7,7 @@ from vidsim.layers.self_attention import dense
 
 
 class FrameEmbedding(keras.layers.Layer):
-    """Dense with ReLU, a learned type vector, LayerNorm, dropout.
+    """Dropout, Dense with ReLU, a learned type vector, LayerNorm, dropout.
 
     The published model put the bare projection beside normalised word embeddings, so that the two
     kinds of token came in at different scales.
@@ -16,13 +16,22 @@ class FrameEmbedding(keras.layers.Layer):
         width: the encoder's hidden size.
         dropout: after the LayerNorm, as for words.
         layer_norm_eps: the encoder's own epsilon.
+        feature_dropout: of the frames' numbers before the projection.
 
     Shapes: frames (B, T, F) of any float type -> (B, T, width)
     """
 
-    def __init__(self, width: int, dropout: float, layer_norm_eps: float, **kwargs):
+    def __init__(
+        self,
+        width: int,
+        dropout: float,
+        layer_norm_eps: float,
+        feature_dropout: float = 0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.width = width
+        self.feature_dropout = keras.layers.Dropout(feature_dropout, name="feature_dropout")
         self.project = dense(width, "project", activation="relu")
         self.norm = keras.layers.LayerNormalization(epsilon=layer_norm_eps, name="norm")
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
@@ -33,5 +42,6 @@ class FrameEmbedding(keras.layers.Layer):
         self.type = self.add_weight(shape=(self.width,), initializer="zeros", name="type")
 
     def call(self, frames, training=None):
-        x = self.project(ops.cast(frames, self.compute_dtype)) + self.type
+        frames = ops.cast(frames, self.compute_dtype)
+        x = self.project(self.feature_dropout(frames, training=training)) + self.type
         return self.dropout(self.norm(x), training=training)

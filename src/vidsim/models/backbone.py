@@ -36,6 +36,8 @@ class BackboneConfig:
     """Most frames taken from one video."""
     frame_sampling: Literal["uniform", "published"] = "uniform"
     """uniform: evenly over the whole video; published: the published rule, which drops the tail."""
+    feature_dropout: float = 0.0
+    """Dropout of the numbers of every frame, before the model's first layer."""
     hidden_size: int = 256
     """Size of the embedding; the challenge accepts no more than 256."""
     dropout: float = 0.2

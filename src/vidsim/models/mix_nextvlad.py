@@ -22,6 +22,9 @@ class MixNeXtVLADConfig(BackboneConfig):
 
     family: ClassVar[str] = "mix_nextvlad"
 
+    frame_norm: bool = True
+    """LayerNorm of every frame first. NeXtVLAD's centres start at a fixed scale, and frames much
+    smaller than they are would all look alike; the published features happened to fit."""
     branches: int = 3
     """Independent NeXtVLAD branches."""
     vlad_cluster_size: int = 64
@@ -58,6 +61,10 @@ class MixNeXtVLAD(Backbone):
             self.pooler = dense(encoder.width, "pooler", activation="tanh")
         size = config.vlad_hidden_size
         self.text_map = keras.layers.Dense(size, activation="relu", name="text_map")
+        self.frame_norm = None
+        if config.frame_norm:
+            self.frame_norm = keras.layers.LayerNormalization(name="frame_norm")
+        self.feature_dropout = keras.layers.Dropout(config.feature_dropout, name="feature_dropout")
         self.gate_norm = keras.layers.BatchNormalization(name="gate_norm")
         self.gate = keras.layers.Dense(config.branches, dtype="float32", name="gate")
         self.vlads, self.fusions, self.classifiers = [], [], []
@@ -83,6 +90,9 @@ class MixNeXtVLAD(Backbone):
     def call(self, inputs, training=None):
         frames = ops.cast(inputs[schema.FRAMES], self.compute_dtype)  # (B, T, 1536)
         frame_mask = ops.cast(inputs[schema.FRAME_MASK], "bool")
+        if self.frame_norm is not None:
+            frames = self.frame_norm(frames)
+        frames = self.feature_dropout(frames, training=training)
         text = self._text_vector(inputs, training)  # (B, D)
         gate = self._gate(frames, frame_mask, text, training)  # (B, K)
         visions, embeddings, logits = [], [], []

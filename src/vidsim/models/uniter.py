@@ -41,7 +41,11 @@ class Uniter(Backbone):
             encoder, extra_position=config.bert_seq_length, name="text_encoder"
         )
         self.frame_embedding = FrameEmbedding(
-            encoder.width, encoder.dropout, encoder.layer_norm_eps, name="frame_embedding"
+            encoder.width,
+            encoder.dropout,
+            encoder.layer_norm_eps,
+            config.feature_dropout,
+            name="frame_embedding",
         )
         self.project = keras.layers.Dense(config.hidden_size, dtype="float32", name="project")
         self.classifier = keras.layers.Dense(num_labels, dtype="float32", name="classifier")

@@ -128,8 +128,8 @@ class EncoderFolder:
         path = self.path / "vocab.txt"
         if not path.exists():
             raise VidsimError(f"{self.path}: neither tokenizer.json nor vocab.txt is there")
-        words = path.read_text(encoding="utf-8").splitlines()
-        return {word: number for number, word in enumerate(words)}
+        with path.open(encoding="utf-8") as file:  # not splitlines(): U+2028 and its like are words
+            return {line.rstrip("\n"): number for number, line in enumerate(file)}
 
     def _read_json(self, name: str) -> dict[str, Any]:
         try:

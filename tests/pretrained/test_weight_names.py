@@ -1,0 +1,100 @@
+"""Which tensor is which: prefixes, old names, and what becomes of those that do not fit."""
+
+import numpy as np
+import pytest
+
+from vidsim.errors import VidsimError
+from vidsim.models.registry import build_backbone
+from vidsim.models.uniter import UniterConfig
+from vidsim.pretrained.encoder_folder import EncoderFolder
+from vidsim.pretrained.weight_names import plan_load
+
+HEADS = (
+    "cls.predictions.bias",
+    "cls.predictions.transform.dense.weight",
+    "embeddings.position_ids",
+    "pooler.dense.weight",
+)
+
+
+@pytest.fixture
+def loaded(make_folder):
+    """(backbone, tensors) of a BERT folder."""
+    path, tensors = make_folder("bert")
+    config = UniterConfig(bert_seq_length=8)
+    return build_backbone(config, EncoderFolder(path).encoder_config(config), 3), tensors
+
+
+def plan(stored, backbone):
+    report, values = plan_load(stored, backbone, "a/model.safetensors")
+    return report, {variable.path: value for variable, value in values}
+
+
+def test_every_weight_of_the_encoder_and_no_other(loaded):
+    backbone, tensors = loaded
+    report, values = plan(tensors, backbone)
+    assert set(values) == {w.path for w in backbone.weights if "/text_encoder/" in w.path} - {
+        w.path for w in backbone.weights if "seed" in w.path
+    }
+    assert report.loaded == len(values) == len(tensors)
+
+
+def test_matrices_are_transposed_and_tables_are_not(loaded):
+    backbone, tensors = loaded
+    _, values = plan(tensors, backbone)
+    encoder = "uniter/text_encoder"
+    wide = tensors["encoder.layer.1.intermediate.dense.weight"]
+    np.testing.assert_array_equal(values[f"{encoder}/layer_1/expand/kernel"], wide.T)
+    square = tensors["encoder.layer.0.attention.self.query.weight"]
+    np.testing.assert_array_equal(values[f"{encoder}/layer_0/attention/query/kernel"], square.T)
+    words = tensors["embeddings.word_embeddings.weight"]
+    np.testing.assert_array_equal(values[f"{encoder}/words/embeddings"], words)
+
+
+@pytest.mark.parametrize("prefix", ["bert.", "roformer.", ""])
+def test_prefixes_and_heads(loaded, prefix):
+    """Heads carry the prefix or not, as libraries have it; they are left out and reported."""
+    backbone, tensors = loaded
+    expected = plan(tensors, backbone)[1]
+    stored = {f"{prefix}{name}": value for name, value in tensors.items()}
+    bare = [name for name in HEADS if name.startswith("cls.")]
+    stored |= {name if name in bare else f"{prefix}{name}": np.zeros(1) for name in HEADS}
+    report, values = plan(stored, backbone)
+    assert report.left_out == HEADS
+    for path, value in expected.items():
+        np.testing.assert_array_equal(values[path], value)
+
+
+def test_names_of_layer_norms_before_2019(loaded):
+    backbone, tensors = loaded
+    endings = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    stored = {}
+    for name, value in tensors.items():
+        for new, old in endings.items():
+            name = name.replace(new, old)
+        stored[name] = value
+    assert sum("gamma" in name for name in stored) == 5
+    assert plan(stored, backbone)[0].loaded == len(tensors)
+
+
+def test_every_misfit_is_listed(loaded):
+    backbone, tensors = loaded
+    stored = {f"bert.{name}": value for name, value in tensors.items()}
+    del stored["bert.encoder.layer.1.output.dense.bias"]
+    stored["bert.embeddings.position_embeddings.weight"] = np.zeros((8, 16), "float32")
+    stored["bert.encoder.layer.2.output.dense.bias"] = np.zeros(16, "float32")
+    with pytest.raises(VidsimError) as error:
+        plan(stored, backbone)
+    first, *lines = str(error.value).splitlines()
+    assert first == "a/model.safetensors does not fit its config.json:"
+    assert sorted(lines) == [
+        "  missing  encoder.layer.1.output.dense.bias",
+        "  shape    embeddings.position_embeddings.weight: file (8, 16), model (20, 16)",
+        "  unknown  encoder.layer.2.output.dense.bias",
+    ]
+
+
+def test_half_precision_is_widened(loaded):
+    backbone, tensors = loaded
+    stored = {name: value.astype("float16") for name, value in tensors.items()}
+    assert {value.dtype.name for value in plan(stored, backbone)[1].values()} == {"float32"}

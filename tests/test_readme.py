@@ -1,0 +1,86 @@
+"""Story: the README's commands are run as they stand there, and its claims about files hold."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vidsim import cli
+from vidsim.recipes.registry import load
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The README's fenced code blocks of a language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Every command of the README's shell blocks that this test can run, without its comment."""
+    lines = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if line and "make_cxc" not in line and "DIR" not in line]
+
+
+def test_the_doors_are_run_as_the_readme_says(tmp_path):
+    """With one recipe and one fold of the sample, in the checkout's own environment."""
+    if not (ROOT / ".venv" / "vidsim.stamp").exists():
+        pytest.skip("no .venv made by setup.sh here; sh test.sh makes it")
+    python = shutil.which("python3", path=f"{ROOT / '.venv' / 'bin'}")
+    assert python
+    flags = f"--data-dir {tmp_path / 'data'} --save-dir {tmp_path / 'save'} --size tiny"
+    flags += f" --recipes uniter --folds 0 --output-zip {tmp_path / 'result.zip'}"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    environment["PATH"] = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{environment['PATH']}"
+    lines = commands()
+    assert [line.split()[1] for line in lines] == [
+        "write_tfrecord.py",
+        "pretrain",
+        "finetune_all.sh",
+        "infer_all.sh",
+        "ensemble",
+    ]
+    lines[0] += " --make-sample"
+    for line in [*lines, "sh run.sh"]:
+        done = subprocess.run(
+            f"{line} {flags}".split(),
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=250,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+    assert (tmp_path / "result.zip").exists()
+    assert done.stdout.count("done already") == 3  # run.sh found everything but the blend done
+
+
+def test_the_recipe_of_the_readme_loads(tmp_path):
+    path = tmp_path / "my_mix.py"
+    path.write_text(next(block for block in blocks("python") if "my_mix" in block))
+    (recipe,) = load(str(path), "base")
+    assert (recipe.name, recipe.model.branches) == ("my_mix", 5)
+    assert recipe.finetune.similarity.kl_weight == 0.2
+
+
+def test_every_flag_the_readme_says_we_have_exists(capsys):
+    ours = "\n".join(line.split("|")[2] for line in README.splitlines() if line.count("|") == 3)
+    stages = re.findall(r"`python (pretrain|finetune|inference|ensemble) ([^`]*)`", ours)
+    assert len(stages) >= 6
+    for stage, flags in stages:
+        with pytest.raises(SystemExit):
+            cli.main([stage, "--help"])
+        known = capsys.readouterr().out
+        for flag in re.findall(r"--[a-z-]+", flags):
+            assert flag in known, f"python {stage} {flag}"
+
+
+def test_every_file_the_readme_links_to_is_there():
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert len(links) > 20
+    assert [link for link in links if not (ROOT / link).exists()] == []

@@ -1,0 +1,86 @@
+"""Two learning rates, one step at a time. Which variable is in which group: test_six_recipes."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from vidsim.training.optimizer import OptimizerConfig, build_optimizer
+
+PLAIN = {"weight_decay": 0.0, "clip_norm": 0.0, "warmup_steps": 0, "bert_warmup_steps": 0}
+
+
+class Weights:
+    """A weight of the encoder and one of the rest, as the optimizer knows them: by their paths."""
+
+    def __init__(self, value=1.0, shape=(2,), name="kernel"):
+        with keras.name_scope("model"):
+            with keras.name_scope("text_encoder"):
+                self.encoder = self._variable(value, shape, name)
+            with keras.name_scope("head"):
+                self.rest = self._variable(value, shape, name)
+
+    def _variable(self, value, shape, name):
+        return keras.Variable(np.full(shape, value, "float32"), name=name)
+
+    def steps(self, optimizer, *gradients):
+        """[(encoder, rest)] after each step, their first number; gradients are (encoder, rest)."""
+        optimizer.build([self.encoder, self.rest])
+        path = []
+        for pair in gradients:
+            both = zip(pair, (self.encoder, self.rest), strict=True)
+            optimizer.apply([ops.full_like(variable, gradient) for gradient, variable in both])
+            path.append([self.encoder.numpy()[0], self.rest.numpy()[0]])
+        return np.array(path)
+
+
+def test_each_group_follows_its_own_schedule():
+    """A constant gradient moves Adam by the learning rate. Encoder: warm-up 2 of 4 steps to 0.2,
+    so 0.1, 0.2, 0.2, 0.1; rest: 0.04 and down: 0.04, 0.03, 0.02, 0.01."""
+    config = OptimizerConfig(**PLAIN | {"lr": 0.04, "bert_lr": 0.2, "bert_warmup_steps": 2})
+    path = Weights().steps(build_optimizer(config, 4, planned=4), *[(0.5, 0.5)] * 4)
+    np.testing.assert_allclose(path[:, 0], [0.9, 0.7, 0.5, 0.4], rtol=1e-4)
+    np.testing.assert_allclose(path[:, 1], [0.96, 0.93, 0.91, 0.90], rtol=1e-4)
+
+
+def test_a_shorter_run_keeps_the_share_of_warmup():
+    """1000 of 4000 planned steps are a quarter: of 4 steps one, at the peak; then three down."""
+    config = OptimizerConfig(**PLAIN | {"lr": 0.3, "warmup_steps": 1000})
+    path = Weights().steps(build_optimizer(config, 4, planned=4000), *[(0, 1)] * 4)
+    np.testing.assert_allclose(path[:, 1], [0.7, 0.4, 0.2, 0.1], atol=1e-4)
+
+
+def test_minimum_lr_is_the_end_of_both():
+    config = OptimizerConfig(**PLAIN | {"lr": 0.3, "bert_lr": 0.2, "minimum_lr": 0.1})
+    path = Weights().steps(build_optimizer(config, 1, planned=1), *[(1, 1)] * 2)
+    np.testing.assert_allclose(path[1] - path[0], [-0.1, -0.1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["kernel", "bias", "gamma", "beta"])
+def test_weight_decay_spares_biases_and_norms(name):
+    """Without a gradient a matrix shrinks by lr x decay of itself: 2 - 2 x 0.1 x 0.5 = 1.9."""
+    config = OptimizerConfig(**PLAIN | {"lr": 0.1, "bert_lr": 0.1, "weight_decay": 0.5})
+    weights = Weights(2.0, name=name)
+    path = weights.steps(build_optimizer(config, 10**6, planned=10**6), (0, 0))
+    np.testing.assert_allclose(path[0], [1.9, 1.9] if name == "kernel" else [2, 2], rtol=1e-5)
+
+
+def test_each_group_is_clipped_by_its_own_norm():
+    """Gradients (300, 300) and (0.3, 0.4 ...): the first is cut to norm 1, the second is not.
+
+    Adam forgets sizes, so a second, small step tells: after a clipped first one it weighs more.
+    First moments after g1, g2: 0.9 x 0.1 g1 + 0.1 g2; second: 0.999 x 0.001 g1^2 + 0.001 g2^2.
+    """
+
+    def second_step(g1, g2):
+        m = (0.09 * g1 + 0.1 * g2) / (1 - 0.9**2)
+        v = (0.000999 * g1**2 + 0.001 * g2**2) / (1 - 0.999**2)
+        return -0.1 * m / np.sqrt(v)
+
+    config = OptimizerConfig(**PLAIN | {"lr": 0.1, "bert_lr": 0.1, "clip_norm": 1.0})
+    optimizer = build_optimizer(config, 10**6, planned=10**6)
+    path = Weights().steps(optimizer, (300, 0.3), (0.2, 0.2))
+    clipped = 1 / np.sqrt(2)  # of the two numbers of the weight
+    found = path[1] - path[0]
+    np.testing.assert_allclose(found, [second_step(clipped, 0.2), second_step(0.3, 0.2)], rtol=1e-4)
+    assert abs(second_step(clipped, 0.2) - second_step(300, 0.2)) > 1e-3
