@@ -14,8 +14,8 @@ import tyro
 
 from vidsim.config import Common
 from vidsim.errors import VidsimError
-from vidsim.quiet import start_tensorflow
 from vidsim.recipes import registry
+from vidsim.tensorflow_start import start_tensorflow
 
 STAGES = {
     "write_tfrecord": "Rated pairs and videos to folds of TFRecords.",
@@ -91,7 +91,7 @@ def _train(stage: str, flags: list[str]) -> None:
 
     run = {"pretrain": pretrain.run, "finetune": finetune.run}[stage]
     common, recipes = Common(), []
-    for recipe in registry.load(*_recipes_and_size(flags)):
+    for recipe in registry.load(*_recipes_and_size(stage, flags)):
         parts = {"model": recipe.model, stage: getattr(recipe, stage)}
         common, model, config = _parse(stage, flags, parts)
         recipes.append(dataclasses.replace(recipe, model=model, **{stage: config}))
@@ -107,10 +107,16 @@ _STARTERS = {
 }
 
 
-def _recipes_and_size(flags: list[str]) -> tuple[str, Any]:
+def _recipes_and_size(stage: str, flags: list[str]) -> tuple[str, Any]:
     """Read ahead: which recipes' defaults the flags change."""
     known = [flag for flag in flags if flag not in ("-h", "--help")]
-    common, _ = tyro.cli(Common, args=known, return_unknown_args=True, config=_NO_PREFIXES)
+    common, _ = tyro.cli(
+        Common,
+        args=known,
+        prog=f"vidsim {stage}",
+        return_unknown_args=True,
+        config=_NO_PREFIXES,
+    )
     return common.recipes, common.size
 
 

@@ -7,12 +7,16 @@ from vidsim.layers.squeeze_excite import SqueezeExcite
 
 
 class GatedFusion(keras.layers.Layer):
-    """Concatenate, dropout, Dense with ReLU, squeeze-and-excitation.
+    """LayerNorm of each side, concatenate, dropout, Dense with ReLU, squeeze-and-excitation.
+
+    Without the two LayerNorms, which the published model lacks, the side with the larger numbers
+    has its way until training has undone that: at the start it is the title, whatever it says.
 
     Args:
         output_size: size of the embedding.
         dropout: of the concatenated input.
         se_ratio: reduction of the SE gate.
+        norm: the two LayerNorms; False is as published.
 
     Shapes:
         vision (B, V), text (B, D) -> (B, output_size), all >= 0
@@ -20,12 +24,25 @@ class GatedFusion(keras.layers.Layer):
     Reference: the published system's ConcatDenseSE; Hu et al. 2018 (arXiv:1709.01507).
     """
 
-    def __init__(self, output_size: int, dropout: float = 0.2, se_ratio: int = 8, **kwargs):
+    def __init__(
+        self,
+        output_size: int,
+        dropout: float = 0.2,
+        se_ratio: int = 8,
+        norm: bool = True,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
+        self.norms = None
+        if norm:
+            names = ("vision_norm", "text_norm")
+            self.norms = [keras.layers.LayerNormalization(name=name) for name in names]
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
         self.project = keras.layers.Dense(output_size, activation="relu", name="project")
         self.squeeze_excite = SqueezeExcite(se_ratio, name="squeeze_excite")
 
     def call(self, vision, text, training=None):
+        if self.norms is not None:
+            vision, text = self.norms[0](vision), self.norms[1](text)
         x = ops.concatenate([vision, ops.cast(text, vision.dtype)], axis=-1)  # (B, V + D)
         return self.squeeze_excite(self.project(self.dropout(x, training=training)))

@@ -39,8 +39,12 @@ class MixNeXtVLADConfig(BackboneConfig):
     """Batch normalisation of the cluster assignment."""
     se_ratio: int = 8
     """Reduction of the squeeze-and-excitation gate."""
-    text_pooling: Literal["cls", "max"] = "cls"
-    """cls: tanh layer on the first token (BERT's pooler); max: over the real tokens (RoFormer)."""
+    fusion_norm: bool = True
+    """LayerNorm of vision and text vector before they are fused, so that both count from the
+    start."""
+    text_pooling: Literal["cls", "max", "mean"] = "cls"
+    """cls: tanh layer on the first token (BERT's pooler); max, mean: over the real tokens. Only a
+    pretrained encoder has anything to say in its first token before long training."""
 
 
 class MixNeXtVLAD(Backbone):
@@ -81,7 +85,11 @@ class MixNeXtVLAD(Backbone):
                 )
             )
             fusion = GatedFusion(
-                config.hidden_size, config.dropout, config.se_ratio, name=f"fusion_{k}"
+                config.hidden_size,
+                config.dropout,
+                config.se_ratio,
+                config.fusion_norm,
+                name=f"fusion_{k}",
             )
             self.fusions.append(fusion)
             classifier = keras.layers.Dense(num_labels, dtype="float32", name=f"classifier_{k}")
@@ -117,7 +125,8 @@ class MixNeXtVLAD(Backbone):
         hidden = self.text_encoder(inputs[schema.TOKEN_IDS], mask, training=training)
         if self.text_pooling == "cls":
             return self.text_map(self.pooler(hidden[:, 0]))
-        return self.text_map(masked_max(hidden, mask))
+        pooling = masked_max if self.text_pooling == "max" else masked_mean
+        return self.text_map(pooling(hidden, mask))
 
     def _gate(self, frames, frame_mask, text, training):
         mean = masked_mean(frames, frame_mask)  # (B, 1536)

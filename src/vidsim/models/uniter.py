@@ -20,12 +20,17 @@ class UniterConfig(BackboneConfig):
 
     family: ClassVar[str] = "uniter"
 
-    uniter_pooling: Literal["mean", "cls", "max"] = "mean"
-    """How the encoder's positions become one vector: over the real ones only, or the first."""
+    uniter_pooling: Literal["mean", "token_mean", "cls", "max"] = "mean"
+    """How the encoder's positions become one vector. mean: of the words' mean and the frames' mean;
+    token_mean: of all words and frames alike; cls: the first word; max: over all."""
 
 
 class Uniter(Backbone):
     """A single-stream encoder over [words; frames].
+
+    The published mean ran over 32 slots of words and 32 of frames, padding included, so title and
+    frames weighed the same. "mean" keeps that balance, without the padding: with four frames beside
+    thirteen words, a mean over all of them would hardly see the frames.
 
     Outputs, besides EMBEDDING (B, 256, signed) and TAG_LOGITS (B, C): HIDDEN_STATES (B, L, width),
     the encoder's output over the title, where masked words are predicted.
@@ -57,8 +62,7 @@ class Uniter(Backbone):
         hidden = self.text_encoder(
             inputs[schema.TOKEN_IDS], token_mask, frames, frame_mask, training=training
         )  # (B, L + T, width)
-        mask = ops.concatenate([token_mask, frame_mask], axis=1)
-        embedding = self.project(self._pool(hidden, mask))
+        embedding = self.project(self._pool(hidden, token_mask, frame_mask))
         length = ops.shape(token_mask)[1]
         return {
             schema.EMBEDDING: embedding,
@@ -66,9 +70,17 @@ class Uniter(Backbone):
             schema.HIDDEN_STATES: hidden[:, :length],
         }
 
-    def _pool(self, hidden, mask):
-        if self.pooling == "mean":
-            return masked_mean(hidden, mask)
+    def _pool(self, hidden, token_mask, frame_mask):
+        """(B, L + T, width) -> (B, width), over what the masks (B, L) and (B, T) show."""
+        if self.pooling == "cls":
+            return hidden[:, 0]
+        mask = ops.concatenate([token_mask, frame_mask], axis=1)
         if self.pooling == "max":
             return masked_max(hidden, mask)
-        return hidden[:, 0]
+        if self.pooling == "token_mean":
+            return masked_mean(hidden, mask)
+        length = ops.shape(token_mask)[1]
+        words = masked_mean(hidden[:, :length], token_mask)
+        frames = masked_mean(hidden[:, length:], frame_mask)
+        has_frames = ops.any(frame_mask, axis=1, keepdims=True)
+        return ops.where(has_frames, 0.5 * (words + frames), words)

@@ -17,17 +17,19 @@ _MODEL: dict[str, dict[str, Any]] = {
         "max_frames": 8,
         "vlad_cluster_size": 8,
         "vlad_groups": 4,
+        "text_pooling": "mean",
         "vlad_expansion": 0.125,
         "vlad_hidden_size": 64,
     },
     "small": {
         "encoder_layers": 1,
-        "encoder_width": 384,
-        "encoder_heads": 6,
-        "encoder_intermediate": 384,
+        "encoder_width": 256,
+        "encoder_heads": 4,
+        "encoder_intermediate": 256,
         "encoder_dropout": 0.2,
-        "feature_dropout": 0.5,
+        "feature_dropout": 0.3,
         "vocab_size": 8000,
+        "text_pooling": "mean",
         "vlad_cluster_size": 8,
         "vlad_groups": 4,
         "vlad_expansion": 0.5,
@@ -44,23 +46,30 @@ _TINY = {
     "bert_lr": 2e-3,
 }
 _SMALL = {  # few videos: what is hidden in training keeps them from being learned by heart
+    "batch_size": 64,
     "print_freq": 50,
     "eval_freq": 50,
     "warmup_steps": 20,
     "bert_warmup_steps": 20,
-    "lr": 1e-3,
-    "bert_lr": 1e-3,
     "word_dropout": 0.2,
     "frame_dropout": 0.1,
 }
 _PRETRAIN: dict[str, dict[str, Any]] = {
     "tiny": _TINY | {"total_steps": 60},
     "small": _SMALL
-    | {"batch_size": 128, "total_steps": 150, "lr": 2e-3, "modality_dropout": 0.5},
+    | {"total_steps": 300, "eval_freq": 150, "lr": 2e-3, "bert_lr": 2e-3, "modality_dropout": 0.5},
 }
 _FINETUNE: dict[str, dict[str, Any]] = {
     "tiny": _TINY | {"total_steps": 40},
-    "small": _SMALL | {"total_steps": 200, "modality_dropout": 0.2, "tag_weight": 0.1},
+    "small": _SMALL
+    | {
+        "total_steps": 240,
+        "eval_freq": 120,
+        "lr": 1e-3,
+        "bert_lr": 1e-3,
+        "modality_dropout": 0.2,
+        "tag_weight": 0.1,
+    },
 }
 
 
