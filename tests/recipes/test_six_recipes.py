@@ -144,11 +144,14 @@ def test_base_has_the_published_numbers(name):
 @pytest.mark.parametrize("size", ["tiny", "small"])
 @pytest.mark.parametrize("name", RECIPES)
 def test_sizes_change_numbers_only(name, size):
-    """Never what the recipe is: its positions, its losses, what they weigh against each other."""
+    """Never what the recipe is: its positions and its losses.
+
+    Text pooling is free: a first token says nothing before long training or a pretrained encoder.
+    """
     before, after = fields(load(name)), fields(load(name, size))
     changed = {key.rpartition(".")[2] for key in before if before[key] != after[key]}
     assert "encoder_layers" in changed
-    assert not changed & {"name", "positions", "text_pooling", "uniter_pooling", "tag_loss"}
+    assert not changed & {"name", "positions", "uniter_pooling", "tag_loss"}
     assert {key for key in changed if key.endswith("_weight")} <= {"tag_weight"}
     recipe = load(name, size)
     assert recipe.model.encoder_width % recipe.model.encoder_heads == 0
