@@ -63,8 +63,8 @@ _FINETUNE: dict[str, dict[str, Any]] = {
     "tiny": _TINY | {"total_steps": 40},
     "small": _SMALL
     | {
-        "total_steps": 240,
-        "eval_freq": 120,
+        "total_steps": 160,
+        "eval_freq": 80,
         "lr": 1e-3,
         "bert_lr": 1e-3,
         "modality_dropout": 0.2,
