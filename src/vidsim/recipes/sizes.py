@@ -57,7 +57,7 @@ _SMALL = {  # few videos: what is hidden in training keeps them from being learn
 _PRETRAIN: dict[str, dict[str, Any]] = {
     "tiny": _TINY | {"total_steps": 60},
     "small": _SMALL
-    | {"total_steps": 300, "eval_freq": 150, "lr": 2e-3, "bert_lr": 2e-3, "modality_dropout": 0.5},
+    | {"total_steps": 300, "eval_freq": 150, "lr": 2e-3, "bert_lr": 1e-3, "modality_dropout": 0.5},
 }
 _FINETUNE: dict[str, dict[str, Any]] = {
     "tiny": _TINY | {"total_steps": 40},
