@@ -121,7 +121,7 @@ def score(vectors, rows):
 
 def test_story(world, capsys):
     """What is written is the blend by the formula, and what is reported is what it scores."""
-    run(world.common, EnsembleConfig(weights="mix=3,uniter=1"))
+    run(world.common, EnsembleConfig(weights="mix=3,uniter=1", blend="sum"))
     result = submitted(world.common.output_zip)
     assert list(result) == TEST_IDS
     unit = {

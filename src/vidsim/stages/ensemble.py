@@ -39,8 +39,9 @@ class EnsembleConfig:
 
     weights: str | None = None
     """Weight of every recipe, name=number,name=number; default: as published."""
-    blend: Literal["sum", "aligned", "svd"] = "sum"
-    """How recipes are blended: sum as published, aligned on one basis first, svd as the winner."""
+    blend: Literal["sum", "aligned", "svd"] = "svd"
+    """How recipes are blended: svd (the winner's: their cosines averaged by weight), sum (of the
+    vectors, as published), aligned (the sum, in one basis)."""
     raw: bool = False
     """Blend the vectors as they come, as published; without it each is scaled to length one."""
     annotation_file: Path | None = None
