@@ -138,5 +138,7 @@ class Finetuning:
         if table.digest not in self._examples:
             first = self.first
             examples = Examples(table, first.tokenizer, first.tags, self.recipe.model)
-            self._examples = {table.digest: examples, **dict(list(self._examples.items())[:1])}
+            # one table for thin folds; self-contained ones bring two each, and only those are kept
+            recent = dict(list(self._examples.items())[:1])
+            self._examples = {table.digest: examples, **recent}
         return self._examples[table.digest]
