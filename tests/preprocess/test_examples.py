@@ -56,3 +56,16 @@ def test_the_sampling_rule_is_the_configured_one(videos, tokenizer, tags):
     whole = FrameReader(videos).read(np.array([4]), np.arange(63)[None], np.ones((1, 63), bool))
     np.testing.assert_array_equal(taken[0], whole[:, :32])
     np.testing.assert_array_equal(taken[1][:, -1], whole[:, 62])
+
+
+def test_one_modality_alone_is_the_other_one_empty(videos, tokenizer, tags):
+    """Row 4 has a title and 63 frames."""
+    row = np.array([4])
+    both, title, frames = (
+        Examples(videos, tokenizer, tags, BackboneConfig(modalities=which)).batch(row)
+        for which in ("both", "title", "frames")
+    )
+    np.testing.assert_array_equal(title[schema.TOKEN_IDS], both[schema.TOKEN_IDS])
+    assert title[schema.FRAME_MASK].tolist() == [[False]]
+    np.testing.assert_array_equal(frames[schema.FRAMES], both[schema.FRAMES])
+    assert frames[schema.TOKEN_IDS].tolist() == [[tokenizer.special.cls, tokenizer.special.sep]]

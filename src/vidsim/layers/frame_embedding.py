@@ -7,7 +7,7 @@ from vidsim.layers.self_attention import dense
 
 
 class FrameEmbedding(keras.layers.Layer):
-    """Dropout, Dense with ReLU, a learned type vector, LayerNorm, dropout.
+    """Dropout of features, Dense with ReLU, a learned type vector, LayerNorm, dropout.
 
     The published model put the bare projection beside normalised word embeddings, so that the two
     kinds of token came in at different scales.
@@ -16,7 +16,8 @@ class FrameEmbedding(keras.layers.Layer):
         width: the encoder's hidden size.
         dropout: after the LayerNorm, as for words.
         layer_norm_eps: the encoder's own epsilon.
-        feature_dropout: of the frames' numbers before the projection.
+        feature_dropout: of the frames' numbers before the projection, the same ones in all frames
+            of a video (Tompson et al. 2015, arXiv:1411.4280).
 
     Shapes: frames (B, T, F) of any float type -> (B, T, width)
     """
@@ -31,7 +32,9 @@ class FrameEmbedding(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.width = width
-        self.feature_dropout = keras.layers.Dropout(feature_dropout, name="feature_dropout")
+        self.feature_dropout = keras.layers.SpatialDropout1D(
+            feature_dropout, name="feature_dropout"
+        )
         self.project = dense(width, "project", activation="relu")
         self.norm = keras.layers.LayerNormalization(epsilon=layer_norm_eps, name="norm")
         self.dropout = keras.layers.Dropout(dropout, name="dropout")

@@ -16,6 +16,8 @@ class BackboneConfig:
 
     family: ClassVar[str] = ""
 
+    modalities: Literal["both", "title", "frames"] = "both"
+    """What the model is shown of a video. title and frames tell what each side is worth alone."""
     positions: Positions = "absolute"
     """Text encoder: absolute (BERT) or rotary (RoFormer) positions."""
     encoder_layers: int = 12
@@ -37,7 +39,8 @@ class BackboneConfig:
     frame_sampling: Literal["uniform", "published"] = "uniform"
     """uniform: evenly over the whole video; published: the published rule, which drops the tail."""
     feature_dropout: float = 0.0
-    """Dropout of the numbers of every frame, before the model's first layer."""
+    """Dropout of the frames' numbers before the model's first layer: the same ones in all frames of
+    a video, for what is missing in one frame only comes back with the next."""
     hidden_size: int = 256
     """Size of the embedding; the challenge accepts no more than 256."""
     dropout: float = 0.2

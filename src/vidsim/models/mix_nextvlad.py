@@ -68,7 +68,9 @@ class MixNeXtVLAD(Backbone):
         self.frame_norm = None
         if config.frame_norm:
             self.frame_norm = keras.layers.LayerNormalization(name="frame_norm")
-        self.feature_dropout = keras.layers.Dropout(config.feature_dropout, name="feature_dropout")
+        self.feature_dropout = keras.layers.SpatialDropout1D(
+            config.feature_dropout, name="feature_dropout"
+        )
         self.gate_norm = keras.layers.BatchNormalization(name="gate_norm")
         self.gate = keras.layers.Dense(config.branches, dtype="float32", name="gate")
         self.vlads, self.fusions, self.classifiers = [], [], []

@@ -18,7 +18,7 @@ class Examples:
         table: the videos.
         tokenizer: of the model that will read them.
         tags: the model's tag vocabulary.
-        config: lengths and the frame sampling rule.
+        config: lengths, the frame sampling rule, and which of title and frames are shown.
     """
 
     def __init__(
@@ -32,7 +32,9 @@ class Examples:
         self.tokenizer = tokenizer
         self.num_labels = len(tags)
         self.config = config
-        self._tokens = tokenizer.encode(table.titles, config.bert_seq_length)
+        titles = [""] * len(table) if config.modalities == "frames" else table.titles
+        self._tokens = tokenizer.encode(titles, config.bert_seq_length)
+        self._n_frames = table.n_frames * (config.modalities != "title")
         self._tags = tags.columns(table.tag_values, table.tag_splits)
         self._reader = FrameReader(table)
 
@@ -50,9 +52,8 @@ class Examples:
             tags (B, C), by their names in vidsim.schema.
         """
         token_ids, token_mask = self._tokens.pad(rows, self.tokenizer.special.pad)
-        counts = self.table.n_frames[rows]
         index, frame_mask = sample_frames(
-            counts, self.config.max_frames, self.config.frame_sampling
+            self._n_frames[rows], self.config.max_frames, self.config.frame_sampling
         )
         return {
             schema.TOKEN_IDS: token_ids,

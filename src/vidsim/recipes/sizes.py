@@ -27,7 +27,7 @@ _MODEL: dict[str, dict[str, Any]] = {
         "encoder_heads": 4,
         "encoder_intermediate": 256,
         "encoder_dropout": 0.2,
-        "feature_dropout": 0.3,
+        "feature_dropout": 0.5,
         "vocab_size": 8000,
         "text_pooling": "mean",
         "vlad_cluster_size": 8,
@@ -63,8 +63,8 @@ _FINETUNE: dict[str, dict[str, Any]] = {
     "tiny": _TINY | {"total_steps": 40},
     "small": _SMALL
     | {
-        "total_steps": 160,
-        "eval_freq": 80,
+        "total_steps": 300,
+        "eval_freq": 75,
         "lr": 1e-3,
         "bert_lr": 1e-3,
         "modality_dropout": 0.2,
