@@ -58,6 +58,21 @@ def test_the_doors_are_run_as_the_readme_says(tmp_path):
         assert "Traceback" not in done.stderr
     assert (tmp_path / "result.zip").exists()
     assert done.stdout.count("done already") == 3  # run.sh found everything but the blend done
+    the_library_example_runs(tmp_path, environment)
+
+
+def the_library_example_runs(folder, environment):
+    """In the folder where the doors' results lie."""
+    block = next(block for block in blocks("python") if "Embedder" in block)
+    run = subprocess.run(
+        ["python3", "-c", f"{block}\nassert embeddings.shape == (2, 256)"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert re.fullmatch(r"cosine of the titles alone: -?[01]\.\d+\n", run.stdout)
 
 
 def test_the_recipe_of_the_readme_loads(tmp_path):

@@ -67,6 +67,7 @@ def test_every_run_keeps_what_it_takes_to_use_it_again(first):
                 "model.safetensors",
                 "tag_list.txt",
                 "tokenizer.json",
+                "tokenizer_config.json",
             }
             assert list((run / "logs").glob("events.out.*"))
             assert json.loads((run / "config.json").read_text())["seed"] == 42

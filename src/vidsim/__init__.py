@@ -1,0 +1,17 @@
+"""Videos to vectors whose cosine follows human ratings of similarity."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vidsim.embedder import Embedder
+
+__all__ = ["Embedder"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the library interface when it is first used: Keras takes seconds to load."""
+    if name == "Embedder":
+        from vidsim.embedder import Embedder
+
+        return Embedder
+    raise AttributeError(f"module 'vidsim' has no attribute {name!r}")

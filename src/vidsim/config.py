@@ -25,8 +25,9 @@ class Common:
     size: Size = "base"
     """Model size and length of training: tiny (seconds), small (minutes), base (as published)."""
     bert_dir: str | None = None
-    """Folder of a pretrained text encoder, or several separated by commas: each recipe takes the
-    first whose architecture is its own. Without it a vocabulary is trained on the titles."""
+    """Pretrained text encoder: a Hugging Face folder, or a name on its Hub; or several separated by
+    commas, of which each recipe takes the first whose architecture is its own. Without it a
+    vocabulary is trained on the titles and the encoder starts at random."""
     seed: int = 42
     """Seed of folds, weights, dropout and data order."""
     output_zip: Path = Path("result.zip")

@@ -33,6 +33,7 @@ def start_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_logical_devices()
+        tf.cast(tf.zeros(1, tf.float16), tf.float32)  # the first float16 has a line of its own
 
 
 def _keep_freed_memory() -> None:

@@ -13,6 +13,7 @@ from vidsim.errors import VidsimError
 from vidsim.models.mix_nextvlad import MixNeXtVLADConfig
 from vidsim.models.registry import build_backbone
 from vidsim.models.uniter import UniterConfig
+from vidsim.pretrained import encoder_folder
 from vidsim.pretrained.encoder_folder import EncoderFolder, choose_folder
 
 IDS = np.array([[2, 5, 6, 7, 8, 3], [2, 9, 3, 0, 0, 0]])
@@ -83,7 +84,7 @@ def test_value_equals_the_reference(make_folder, kind, changes):
     folder = EncoderFolder(path)
     backbone = build(folder, UniterConfig(positions=folder.positions, bert_seq_length=8))
     report = folder.load_into(backbone)
-    assert (report.loaded, report.left_out) == (len(tensors), ())
+    assert (set(report.loaded), report.left_out, report.absent) == (set(tensors), (), ())
     found = ops.convert_to_numpy(backbone.text_encoder(IDS, MASK))
     rotary = kind == "roformer"
     expected = reference(tensors, IDS, MASK, rotary, changes.get("rotary_value", False))
@@ -99,7 +100,7 @@ def test_the_pooler_is_loaded_where_there_is_one(make_folder):
     folder = EncoderFolder(path)
     small = {"vlad_cluster_size": 2, "vlad_hidden_size": 8, "vlad_expansion": 0.0625}
     mix = build(folder, MixNeXtVLADConfig(bert_seq_length=8, **small))
-    assert folder.load_into(mix).loaded == len(tensors)
+    assert set(folder.load_into(mix).loaded) == set(tensors)
     first = reference(tensors, IDS, MASK)[:, 0]
     expected = np.tanh(first @ tensors["pooler.dense.weight"].T + tensors["pooler.dense.bias"])
     found = mix.pooler(mix.text_encoder(IDS, MASK)[:, 0])
@@ -107,7 +108,7 @@ def test_the_pooler_is_loaded_where_there_is_one(make_folder):
 
     report = folder.load_into(build(folder, UniterConfig(bert_seq_length=8)))
     assert report.left_out == tuple(sorted(pooler))
-    assert "left out on purpose: pooler.dense.bias, pooler.dense.weight" in str(report)
+    assert "left out on purpose    2  pooler.dense.bias, pooler.dense.weight" in str(report)
 
 
 def test_the_folder_decides_the_shape_and_the_recipe_the_dropout(make_folder):
@@ -131,46 +132,26 @@ def test_titles_longer_than_its_positions(make_folder):
         EncoderFolder(path).encoder_config(UniterConfig(bert_seq_length=21))
 
 
-# --- Tokenizers -----------------------------------------------------------------------------------
+# --- Tokenizers: what a folder may hold is in test_tokenizer_files --------------------------------
 
 
 def ids(folder, title):
     return folder.tokenizer().encode([title], 32).values.tolist()
 
 
-def test_tokenizer_of_vocab_txt(make_folder):
+def test_tokenizer_of_the_folder(make_folder):
     path, _ = make_folder("bert")
-    assert ids(EncoderFolder(path), "猫咪 Playing") == [2, 5, 6, 7, 8, 3]
-
-
-def test_case_is_kept_where_the_folder_says_so(make_folder):
-    path, _ = make_folder("bert", tokenizer={"do_lower_case": False})
-    assert ids(EncoderFolder(path), "猫咪 Playing") == [2, 5, 6, 9, 8, 3]
-
-
-def test_tokenizer_json_comes_first(make_folder):
-    path, _ = make_folder("bert")
-    EncoderFolder(path).tokenizer().save(path)
+    folder = EncoderFolder(path)
+    assert ids(folder, "猫咪 Playing") == [2, 5, 6, 7, 8, 3]
+    folder.tokenizer().save(path)
     (path / "vocab.txt").unlink()
-    assert ids(EncoderFolder(path), "猫咪 Playing") == [2, 5, 6, 7, 8, 3]
+    assert ids(folder, "猫咪 Playing") == [2, 5, 6, 7, 8, 3]
 
 
-def test_only_a_newline_ends_a_word(make_folder):
-    """Published Chinese vocabularies have U+2028 in them, where Python's splitlines() would cut."""
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "\u2028", "\x85", "猫"]
-    path, _ = make_folder("bert", words=words)
-    assert ids(EncoderFolder(path), "猫") == [2, 7, 3]
-
-
-def test_jieba_is_refused(make_folder):
-    path, _ = make_folder("roformer")
-    with pytest.raises(VidsimError, match="cuts words with jieba, which is not supported"):
-        EncoderFolder(path).tokenizer()
-
-
-def test_a_roformer_of_characters_is_accepted(make_folder):
+def test_a_roformer_of_characters(make_folder):
     path, _ = make_folder("roformer", tokenizer={"tokenizer_class": "BertTokenizer"})
-    assert ids(EncoderFolder(path), "猫咪") == [2, 5, 6, 3]
+    tokenizer = EncoderFolder(path).tokenizer()
+    assert (tokenizer.jieba, len(tokenizer)) == (False, 10)
 
 
 def test_more_words_than_the_encoder_has(make_folder):
@@ -186,7 +167,11 @@ def test_more_words_than_the_encoder_has(make_folder):
     ("config", "message"),
     [
         ({"model_type": "gpt2"}, r"config\.json: model_type 'gpt2'; supported are bert, roformer"),
-        ({"hidden_act": "gelu_new"}, "hidden_act 'gelu_new'; supported are gelu, relu"),
+        ({"hidden_act": "gelu_10"}, "hidden_act 'gelu_10'; supported are gelu, gelu_python"),
+        ({"position_embedding_type": "relative_key"}, "position_embedding_type 'relative_key'"),
+        ({"is_decoder": True}, r"config\.json: is_decoder is set"),
+        ({"hidden_size": "16"}, r"config\.json: hidden_size is '16'; it must be a whole number"),
+        ({"vocab_size": None}, r"config\.json: vocab_size is None"),
     ],
 )
 def test_another_architecture(make_folder, config, message):
@@ -202,8 +187,8 @@ def test_files_that_are_missing(make_folder):
     with pytest.raises(VidsimError, match=r"neither tokenizer\.json nor vocab\.txt"):
         folder.tokenizer()
     backbone = build(folder, UniterConfig(bert_seq_length=8))
-    os.rename(path / "model.safetensors", path / "pytorch_model.bin")
-    with pytest.raises(VidsimError, match=r"model\.safetensors: no such file"):
+    os.rename(path / "model.safetensors", path / "weights.safetensors")
+    with pytest.raises(VidsimError, match=r"has no weights: accepted are .*; the folder has conf"):
         folder.load_into(backbone)
     (path / "config.json").unlink()
     with pytest.raises(
@@ -222,3 +207,16 @@ def test_the_first_folder_with_the_positions(make_folder):
     with pytest.raises(VidsimError, match="none of these is a roformer folder"):
         choose_folder(str(bert), "rotary")
     assert json.loads((bert / "config.json").read_text())["model_type"] == "bert"
+
+
+def test_names_that_are_no_folders(make_folder, monkeypatch):
+    """Each is fetched, and its encoder may be in a subfolder."""
+    bert, _ = make_folder("bert")
+    module = {"path": "bert", "type": "sentence_transformers.models.Transformer"}
+    (bert.parent / "modules.json").write_text(json.dumps([module]))
+    fetched = []
+    monkeypatch.setattr(
+        encoder_folder, "local_folder", lambda name: fetched.append(name) or bert.parent
+    )
+    assert choose_folder("a/b@v1, c/d", "absolute").path == bert
+    assert fetched == ["a/b@v1", "c/d"]

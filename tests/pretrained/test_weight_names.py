@@ -6,8 +6,9 @@ import pytest
 from vidsim.errors import VidsimError
 from vidsim.models.registry import build_backbone
 from vidsim.models.uniter import UniterConfig
+from vidsim.objectives.masked_lm import MaskedLMConfig
 from vidsim.pretrained.encoder_folder import EncoderFolder
-from vidsim.pretrained.weight_names import plan_load
+from vidsim.pretrained.weight_names import plan_load, published_weights
 
 HEADS = (
     "cls.predictions.bias",
@@ -26,7 +27,8 @@ def loaded(make_folder):
 
 
 def plan(stored, backbone):
-    report, values = plan_load(stored, backbone, "a/model.safetensors")
+    wanted = published_weights(backbone)
+    report, values = plan_load(stored, wanted, "a/model.safetensors")
     return report, {variable.path: value for variable, value in values}
 
 
@@ -36,7 +38,8 @@ def test_every_weight_of_the_encoder_and_no_other(loaded):
     assert set(values) == {w.path for w in backbone.weights if "/text_encoder/" in w.path} - {
         w.path for w in backbone.weights if "seed" in w.path
     }
-    assert report.loaded == len(values) == len(tensors)
+    assert set(report.loaded) == set(tensors)
+    assert len(values) == len(tensors)
 
 
 def test_matrices_are_transposed_and_tables_are_not(loaded):
@@ -51,14 +54,24 @@ def test_matrices_are_transposed_and_tables_are_not(loaded):
     np.testing.assert_array_equal(values[f"{encoder}/words/embeddings"], words)
 
 
-@pytest.mark.parametrize("prefix", ["bert.", "roformer.", ""])
-def test_prefixes_and_heads(loaded, prefix):
-    """Heads carry the prefix or not, as libraries have it; they are left out and reported."""
+@pytest.mark.parametrize(
+    ("inside", "outside"),
+    [
+        ("bert.", ""),
+        ("roformer.", ""),
+        ("", ""),
+        ("module.bert.", "module."),
+        ("0.auto_model.", "0.auto_model."),
+    ],
+)
+def test_prefixes_and_heads(loaded, inside, outside):
+    """Masked-word heads stand beside the encoder; what the model has no place for is reported."""
     backbone, tensors = loaded
     expected = plan(tensors, backbone)[1]
-    stored = {f"{prefix}{name}": value for name, value in tensors.items()}
-    bare = [name for name in HEADS if name.startswith("cls.")]
-    stored |= {name if name in bare else f"{prefix}{name}": np.zeros(1) for name in HEADS}
+    stored = {f"{inside}{name}": value for name, value in tensors.items()}
+    for name in HEADS:
+        prefix = outside if name.startswith("cls.") else inside
+        stored[f"{prefix}{name}"] = np.zeros(1)
     report, values = plan(stored, backbone)
     assert report.left_out == HEADS
     for path, value in expected.items():
@@ -74,7 +87,7 @@ def test_names_of_layer_norms_before_2019(loaded):
             name = name.replace(new, old)
         stored[name] = value
     assert sum("gamma" in name for name in stored) == 5
-    assert plan(stored, backbone)[0].loaded == len(tensors)
+    assert set(plan(stored, backbone)[0].loaded) == set(tensors)
 
 
 def test_every_misfit_is_listed(loaded):
@@ -98,3 +111,33 @@ def test_half_precision_is_widened(loaded):
     backbone, tensors = loaded
     stored = {name: value.astype("float16") for name, value in tensors.items()}
     assert {value.dtype.name for value in plan(stored, backbone)[1].values()} == {"float32"}
+
+
+def test_heads_are_filled_where_the_file_has_them_and_random_where_not(loaded):
+    backbone, tensors = loaded
+    config = MaskedLMConfig(mlm_weight=1.0)
+    head = config.build(backbone).published_weights()
+    rng = np.random.default_rng(2)
+    kernel = "cls.predictions.transform.dense.weight"
+    stored = {f"bert.{name}": value for name, value in tensors.items()}
+    stored |= {kernel: rng.normal(size=(16, 16)).astype("float32"), "classifier.bias": np.zeros(2)}
+    report, values = plan_load(stored, published_weights(backbone) | head, "a")
+    assert {id(v): value for v, value in values}[id(head[kernel])].tolist() == stored[
+        kernel
+    ].T.tolist()
+    assert report.left_out == ("classifier.bias",)
+    assert report.absent == tuple(name for name in head if name != kernel)
+    assert str(report).splitlines() == [
+        "weights of a:",
+        "  loaded                38  embeddings (5), encoder.layer.0-1 (32), cls.predictions",
+        "  left out on purpose    1  classifier.bias",
+        "  not in the file        4  cls.predictions (4) (random at the start)",
+    ]
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_one_encoder_in_a_file(loaded, number):
+    backbone, tensors = loaded
+    stored = {f"{p}{n}": v for p in ("a.", "b.")[:number] for n, v in tensors.items()}
+    with pytest.raises(VidsimError, match=rf"a/model.safetensors: {number} tensors named"):
+        plan(stored, backbone)

@@ -59,7 +59,7 @@ def test_moving_statistics_are_in_the_file(checkpoint, folder):
 
 def test_files_are_described_by_their_hashes(folder):
     hashes = read_description(folder)["sha256"]
-    assert set(hashes) == {WEIGHTS, TAGS, "tokenizer.json"}
+    assert set(hashes) == {WEIGHTS, TAGS, "tokenizer.json", "tokenizer_config.json"}
     for name, digest in hashes.items():
         assert digest == file_digest(folder / name)
 

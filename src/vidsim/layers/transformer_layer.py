@@ -2,6 +2,7 @@
 
 import keras
 
+from vidsim.layers.activations import ACTIVATIONS
 from vidsim.layers.self_attention import SelfAttention, dense
 
 
@@ -11,7 +12,7 @@ class TransformerLayer(keras.layers.Layer):
     Args:
         heads: attention heads.
         intermediate: width of the feed-forward network's hidden layer.
-        activation: its activation, by Keras name ("gelu" is the exact, erf form).
+        activation: its activation, a name of ACTIVATIONS ("gelu" is the exact, erf form).
         dropout: after attention and feed-forward.
         attention_dropout: of the attention weights.
         layer_norm_eps: epsilon of both LayerNorms.
@@ -38,7 +39,7 @@ class TransformerLayer(keras.layers.Layer):
         self.intermediate = intermediate
         self.attention = SelfAttention(heads, attention_dropout, rotary_value, name="attention")
         self.attention_norm = _layer_norm(layer_norm_eps, "attention_norm")
-        self.expand = dense(intermediate, "expand", activation=activation)
+        self.expand = dense(intermediate, "expand", activation=ACTIVATIONS[activation])
         self.output_norm = _layer_norm(layer_norm_eps, "output_norm")
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
 

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from vidsim import schema
+from vidsim.layers.activations import ACTIVATIONS
 from vidsim.layers.self_attention import dense
 from vidsim.losses.masked_lm import masked_lm
 from vidsim.objectives.objective import Objective, ObjectiveConfig
@@ -23,6 +24,11 @@ class MaskedLMConfig(ObjectiveConfig):
     @property
     def weight(self) -> float:
         return self.mlm_weight
+
+    @property
+    def share(self) -> float:
+        """Share of the words to choose: none where the loss is off."""
+        return self.mlm_probability if self.mlm_weight else 0.0
 
     def build(self, backbone) -> Objective:
         return MaskedLMObjective(self, backbone)
@@ -44,12 +50,22 @@ class MaskedLMObjective(Objective):
         encoder = backbone.text_encoder.config
         size = encoder.embedding_size or encoder.width
         self.words = backbone.text_encoder.words
-        self.transform = dense(size, "transform", activation=encoder.activation)
+        self.transform = dense(size, "transform", activation=ACTIVATIONS[encoder.activation])
         self.transform.build((None, None, encoder.width))
         epsilon = encoder.layer_norm_eps
         self.norm = keras.layers.LayerNormalization(epsilon=epsilon, name="norm")
         self.norm.build((None, None, size))
         self.bias = self.add_weight(shape=(encoder.vocab_size,), initializer="zeros", name="bias")
+
+    def published_weights(self):
+        """The head's variables by the names they have in BERT's and RoFormer's checkpoints."""
+        return {
+            "cls.predictions.transform.dense.weight": self.transform.kernel,
+            "cls.predictions.transform.dense.bias": self.transform.bias,
+            "cls.predictions.transform.LayerNorm.weight": self.norm.gamma,
+            "cls.predictions.transform.LayerNorm.bias": self.norm.beta,
+            "cls.predictions.bias": self.bias,
+        }
 
     def call(self, outputs, inputs):
         positions = inputs[schema.MLM_POSITIONS]  # (B, P)

@@ -17,9 +17,10 @@ class SimilarityConfig(ObjectiveConfig):
     system sums the squared error over its batch of 128 pairs: the same proportion."""
     kl_weight: float = 0.5
     """Weight of the KL term against the squared error."""
-    kl_form: Literal["softmax", "raw"] = "softmax"
-    """softmax: KL between the batch's softmaxes of ratings and cosines; raw: as published, on the
-    bare numbers (not a divergence: it pushes every cosine up)."""
+    kl_form: Literal["raw", "softmax"] = "raw"
+    """raw: as published, on the bare numbers; not a divergence, but it weighs a cosine's error by
+    its share of the rating, and it measures better (README). softmax: KL between the batch's
+    softmaxes of ratings and cosines."""
     kl_temperature: float = 0.1
     """Divides ratings and cosines before the softmax (no unit)."""
 

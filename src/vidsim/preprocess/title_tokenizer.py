@@ -1,8 +1,10 @@
 """Titles to token ids, many at a time, with the `tokenizers` library."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors, trainers
 from tokenizers.models import WordPiece
@@ -10,27 +12,49 @@ from tokenizers.models import WordPiece
 from vidsim.errors import VidsimError
 from vidsim.preprocess.masking import SpecialTokens
 from vidsim.preprocess.ragged import Ragged
+from vidsim.transformers_start import import_transformers
 
-_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 FILE_NAME = "tokenizer.json"
+SETTINGS_NAME = "tokenizer_config.json"
+NO_JIEBA = (
+    "this tokenizer cuts words with jieba, whose package rjieba is not installed; "
+    "run: pip install 'vidsim[jieba]'"
+)
 
 
 class TitleTokenizer:
     """A BERT-style tokenizer: [CLS] title [SEP], cut to a length.
 
+    It is not changed after it was made, so several threads may share it: a setting of the inner
+    tokenizer that is changed while another thread is inside jieba would block both for ever.
+
     Args:
         tokenizer: a `tokenizers.Tokenizer` whose post-processor adds [CLS] and [SEP].
+        jieba: whether words are cut with jieba, as RoFormer's are, in place of the tokenizer's own
+            pre-tokenizer. That one is Python code, which no tokenizer.json can hold.
+
+    Raises:
+        VidsimError: special tokens are missing, or jieba is.
     """
 
-    def __init__(self, tokenizer: Tokenizer):
+    def __init__(self, tokenizer: Tokenizer, jieba: bool = False):
         tokenizer.no_padding()
         tokenizer.no_truncation()
+        vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+        check_special(vocabulary, "the tokenizer")
+        self.special = SpecialTokens(*(vocabulary[token] for token in SPECIAL))
+        ends = tokenizer.encode("").ids
+        if ends != [self.special.cls, self.special.sep]:
+            raise VidsimError(
+                f"the tokenizer makes {ends} of an empty title; needed are [CLS] and [SEP], "
+                f"{[self.special.cls, self.special.sep]}"
+            )
+        self.jieba = jieba
+        self._json = tokenizer.to_str(pretty=True)
+        if jieba:
+            tokenizer.pre_tokenizer = _jieba_words(vocabulary)
         self._tokenizer = tokenizer
-        found = [tokenizer.token_to_id(token) for token in _SPECIAL]
-        ids = [number for number in found if number is not None]
-        if len(ids) < len(_SPECIAL):
-            raise VidsimError(f"the tokenizer needs all of {', '.join(_SPECIAL)}; it has {found}")
-        self.special = SpecialTokens(*ids)
 
     @classmethod
     def train(cls, titles: Sequence[str], vocab_size: int) -> "TitleTokenizer":
@@ -42,35 +66,44 @@ class TitleTokenizer:
 
         Reference: Schuster and Nakajima 2012; BERT's own normalisation.
         """
-        learner = bert_tokenizer({token: number for number, token in enumerate(_SPECIAL)})
+        learner = bert_tokenizer({token: number for number, token in enumerate(SPECIAL)})
         # The trainer numbers inner letters ("##a") in the order of a hash map, another one each
         # time, and breaks ties by number. Announced beforehand they have fixed numbers.
         letters = sorted(_inner_letters(learner, titles))
         trainer = trainers.WordPieceTrainer(
-            vocab_size=vocab_size, special_tokens=[*_SPECIAL, *letters], show_progress=False
+            vocab_size=vocab_size, special_tokens=[*SPECIAL, *letters], show_progress=False
         )
         learner.train_from_iterator(titles, trainer)
         return cls(bert_tokenizer(learner.get_vocab()))
 
     @classmethod
     def read(cls, folder: Path) -> "TitleTokenizer":
-        """Reads ``tokenizer.json`` of a folder that ``save`` wrote."""
+        """Reads a folder that ``save`` wrote; without tokenizer_config.json it is BERT's."""
         path = folder / FILE_NAME
         if not path.exists():
             raise VidsimError(f"{path}: no such file; a checkpoint folder holds its tokenizer")
-        return cls(Tokenizer.from_file(str(path)))
+        settings = folder / SETTINGS_NAME
+        stated = json.loads(settings.read_text(encoding="utf-8")) if settings.exists() else {}
+        jieba = stated.get("tokenizer_class") == "RoFormerTokenizer"
+        return cls(Tokenizer.from_file(str(path)), jieba)
 
     def save(self, folder: Path) -> None:
-        """Writes ``tokenizer.json``, which Hugging Face's libraries read too."""
-        (folder / FILE_NAME).write_text(self._json(), encoding="utf-8")
+        """Writes ``tokenizer.json`` and ``tokenizer_config.json``, as Hugging Face's libraries do.
+
+        Both are needed: transformers makes a BERT or RoFormer tokenizer anew from the vocabulary in
+        the one and the settings in the other.
+        """
+        (folder / FILE_NAME).write_text(self._json, encoding="utf-8")
+        settings = json.dumps(self._settings(), indent=2) + "\n"
+        (folder / SETTINGS_NAME).write_text(settings, encoding="utf-8")
 
     def __len__(self) -> int:
         return self._tokenizer.get_vocab_size(with_added_tokens=True)
 
     @property
     def digest(self) -> str:
-        """sha256 of vocabulary and settings."""
-        return hashlib.sha256(self._json().encode()).hexdigest()
+        """sha256 of vocabulary, settings and the way words are cut."""
+        return hashlib.sha256((self._json + "jieba" * self.jieba).encode()).hexdigest()
 
     def encode(self, titles: Sequence[str], length: int) -> Ragged:
         """Token ids of every title.
@@ -78,14 +111,32 @@ class TitleTokenizer:
         Args:
             titles: N texts.
             length: most tokens of one title, [CLS] and [SEP] included; the right end is cut off.
-        """
-        self._tokenizer.enable_truncation(length)
-        encodings = self._tokenizer.encode_batch_fast(list(titles))
-        self._tokenizer.no_truncation()
-        return Ragged.from_lists([encoding.ids for encoding in encodings])
 
-    def _json(self) -> str:
-        return self._tokenizer.to_str(pretty=True)
+        Raises:
+            VidsimError: not even [CLS] and [SEP] fit into the length.
+        """
+        if length < 2:
+            raise VidsimError(f"titles of {length} tokens: [CLS] and [SEP] alone take 2")
+        rows = (encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(titles)))
+        return Ragged.from_lists(
+            [ids if len(ids) <= length else [*ids[: length - 1], ids[-1]] for ids in rows]
+        )
+
+    def _settings(self) -> dict[str, Any]:
+        """What transformers needs to know beside tokenizer.json."""
+        content = json.loads(self._json)
+        settings: dict[str, Any] = {f"{token[1:-1].lower()}_token": token for token in SPECIAL}
+        normalizer, words = content["normalizer"] or {}, content["pre_tokenizer"] or {}
+        if (normalizer.get("type"), words.get("type")) != ("BertNormalizer", "BertPreTokenizer"):
+            return {"tokenizer_class": "PreTrainedTokenizerFast", **settings}
+        return {
+            "tokenizer_class": "RoFormerTokenizer" if self.jieba else "BertTokenizer",
+            "do_lower_case": normalizer["lowercase"],
+            "strip_accents": normalizer["strip_accents"],
+            # RoFormer's normalizer leaves this to jieba, its published folders say true
+            "tokenize_chinese_chars": self.jieba or normalizer["handle_chinese_chars"],
+            **settings,
+        }
 
 
 def bert_tokenizer(vocabulary: dict[str, int], lowercase: bool = True) -> Tokenizer:
@@ -94,16 +145,34 @@ def bert_tokenizer(vocabulary: dict[str, int], lowercase: bool = True) -> Tokeni
     Raises:
         VidsimError: the vocabulary lacks a special token.
     """
-    absent = [token for token in _SPECIAL if token not in vocabulary]
-    if absent:
-        raise VidsimError(f"the tokenizer's vocabulary lacks {', '.join(absent)}")
+    check_special(vocabulary, "the tokenizer's vocabulary")
     tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.add_special_tokens(_SPECIAL)
+    tokenizer.add_special_tokens(SPECIAL)
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     ends = [(token, vocabulary[token]) for token in ("[SEP]", "[CLS]")]
     tokenizer.post_processor = processors.BertProcessing(*ends)
     return tokenizer
+
+
+def check_special(vocabulary: dict[str, int], source: str) -> None:
+    """Raises unless all special tokens are in the vocabulary.
+
+    Raises:
+        VidsimError: with the tokens that are missing.
+    """
+    absent = [token for token in SPECIAL if token not in vocabulary]
+    if absent:
+        raise VidsimError(f"{source} lacks {', '.join(absent)}; needed are {', '.join(SPECIAL)}")
+
+
+def _jieba_words(vocabulary: dict[str, int]) -> pre_tokenizers.PreTokenizer:
+    """RoFormer's: the words of jieba that the vocabulary has, single characters of all others."""
+    roformer = import_transformers().RoFormerTokenizer
+    try:
+        return roformer(vocab=vocabulary).backend_tokenizer.pre_tokenizer
+    except ImportError as error:
+        raise VidsimError(NO_JIEBA) from error
 
 
 def _inner_letters(tokenizer: Tokenizer, titles: Sequence[str]) -> set[str]:

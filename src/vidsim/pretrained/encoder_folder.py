@@ -1,30 +1,39 @@
 """Text encoders of other projects: a Hugging Face folder as it was downloaded.
 
-Read are config.json, model.safetensors and the tokenizer's files; nothing in them is executed.
+Read are config.json, the weights and the tokenizer's files; nothing in them is executed.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.numpy import load_file
-from tokenizers import Tokenizer
-
 from vidsim.errors import VidsimError
+from vidsim.layers.activations import ACTIVATIONS
 from vidsim.models.backbone import Backbone, BackboneConfig
 from vidsim.models.encoder_config import EncoderConfig, Positions
-from vidsim.preprocess.title_tokenizer import TitleTokenizer, bert_tokenizer
-from vidsim.pretrained.weight_names import LoadReport, plan_load
+from vidsim.preprocess.title_tokenizer import TitleTokenizer
+from vidsim.pretrained.hub import local_folder, transformer_folder
+from vidsim.pretrained.tokenizer_files import read_tokenizer
+from vidsim.pretrained.weight_files import read_weights
+from vidsim.pretrained.weight_names import LoadReport, plan_load, published_weights
 
 POSITIONS: dict[str, Positions] = {"bert": "absolute", "roformer": "rotary"}
-_ACTIVATIONS = ("gelu", "relu", "silu", "tanh")
+_SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+)
 
 
 class EncoderFolder:
     """One pretrained text encoder on disk.
 
     Args:
-        path: a folder with config.json, model.safetensors, and tokenizer.json or vocab.txt.
+        path: a folder with config.json, weights (see weight_files), and tokenizer.json or
+            vocab.txt.
 
     Raises:
         VidsimError: a file is missing, or an architecture that is not supported.
@@ -39,12 +48,7 @@ class EncoderFolder:
                 f"{path / 'config.json'}: model_type {kind!r}; supported are {', '.join(POSITIONS)}"
             )
         self.positions: Positions = POSITIONS[kind]
-        activation = self._config.get("hidden_act", "gelu")
-        if activation not in _ACTIVATIONS:
-            raise VidsimError(
-                f"{path / 'config.json'}: hidden_act {activation!r}; supported are "
-                f"{', '.join(_ACTIVATIONS)}"
-            )
+        self._check_config(path / "config.json")
 
     def encoder_config(self, config: BackboneConfig) -> EncoderConfig:
         """The folder's architecture; dropout is the recipe's."""
@@ -76,60 +80,47 @@ class EncoderFolder:
         """The folder's own tokenizer.
 
         Raises:
-            VidsimError: none there, one that cuts words with jieba, or one whose vocabulary is
-                larger than the encoder's.
+            VidsimError: none there, one of a kind that is not supported, or one whose vocabulary
+                is larger than the encoder's.
         """
-        settings = self._settings()
-        if "RoFormer" in settings.get("tokenizer_class", self._default_tokenizer()):
-            raise VidsimError(
-                f"{self.path}: its tokenizer cuts words with jieba, which is not supported; "
-                "accepted are RoFormer folders with a BERT tokenizer (tokenizer_class in "
-                "tokenizer_config.json), such as character-based ones"
-            )
-        if (self.path / "tokenizer.json").exists():
-            tokenizer = TitleTokenizer(Tokenizer.from_file(str(self.path / "tokenizer.json")))
-        else:
-            lower = settings.get("do_lower_case", True)
-            tokenizer = TitleTokenizer(bert_tokenizer(self._vocabulary(), lower))
-        if len(tokenizer) > self._config["vocab_size"]:
-            raise VidsimError(
-                f"{self.path}: the tokenizer has {len(tokenizer)} tokens, the encoder only "
-                f"{self._config['vocab_size']}"
-            )
-        return tokenizer
+        return read_tokenizer(self.path, self._config)
 
-    def load_into(self, backbone: Backbone) -> LoadReport:
+    def load_into(self, backbone: Backbone, heads: Mapping[str, Any] | None = None) -> LoadReport:
         """Loads the text encoder's weights into the backbone, strictly.
 
+        Args:
+            backbone: its text encoder, and its pooler where it has one, are filled.
+            heads: further variables to fill, by their published names.
+
         Raises:
-            VidsimError: no model.safetensors, or an encoder tensor that is missing or of another
-                shape.
+            VidsimError: no weights, or an encoder tensor that is missing or of another shape.
         """
-        path = self.path / "model.safetensors"
-        if not path.exists():
-            raise VidsimError(
-                f"{path}: no such file; weights are read from model.safetensors (a .bin or .h5 "
-                "file is turned into one by transformers' save_pretrained)"
-            )
-        stored = load_file(str(path))
-        report, values = plan_load(stored, backbone, str(path))
+        path, stored = read_weights(self.path)
+        wanted = published_weights(backbone) | dict(heads or {})
+        report, values = plan_load(stored, wanted, str(path))
         for variable, value in values:
             variable.assign(value)
         return report
 
-    def _default_tokenizer(self) -> str:
-        return "RoFormerTokenizer" if self.positions == "rotary" else "BertTokenizer"
-
-    def _settings(self) -> dict[str, Any]:
-        present = (self.path / "tokenizer_config.json").exists()
-        return self._read_json("tokenizer_config.json") if present else {}
-
-    def _vocabulary(self) -> dict[str, int]:
-        path = self.path / "vocab.txt"
-        if not path.exists():
-            raise VidsimError(f"{self.path}: neither tokenizer.json nor vocab.txt is there")
-        with path.open(encoding="utf-8") as file:  # not splitlines(): U+2028 and its like are words
-            return {line.rstrip("\n"): number for number, line in enumerate(file)}
+    def _check_config(self, path: Path) -> None:
+        stated = self._config
+        for name in _SIZES:
+            size = stated.get(name)
+            if not isinstance(size, int) or size < 1:
+                raise VidsimError(f"{path}: {name} is {size!r}; it must be a whole number above 0")
+        activation = stated.get("hidden_act", "gelu")
+        if activation not in ACTIVATIONS:
+            raise VidsimError(
+                f"{path}: hidden_act {activation!r}; supported are {', '.join(ACTIVATIONS)}"
+            )
+        positions = stated.get("position_embedding_type", "absolute")
+        if positions != "absolute":
+            raise VidsimError(
+                f"{path}: position_embedding_type {positions!r}; supported are absolute (BERT) and "
+                "RoFormer's rotations"
+            )
+        if stated.get("is_decoder"):
+            raise VidsimError(f"{path}: is_decoder is set; supported are encoders only")
 
     def _read_json(self, name: str) -> dict[str, Any]:
         try:
@@ -144,12 +135,19 @@ class EncoderFolder:
 def choose_folder(bert_dir: str | None, positions: Positions) -> EncoderFolder | None:
     """The first folder of ``--bert-dir`` with these positions; None without ``--bert-dir``.
 
+    Args:
+        bert_dir: folders, or names on the Hugging Face Hub, separated by commas.
+        positions: the recipe's.
+
     Raises:
-        VidsimError: none of the folders has that architecture.
+        VidsimError: a folder cannot be had, or none of them has that architecture.
     """
     if bert_dir is None:
         return None
-    folders = [EncoderFolder(Path(name.strip())) for name in bert_dir.split(",")]
+    folders = [
+        EncoderFolder(transformer_folder(local_folder(name.strip())))
+        for name in bert_dir.split(",")
+    ]
     for folder in folders:
         if folder.positions == positions:
             return folder

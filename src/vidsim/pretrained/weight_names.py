@@ -1,6 +1,7 @@
 """Which tensor of a Hugging Face checkpoint is which weight of ours."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,7 @@ import numpy as np
 from vidsim.errors import VidsimError
 from vidsim.models.backbone import Backbone
 
-_PREFIX = re.compile(r"^(bert\.|roformer\.)")
-_LEFT_OUT = re.compile(  # heads we don't have, and constants that we compute
-    r"^(cls\.|pooler\.|embeddings\.position_ids$|encoder\.embed_positions\.weight$)"
-)
+_WORDS = "embeddings.word_embeddings.weight"
 _OURS = (  # our layer's path -> theirs
     (r"words", "embeddings.word_embeddings"),
     (r"positions", "embeddings.position_embeddings"),
@@ -29,58 +27,98 @@ _OURS = (  # our layer's path -> theirs
 _ENDINGS = {"embeddings": "weight", "kernel": "weight", "gamma": "weight"}
 _ENDINGS |= {"bias": "bias", "beta": "bias"}
 _LEGACY = {".gamma": ".weight", ".beta": ".bias"}  # LayerNorm's names before 2019
+_HEADS = ("pooler.", "cls.")
+"""Beginnings of weights that a checkpoint may lack: they then start at random."""
+_COMPUTED = ("embeddings.position_ids", "encoder.embed_positions.weight")
+"""Constants that some libraries stored as if they were weights."""
 
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of every tensor of a file."""
+    """What became of every tensor of a file, by its name there without the model's prefix."""
 
     path: str
-    loaded: int
+    loaded: tuple[str, ...]
     left_out: tuple[str, ...]
+    """In the file; the model has no place for them."""
+    absent: tuple[str, ...]
+    """Heads of the model that the file has not; they start at random."""
 
     def __str__(self) -> str:
-        left = f"; left out on purpose: {', '.join(self.left_out)}" if self.left_out else ""
-        return f"loaded {self.loaded} tensors of the text encoder from {self.path}{left}"
+        rows = [
+            ("loaded", self.loaded, ""),
+            ("left out on purpose", self.left_out, ""),
+            ("not in the file", self.absent, " (random at the start)"),
+        ]
+        lines = [f"weights of {self.path}:"]
+        for state, names, remark in rows:
+            if names:
+                lines.append(f"  {state:<20}{len(names):>4}  {_summary(names)}{remark}")
+        return "\n".join(lines)
+
+
+def published_weights(backbone: Backbone) -> dict[str, Any]:
+    """The text encoder's variables, and the pooler's, by Hugging Face's names."""
+    named = {_their_name(variable.path): variable for variable in backbone.weights}
+    return {name: variable for name, variable in named.items() if name is not None}
 
 
 def plan_load(
-    stored: dict[str, np.ndarray], backbone: Backbone, path: str
+    stored: Mapping[str, np.ndarray], wanted: Mapping[str, Any], path: str
 ) -> tuple[LoadReport, list[tuple[Any, np.ndarray]]]:
-    """Pairs every weight of the backbone's text encoder with a tensor of the file.
+    """Pairs every variable with a tensor of the file.
 
     Args:
-        stored: the file's tensors by name.
-        backbone: its text encoder (and pooler, where it has one) is to be filled.
+        stored: the file's tensors by name, under any prefix ("bert.", "module.roformer.", none).
+        wanted: variables by Hugging Face's names without prefix; those of pooler and masked-word
+            head may be missing in the file.
         path: of the file, for messages.
 
     Raises:
-        VidsimError: a table of tensors that are missing, unknown or of another shape.
+        VidsimError: a table of the encoder's tensors that are missing, unknown or of another shape.
     """
-    tensors = {_plain(name): value for name, value in stored.items()}
-    problems, values, used = [], [], set()
-    for variable in backbone.weights:
-        name = _their_name(variable.path)
-        if name is None:
-            continue
+    tensors = _without_prefix(stored, path)
+    problems, values = [], []
+    for name, variable in wanted.items():
         if name not in tensors:
-            problems.append(f"  missing  {name}")
+            if not name.startswith(_HEADS):
+                problems.append(f"  missing  {name}")
             continue
-        used.add(name)
         value = tensors[name]
         value = value.T if variable.path.endswith("/kernel") else value
         if value.shape != tuple(variable.shape):
             problems.append(f"  shape    {name}: file {value.shape}, model {variable.shape}")
         values.append((variable, value.astype("float32")))
-    left_out = tuple(sorted(name for name in set(tensors) - used if _LEFT_OUT.match(name)))
-    problems += [f"  unknown  {name}" for name in sorted(set(tensors) - used - set(left_out))]
+    spare = sorted(set(tensors) - set(wanted))
+    encoder = ("embeddings.", "embeddings_project.", "encoder.")
+    unknown = [name for name in spare if name.startswith(encoder) and name not in _COMPUTED]
+    problems += [f"  unknown  {name}" for name in unknown]
     if problems:
         raise VidsimError(f"{path} does not fit its config.json:\n" + "\n".join(problems))
-    return LoadReport(path, len(values), left_out), values
+    report = LoadReport(
+        path,
+        loaded=tuple(name for name in wanted if name in tensors),
+        left_out=tuple(spare),
+        absent=tuple(name for name in wanted if name not in tensors),
+    )
+    return report, values
 
 
-def _plain(name: str) -> str:
-    name = _PREFIX.sub("", name)
+def _without_prefix(stored: Mapping[str, np.ndarray], path: str) -> dict[str, np.ndarray]:
+    """Tensors by their names inside the encoder; heads beside it lose the outer part only."""
+    names = {_modern(name): value for name, value in stored.items()}
+    found = [name[: -len(_WORDS)] for name in names if re.fullmatch(rf"(.*\.)?{_WORDS}", name)]
+    if len(found) != 1:
+        raise VidsimError(
+            f"{path}: {len(found)} tensors named ...{_WORDS}; accepted is one encoder of BERT's or "
+            "RoFormer's layout in a file"
+        )
+    inside = found[0]  # "module.bert."
+    outside = re.sub(r"(bert|roformer)\.$", "", inside)  # "module."
+    return {name.removeprefix(inside).removeprefix(outside): v for name, v in names.items()}
+
+
+def _modern(name: str) -> str:
     for old, new in _LEGACY.items():
         name = name[: -len(old)] + new if name.endswith(old) else name
     return name
@@ -99,3 +137,16 @@ def _their_name(path: str) -> str | None:
         if match:
             return f"{match.expand(theirs)}.{_ENDINGS[ending]}"
     raise AssertionError(f"{path}: a weight of the text encoder without a published name")
+
+
+def _summary(names: tuple[str, ...]) -> str:
+    """Names in few words: a layer's sixteen tensors, and all layers, are one entry each."""
+    layer = re.compile(r"encoder\.layer\.(\d+)\.")
+    numbers = [int(match[1]) for match in map(layer.match, names) if match]
+    groups: dict[str, int] = {}
+    for name in names:
+        group = re.sub(r"^(embeddings|cls\.predictions)\..*", r"\1", name)
+        if layer.match(name):
+            group = f"encoder.layer.{min(numbers)}-{max(numbers)}"
+        groups[group] = groups.get(group, 0) + 1
+    return ", ".join(name if n == 1 else f"{name} ({n})" for name, n in groups.items())

@@ -108,7 +108,8 @@ class _Embedder:
 
 def _shape(description: dict[str, Any]) -> list[Any]:
     """What two checkpoints must share to be served by one model and one tokenization."""
-    hashes = [description["sha256"][name] for name in ("tokenizer.json", "tag_list.txt")]
+    files = ("tokenizer.json", "tokenizer_config.json", "tag_list.txt")
+    hashes = [description["sha256"][name] for name in files]
     return [description["family"], description["model"], description["encoder"], *hashes]
 
 

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from vidsim.config import Common
 from vidsim.errors import VidsimError
+from vidsim.models.backbone import Backbone
 from vidsim.models.registry import build_backbone
+from vidsim.objectives.masked_lm import MaskedLMObjective
+from vidsim.objectives.objective import Objective
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.pretrained.encoder_folder import choose_folder
@@ -17,7 +20,9 @@ from vidsim.training.checkpoint_keeper import best_checkpoint
 def fresh_model(
     common: Common, recipe: Recipe, titles: Sequence[str], tags: TagVocabulary
 ) -> Checkpoint:
-    """A new model: random weights, its text encoder from --bert-dir where that is given.
+    """A new model with random weights, in the shape of the encoder of --bert-dir where given.
+
+    Its weights are filled in by `load_encoder`, when the heads that they may also fill are there.
 
     Args:
         common: --bert-dir.
@@ -33,8 +38,20 @@ def fresh_model(
     else:
         tokenizer = folder.tokenizer()
         backbone = build_backbone(config, folder.encoder_config(config), len(tags))
-        print(folder.load_into(backbone))
     return Checkpoint(backbone, tokenizer, tags, {})
+
+
+def load_encoder(common: Common, backbone: Backbone, objectives: Sequence[Objective] = ()) -> None:
+    """Fills text encoder and masked-word head with what --bert-dir has, and prints what it was.
+
+    Raises:
+        VidsimError: the folder's weights are not those of its configuration.
+    """
+    folder = choose_folder(common.bert_dir, backbone.config.positions)
+    if folder is None:
+        return
+    heads = [item for item in objectives if isinstance(item, MaskedLMObjective)]
+    print(folder.load_into(backbone, heads[0].published_weights() if heads else None))
 
 
 def pretrained_checkpoint(common: Common, recipe: Recipe) -> Path | None:
@@ -69,7 +86,9 @@ def first_checkpoint(
     name = recipe.name
     if pretrained is None:
         print(f"finetune {name}: from random weights, as --pretrain_model_dir none says")
-        return fresh_model(common, recipe, titles, tags)
+        fresh = fresh_model(common, recipe, titles, tags)
+        load_encoder(common, fresh.backbone)
+        return fresh
     checkpoint = load_checkpoint(pretrained)
     if checkpoint.tags.digest != tags.digest:
         raise VidsimError(

@@ -17,7 +17,7 @@ from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.recipes.recipe import PretrainConfig, Recipe, objectives
 from vidsim.records.labels import read_labels
 from vidsim.records.video_table import VideoTable
-from vidsim.stages.initial_model import fresh_model
+from vidsim.stages.initial_model import fresh_model, load_encoder
 from vidsim.stages.inputs import (
     PAIRWISE,
     POINTWISE,
@@ -28,6 +28,7 @@ from vidsim.stages.inputs import (
 )
 from vidsim.stages.step_record import StepRecord
 from vidsim.stages.training_run import TrainingRun, train
+from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.optimizer import build_optimizer
 from vidsim.training.trainer import Trainer
 
@@ -62,11 +63,8 @@ def _pretrain(common: Common, recipe: Recipe, folder: Path) -> None:
     steps = config.steps(steps_per_epoch(len(data.videos), config.batch_size, "videos"))
 
     # ---- 3 Model and optimizer -----------------------------------------------------------------
-    titles = [*data.videos.titles, *data.rated.titles]
-    first = fresh_model(common, recipe, titles, data.tags)
+    first, trainer = _start(common, recipe, data, steps)
     backbone, parts = first.backbone, (first.tokenizer, data.tags)
-    task = Task(backbone, build_objectives(objectives(config), backbone, backbone.output_keys))
-    trainer = Trainer(task, build_optimizer(config.optimizer, steps, config.total_steps))
 
     # ---- 4 Fit and evaluate --------------------------------------------------------------------
     print(
@@ -74,9 +72,8 @@ def _pretrain(common: Common, recipe: Recipe, folder: Path) -> None:
         f"wordpieces, {backbone.count_params():,} weights, {steps} steps of {config.batch_size}"
     )
     examples = Examples(data.videos, *parts, recipe.model)
-    probability = config.masked_lm.mlm_probability if config.masked_lm.mlm_weight else 0.0
     batches = Batches(config.batch_size, steps, common.seed, config.augmentation)
-    dataset = pretraining_dataset(examples, batches, probability)
+    dataset = pretraining_dataset(examples, batches, config.masked_lm.share)
     rated = Examples(data.rated, *parts, recipe.model)
     validation = PairValidation(
         EmbeddingModel(backbone), rated, read_labels(data.labels), config.val_batch_size
@@ -107,6 +104,17 @@ def _open(common: Common, config: PretrainConfig) -> _Data:
         config.annotation_file or common.data_dir / "pairwise/label.tsv",
         open_tags(common, config),
     )
+
+
+def _start(common: Common, recipe: Recipe, data: _Data, steps: int) -> tuple[Checkpoint, Trainer]:
+    """The model before its first update, and what trains it."""
+    titles = [*data.videos.titles, *data.rated.titles]
+    first = fresh_model(common, recipe, titles, data.tags)
+    backbone, config = first.backbone, recipe.pretrain
+    losses = build_objectives(objectives(config), backbone, backbone.output_keys)
+    load_encoder(common, backbone, losses)
+    optimizer = build_optimizer(config.optimizer, steps, config.total_steps)
+    return first, Trainer(Task(backbone, losses), optimizer)
 
 
 def _configuration(common: Common, recipe: Recipe, data: _Data) -> dict[str, Any]:

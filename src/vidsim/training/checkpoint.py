@@ -1,8 +1,8 @@
 """Checkpoints: one folder with everything needed to embed a video, and nothing that runs code.
 
 config.json has family, architecture, recipe, step and the hashes of the other files;
-model.safetensors the weights by path; tokenizer.json is as Hugging Face's libraries read it;
-tag_list.txt has the tag ids in the order of the classifier's columns.
+model.safetensors the weights by path; tokenizer.json and tokenizer_config.json are as Hugging
+Face's libraries read them; tag_list.txt has the tag ids in the order of the classifier's columns.
 """
 
 import dataclasses

@@ -1,0 +1,138 @@
+"""Embeddings and nothing else: a checkpoint, titles and frames in, numpy out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from vidsim import schema
+from vidsim.blending.blend import l2_normalize
+from vidsim.errors import VidsimError
+from vidsim.models.embedding_model import EmbeddingModel
+from vidsim.preprocess.frames import sample_frames
+from vidsim.preprocess.ragged import Ragged
+from vidsim.training.checkpoint import CONFIG, Checkpoint, load_checkpoint
+from vidsim.training.checkpoint_keeper import best_checkpoint
+
+
+class Embedder:
+    """A trained model as a function from videos to vectors.
+
+    Args:
+        checkpoint: model, tokenizer and tag vocabulary.
+
+    Example:
+        embedder = Embedder.from_checkpoint("save/finetune/uniter/fold0")
+        embeddings = embedder.encode(titles=["a cat plays"], frames=[np.zeros((8, 1536))])
+    """
+
+    def __init__(self, checkpoint: Checkpoint):
+        self._tokenizer = checkpoint.tokenizer
+        self._config = checkpoint.backbone.config
+        self._model = EmbeddingModel(checkpoint.backbone)
+
+    @classmethod
+    def from_checkpoint(cls, path: str | Path) -> Self:
+        """Loads a checkpoint folder, or the best checkpoint of a run's folder.
+
+        Nothing but the folder is needed, whichever machine or process wrote it.
+
+        Raises:
+            VidsimError: no checkpoint there, or a damaged one.
+        """
+        folder = Path(path)
+        is_checkpoint = (folder / "model.safetensors").exists() and (folder / CONFIG).exists()
+        return cls(load_checkpoint(folder if is_checkpoint else best_checkpoint(folder)))
+
+    def encode(
+        self,
+        titles: Sequence[str] | None = None,
+        frames: Sequence[np.ndarray] | np.ndarray | None = None,
+        batch_size: int = 64,
+        show_progress_bar: bool | None = None,
+        normalize_embeddings: bool = False,
+    ) -> np.ndarray:
+        """Embeds N videos.
+
+        Args:
+            titles: N texts; None where there are none, as if each was empty.
+            frames: N arrays (n, 1536), n may differ and be 0; None where there are none.
+            batch_size: videos in one forward pass; those of like length go together.
+            show_progress_bar: None: in a terminal only.
+            normalize_embeddings: whether every vector is scaled to length 1, so that a dot product
+                is a cosine.
+
+        Returns:
+            (N, 256) float32, in the order given.
+
+        Raises:
+            VidsimError: neither titles nor frames, as many of one as of the other they are not, or
+                frames of another shape.
+        """
+        titles, frames = _checked(titles, frames)
+        if self._config.modalities == "frames":
+            titles = [""] * len(titles)
+        if self._config.modalities == "title":
+            frames = [video[:0] for video in frames]
+        tokens = self._tokenizer.encode(titles, self._config.bert_seq_length)
+        lengths = tokens.lengths(np.arange(len(titles))) + [len(video) for video in frames]
+        order = np.argsort(-lengths, kind="stable")  # the longest first: it needs most memory
+        batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+        out = np.empty((len(titles), self._config.hidden_size), "float32")
+        for rows in _tracked(batches, show_progress_bar):
+            inputs = self._batch(tokens, rows, [frames[row] for row in rows])
+            out[rows] = self._model.predict_on_batch(inputs)
+        return l2_normalize(out) if normalize_embeddings else out
+
+    def _batch(
+        self, tokens: Ragged, rows: np.ndarray, frames: list[np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """A backbone's inputs for B videos, padded to their own longest."""
+        token_ids, token_mask = tokens.pad(rows, self._tokenizer.special.pad)
+        counts = np.array([len(video) for video in frames])
+        index, frame_mask = sample_frames(
+            counts, self._config.max_frames, self._config.frame_sampling
+        )
+        taken = np.zeros((*frame_mask.shape, schema.FRAME_SIZE), "float16")
+        for place, video in enumerate(frames):
+            chosen = index[place, frame_mask[place]]
+            taken[place, : len(chosen)] = video[chosen]
+        return {
+            schema.TOKEN_IDS: token_ids,
+            schema.TOKEN_MASK: token_mask,
+            schema.FRAMES: taken,
+            schema.FRAME_MASK: frame_mask,
+        }
+
+
+def _checked(titles, frames) -> tuple[list[str], list[np.ndarray]]:
+    """Both sides, as many of one as of the other."""
+    if titles is None and frames is None:
+        raise VidsimError("encode: give titles, frames or both")
+    if isinstance(titles, str):
+        raise VidsimError("encode: titles is one text; a list of texts is needed")
+    if titles is None:
+        titles = [""] * len(frames)
+    if frames is None:
+        frames = [np.zeros((0, schema.FRAME_SIZE), "float16")] * len(titles)
+    if len(titles) != len(frames):
+        raise VidsimError(
+            f"encode: {len(titles)} titles and {len(frames)} videos' frames; as many are needed"
+        )
+    frames = [np.asarray(video) for video in frames]
+    for number, video in enumerate(frames):
+        if video.ndim != 2 or video.shape[1] != schema.FRAME_SIZE:
+            raise VidsimError(
+                f"encode: frames[{number}] has shape {video.shape}; a video's frames are "
+                f"(n, {schema.FRAME_SIZE})"
+            )
+    return list(titles), frames
+
+
+def _tracked(batches: list[np.ndarray], show: bool | None):
+    console = Console(stderr=True)
+    show = console.is_terminal if show is None else show
+    return track(batches, "Batches", console=console, disable=not show)

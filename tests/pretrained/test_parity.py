@@ -1,0 +1,83 @@
+"""The text encoder computes what transformers' PyTorch classes compute: values and gradients.
+
+The goldens were made by make_parity_goldens.py. The same tests run on TensorFlow and on JAX.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from vidsim.models.registry import build_backbone
+from vidsim.models.uniter import UniterConfig
+from vidsim.pretrained.encoder_folder import EncoderFolder
+from vidsim.pretrained.weight_names import published_weights
+
+ROOT = Path(__file__).resolve().parents[2]
+ON_JAX = ("bert_wide", "roformer_narrow")
+
+
+@pytest.fixture
+def loaded(parity_case, make_folder):
+    """A Uniter with the case's weights in its text encoder, read from a folder."""
+    settings, tensors, _ = parity_case
+    path, _ = make_folder(settings["model_type"], tensors, config=settings)
+    folder = EncoderFolder(path)
+    config = UniterConfig(positions=folder.positions, bert_seq_length=8, encoder_dropout=0.0)
+    backbone = build_backbone(config, folder.encoder_config(config), num_labels=3)
+    folder.load_into(backbone)
+    return backbone
+
+
+def test_hidden_states_and_gradients(loaded, parity_case, parity_inputs, some_numbers):
+    _, tensors, goldens = parity_case
+    ids, mask, weights = parity_inputs
+    variables = published_weights(loaded)
+    hidden, gradients = differentiate(lambda: loaded.text_encoder(ids, mask), variables, weights)
+    np.testing.assert_allclose(hidden[mask], goldens["hidden"], atol=1e-5)
+    expected = dict(zip(sorted(tensors), goldens["gradients"], strict=True))
+    assert set(expected) == set(variables)
+    for name, gradient in gradients.items():
+        plain = gradient.T if variables[name].path.endswith("/kernel") else gradient
+        np.testing.assert_allclose(some_numbers(plain), expected[name], atol=1e-4, err_msg=name)
+
+
+def differentiate(call, variables, weights):
+    """What a call gives, and the gradients of sum(it * weights) by published name."""
+    values = [variable.value for variable in variables.values()]
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            hidden = call()
+            loss = ops.sum(hidden * weights)
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, values)]
+    else:
+        import jax
+
+        def loss_of(values):
+            mapping = list(zip(variables.values(), values, strict=True))
+            with keras.StatelessScope(mapping):
+                hidden = call()
+            return ops.sum(hidden * weights), hidden
+
+        gradients, hidden = jax.jit(jax.grad(loss_of, has_aux=True))(values)
+    named = zip(variables, gradients, strict=True)
+    return ops.convert_to_numpy(hidden), {name: np.asarray(value) for name, value in named}
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="this is the other process")
+def test_the_same_on_jax():
+    """The two cases that differ most, in a process with the other backend."""
+    cases = [f"test_hidden_states_and_gradients[{name}]" for name in ON_JAX]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command += [f"tests/pretrained/test_parity.py::{case}" for case in cases]
+    environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"{len(ON_JAX)} passed" in run.stdout

@@ -1,0 +1,130 @@
+"""The library interface: the same vectors as the pipeline's, from a folder alone."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import vidsim
+from vidsim.errors import VidsimError
+from vidsim.models.embedding_model import EmbeddingModel
+from vidsim.preprocess.examples import Examples
+from vidsim.preprocess.pipeline import embedding_dataset
+from vidsim.records.frame_reader import FrameReader
+from vidsim.training.checkpoint import Checkpoint
+from vidsim.training.checkpoint_keeper import CheckpointKeeper
+
+
+@pytest.fixture(scope="module")
+def checkpoint(build_smallest, tokenizer, tags):
+    backbone = build_smallest("uniter", num_labels=len(tags), vocab_size=len(tokenizer))
+    return Checkpoint(backbone, tokenizer, tags, {})
+
+
+@pytest.fixture(scope="module")
+def folder(checkpoint, tmp_path_factory):
+    path = tmp_path_factory.mktemp("run") / "ckpt-7"
+    checkpoint.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def frames(videos):
+    """Every video's frames as an array of its own."""
+    reader = FrameReader(videos)
+    return [
+        reader.read(np.array([row]), np.arange(n)[None], np.ones((1, n), bool))[0]
+        for row, n in enumerate(videos.n_frames)
+    ]
+
+
+@pytest.fixture(scope="module")
+def embedder(folder):
+    return vidsim.Embedder.from_checkpoint(folder)
+
+
+def test_as_the_pipeline_embeds(embedder, checkpoint, videos, frames):
+    config = checkpoint.backbone.config
+    examples = Examples(videos, checkpoint.tokenizer, checkpoint.tags, config)
+    dataset = embedding_dataset(examples, np.arange(len(videos)), 7)
+    expected = EmbeddingModel(checkpoint.backbone).embed(dataset)
+    found = embedder.encode(titles=videos.titles, frames=frames, batch_size=3)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+    unit = embedder.encode(videos.titles, frames, normalize_embeddings=True)
+    norms = np.linalg.norm(found, axis=1, keepdims=True)
+    np.testing.assert_allclose(unit, found / norms, atol=1e-5)
+
+
+def test_one_side_alone(embedder, videos, frames):
+    none = [video[:0] for video in frames]
+    titles = embedder.encode(titles=videos.titles)
+    np.testing.assert_allclose(titles, embedder.encode(videos.titles, none), atol=1e-5)
+    alone = embedder.encode(frames=frames)
+    np.testing.assert_allclose(alone, embedder.encode([""] * len(frames), frames), atol=1e-5)
+    assert np.abs(titles - alone).max() > 0.01
+    assert embedder.encode(titles=[]).shape == (0, 8)
+
+
+def test_what_a_model_was_not_trained_on_is_not_shown(
+    build_smallest, tokenizer, tags, videos, frames
+):
+    for shown, side in (("title", {"titles": videos.titles}), ("frames", {"frames": frames})):
+        backbone = build_smallest("uniter", len(tags), len(tokenizer), modalities=shown)
+        embedder = vidsim.Embedder(Checkpoint(backbone, tokenizer, tags, {}))
+        both = embedder.encode(videos.titles, frames)
+        np.testing.assert_allclose(both, embedder.encode(**side), atol=1e-5)
+
+
+def test_a_run_gives_its_best_checkpoint(checkpoint, embedder, tmp_path):
+    keeper = CheckpointKeeper(tmp_path / "fold0", lambda path, metrics: checkpoint.save(path))
+    keeper.keep(7, {"spearman": 0.5})
+    found = vidsim.Embedder.from_checkpoint(tmp_path / "fold0").encode(titles=["猫咪 7"])
+    np.testing.assert_allclose(found, embedder.encode(titles=["猫咪 7"]), atol=1e-6)
+
+
+def test_another_process_needs_the_folder_and_nothing_else(embedder, folder, tmp_path):
+    moved = folder.rename(tmp_path / "elsewhere")
+    try:
+        code = (
+            "import sys, numpy, vidsim\n"
+            "embedder = vidsim.Embedder.from_checkpoint(sys.argv[1])\n"
+            "numpy.save('out.npy', embedder.encode(titles=['猫咪 唱歌', '']))\n"
+        )
+        command = [sys.executable, "-W", "error", "-c", code, str(moved)]
+        run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+    finally:
+        moved.rename(folder)
+    expected = embedder.encode(titles=["猫咪 唱歌", ""])
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("show", [True, False])
+def test_the_progress_bar(embedder, capfd, show):
+    embedder.encode(titles=["a", "b"], batch_size=1, show_progress_bar=show)
+    assert ("Batches" in capfd.readouterr().err) == show
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "give titles, frames or both"),
+        ({"titles": "猫咪"}, "titles is one text; a list of texts is needed"),
+        ({"titles": ["a"], "frames": []}, "1 titles and 0 videos' frames"),
+        ({"frames": [np.zeros((0, 1536)), np.zeros(1536)]}, r"frames\[1\] has shape \(1536,\)"),
+        ({"frames": np.zeros((1, 2, 5))}, r"\(2, 5\); a video's frames are \(n, 1536\)"),
+    ],
+)
+def test_mistakes(embedder, arguments, message):
+    with pytest.raises(VidsimError, match=message):
+        embedder.encode(**arguments)
+
+
+def test_importing_the_package_is_light():
+    code = "import sys, vidsim; assert 'keras' not in sys.modules; vidsim.Embedder"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    with pytest.raises(AttributeError, match="no attribute 'Embeder'"):
+        vidsim.Embeder  # noqa: B018
