@@ -8,7 +8,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
@@ -16,6 +16,9 @@ from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.recipes import registry
 from vidsim.tensorflow_start import start_tensorflow
+
+if TYPE_CHECKING:
+    from vidsim.recipes.recipe import Recipe
 
 STAGES = {
     "write_tfrecord": "Rated pairs and videos to folds of TFRecords.",
@@ -91,7 +94,7 @@ def _train(stage: str, flags: list[str]) -> None:
 
     run = {"pretrain": pretrain.run, "finetune": finetune.run}[stage]
     common, recipes = Common(), []
-    for recipe in registry.load(*_recipes_and_size(stage, flags)):
+    for recipe in _recipes(stage, flags):
         parts = {"model": recipe.model, stage: getattr(recipe, stage)}
         common, model, config = _parse(stage, flags, parts)
         recipes.append(dataclasses.replace(recipe, model=model, **{stage: config}))
@@ -107,8 +110,8 @@ _STARTERS = {
 }
 
 
-def _recipes_and_size(stage: str, flags: list[str]) -> tuple[str, Any]:
-    """Read ahead: which recipes' defaults the flags change."""
+def _recipes(stage: str, flags: list[str]) -> "list[Recipe]":
+    """Read ahead: the recipes whose defaults the flags change."""
     known = [flag for flag in flags if flag not in ("-h", "--help")]
     common, _ = tyro.cli(
         Common,
@@ -117,7 +120,7 @@ def _recipes_and_size(stage: str, flags: list[str]) -> tuple[str, Any]:
         return_unknown_args=True,
         config=_NO_PREFIXES,
     )
-    return common.recipes, common.size
+    return registry.load(common.recipes, common.size, pretrained=common.bert_dir is not None)
 
 
 def _parse(stage: str, flags: list[str], parts: dict[str, Any]) -> tuple[Any, ...]:

@@ -66,6 +66,25 @@ def test_raw_kl_by_hand(as_array):
         assert as_array(value) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("weight", [0.1, 0.5])
+def test_where_a_squared_error_and_raw_kl_are_least(weight):
+    """At (y + sqrt(y^2 + 2 k y)) / 2, found here among 10,001 cosines."""
+    cosines = np.linspace(0, 1, 10001)
+    for sim in (0.05, 0.2, 0.5):
+        total = [
+            squared_error_reference([sim], [s]) + weight * raw_kl_reference([sim], [s])
+            for s in cosines
+        ]
+        expected = (sim + (sim**2 + 2 * weight * sim) ** 0.5) / 2
+        assert cosines[np.argmin(total)] == pytest.approx(expected, abs=1e-4)
+    best = (0.2 + (0.04 + 0.4 * weight) ** 0.5) / 2
+    below, least, above = (
+        float(mean_squared_error([0.2], [s]) + weight * raw_kl([0.2], [s]))
+        for s in (best - 0.02, best, best + 0.02)
+    )
+    assert least < min(below, above)
+
+
 def test_softmax_kl_by_hand(as_array):
     """T = 1/2, ratings 0 and ln(3)/2: p = (1/4, 3/4). Equal cosines: q = (1/2, 1/2).
 

@@ -272,3 +272,13 @@ def test_a_training_step(task, batches):
     trainer.reset()
     for weight, value in zip(task.backbone.weights, first, strict=True):
         np.testing.assert_array_equal(weight.numpy(), value)
+
+
+@pytest.mark.parametrize("size", ["tiny", "small"])
+def test_a_pretrained_encoder_is_changed_slowly(size):
+    (taught,), (tuned,) = registry.load("uniter", size), registry.load("uniter", size, pretrained=True)
+    for stage in ("pretrain", "finetune"):
+        before, after = getattr(taught, stage).optimizer, getattr(tuned, stage).optimizer
+        assert after.bert_lr <= before.bert_lr / 10
+        assert after.lr == before.lr
+    assert registry.load("uniter", "base", pretrained=True) == registry.load("uniter", "base")

@@ -19,7 +19,7 @@ FILE_NAME = "tokenizer.json"
 SETTINGS_NAME = "tokenizer_config.json"
 NO_JIEBA = (
     "this tokenizer cuts words with jieba, whose package rjieba is not installed; "
-    "run: pip install 'vidsim[jieba]'"
+    "run: sh setup.sh jieba, or pip install rjieba"
 )
 
 

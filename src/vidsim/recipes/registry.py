@@ -28,12 +28,12 @@ def names(recipes: str) -> list[str]:
     return found
 
 
-def load(recipes: str, size: Size) -> "list[Recipe]":
-    """The recipes named by ``--recipes``, at that size."""
+def load(recipes: str, size: Size, pretrained: bool = False) -> "list[Recipe]":
+    """The recipes named by ``--recipes``, at that size, with or without a pretrained encoder."""
     from vidsim.recipes.sizes import at_size
 
     words = list(RECIPES) if recipes.strip() == "all" else _words(recipes)
-    return [at_size(_load_one(word), size) for word in words]
+    return [at_size(_load_one(word), size, pretrained) for word in words]
 
 
 def _words(recipes: str) -> list[str]:

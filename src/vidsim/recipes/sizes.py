@@ -71,21 +71,28 @@ _FINETUNE: dict[str, dict[str, Any]] = {
         "tag_weight": 0.1,
     },
 }
+_PRETRAINED = {"bert_lr": 1e-4}  # a text encoder that knows words is tuned and not taught
 
 
-def at_size(recipe: Recipe, size: Size) -> Recipe:
+def at_size(recipe: Recipe, size: Size, pretrained: bool = False) -> Recipe:
     """The recipe with the size's own fields; "base" is the recipe as it stands.
 
     A family takes only the fields that it has.
+
+    Args:
+        recipe: as its file has it, at the published size.
+        size: tiny, small or base.
+        pretrained: whether the text encoder comes from --bert-dir.
     """
     if size == "base":
         return recipe
     if size not in _MODEL:
         raise VidsimError(f"--size {size}: accepted are {', '.join([*_MODEL, 'base'])}")
+    rates = _PRETRAINED if pretrained else {}
     own = {item.name for item in dataclasses.fields(recipe.model)}
     return dataclasses.replace(
         recipe,
         model=override(recipe.model, {k: v for k, v in _MODEL[size].items() if k in own}),
-        pretrain=override(recipe.pretrain, _PRETRAIN[size]),
-        finetune=override(recipe.finetune, _FINETUNE[size]),
+        pretrain=override(recipe.pretrain, _PRETRAIN[size] | rates),
+        finetune=override(recipe.finetune, _FINETUNE[size] | rates),
     )
