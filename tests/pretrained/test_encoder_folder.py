@@ -220,3 +220,13 @@ def test_names_that_are_no_folders(make_folder, monkeypatch):
     )
     assert choose_folder("a/b@v1, c/d", "absolute").path == bert
     assert fetched == ["a/b@v1", "c/d"]
+
+
+def test_the_digest_is_of_the_files_and_not_of_the_place(make_folder, tmp_path):
+    path, _ = make_folder("bert")
+    before = EncoderFolder(path).digest
+    assert set(before) == {"config.json", "model.safetensors", "vocab.txt"}
+    moved = path.rename(tmp_path / "moved")
+    assert EncoderFolder(moved).digest == before
+    (moved / "vocab.txt").write_text("other", encoding="utf-8")
+    assert {k for k, v in EncoderFolder(moved).digest.items() if v != before[k]} == {"vocab.txt"}

@@ -276,7 +276,10 @@ def test_a_training_step(task, batches):
 
 @pytest.mark.parametrize("size", ["tiny", "small"])
 def test_a_pretrained_encoder_is_changed_slowly(size):
-    (taught,), (tuned,) = registry.load("uniter", size), registry.load("uniter", size, pretrained=True)
+    (taught,), (tuned,) = (
+        registry.load("uniter", size),
+        registry.load("uniter", size, pretrained=True),
+    )
     for stage in ("pretrain", "finetune"):
         before, after = getattr(taught, stage).optimizer, getattr(tuned, stage).optimizer
         assert after.bert_lr <= before.bert_lr / 10

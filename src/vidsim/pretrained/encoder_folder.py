@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vidsim.errors import VidsimError
+from vidsim.files import file_digest
 from vidsim.layers.activations import ACTIVATIONS
 from vidsim.models.backbone import Backbone, BackboneConfig
 from vidsim.models.encoder_config import EncoderConfig, Positions
@@ -49,6 +50,13 @@ class EncoderFolder:
             )
         self.positions: Positions = POSITIONS[kind]
         self._check_config(path / "config.json")
+
+    @property
+    def digest(self) -> dict[str, str]:
+        """sha256 of every file that may be read, by its name; the folder may lie anywhere."""
+        kinds = (".json", ".txt", ".safetensors", ".bin", ".h5")
+        files = [path for path in sorted(self.path.iterdir()) if path.suffix in kinds]
+        return {path.name: file_digest(path) for path in files if path.is_file()}
 
     def encoder_config(self, config: BackboneConfig) -> EncoderConfig:
         """The folder's architecture; dropout is the recipe's."""

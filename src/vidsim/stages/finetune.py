@@ -16,7 +16,11 @@ from vidsim.preprocess.pipeline import Batches, pair_dataset, steps_per_epoch
 from vidsim.recipes.recipe import Recipe, objectives
 from vidsim.records.video_table import VideoTable
 from vidsim.schema import COSINE
-from vidsim.stages.initial_model import first_checkpoint, pretrained_checkpoint
+from vidsim.stages.initial_model import (
+    encoder_digest,
+    first_checkpoint,
+    pretrained_checkpoint,
+)
 from vidsim.stages.inputs import PairValidation, open_tags, pair_rows, run_folder
 from vidsim.stages.pair_source import FoldPairs, PairSource
 from vidsim.stages.step_record import StepRecord
@@ -113,8 +117,8 @@ class Finetuning:
             "model": dataclasses.asdict(self.recipe.model),
             "finetune": dataclasses.asdict(self.config),
             "seed": self.common.seed,
-            "bert_dir": self.common.bert_dir,
             "pretrained": file_digest(start / CONFIG) if start else "none",
+            "encoder": None if start else encoder_digest(self.common, self.recipe),
             "data": [*data.digest, open_tags(self.common, self.config).digest],
         }
 

@@ -41,6 +41,12 @@ def fresh_model(
     return Checkpoint(backbone, tokenizer, tags, {})
 
 
+def encoder_digest(common: Common, recipe: Recipe) -> dict[str, str] | None:
+    """What the recipe's text encoder starts from: hashes of its files; None without --bert-dir."""
+    folder = choose_folder(common.bert_dir, recipe.model.positions)
+    return folder.digest if folder else None
+
+
 def load_encoder(common: Common, backbone: Backbone, objectives: Sequence[Objective] = ()) -> None:
     """Fills text encoder and masked-word head with what --bert-dir has, and prints what it was.
 

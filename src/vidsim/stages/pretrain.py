@@ -17,7 +17,7 @@ from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.recipes.recipe import PretrainConfig, Recipe, objectives
 from vidsim.records.labels import read_labels
 from vidsim.records.video_table import VideoTable
-from vidsim.stages.initial_model import fresh_model, load_encoder
+from vidsim.stages.initial_model import encoder_digest, fresh_model, load_encoder
 from vidsim.stages.inputs import (
     PAIRWISE,
     POINTWISE,
@@ -125,6 +125,6 @@ def _configuration(common: Common, recipe: Recipe, data: _Data) -> dict[str, Any
         "model": dataclasses.asdict(recipe.model),
         "pretrain": dataclasses.asdict(recipe.pretrain),
         "seed": common.seed,
-        "bert_dir": common.bert_dir,
+        "encoder": encoder_digest(common, recipe),
         "data": digests,
     }
