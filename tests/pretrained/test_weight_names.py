@@ -129,7 +129,8 @@ def test_heads_are_filled_where_the_file_has_them_and_random_where_not(loaded):
     assert report.absent == tuple(name for name in head if name != kernel)
     assert str(report).splitlines() == [
         "weights of a:",
-        "  loaded                38  embeddings (5), encoder.layer.0-1 (32), cls.predictions",
+        "  loaded                38  embeddings (5), encoder.layer.0-1 (32), "
+        "cls.predictions.transform.dense.weight",
         "  left out on purpose    1  classifier.bias",
         "  not in the file        4  cls.predictions (4) (random at the start)",
     ]

@@ -143,10 +143,12 @@ def _summary(names: tuple[str, ...]) -> str:
     """Names in few words: a layer's sixteen tensors, and all layers, are one entry each."""
     layer = re.compile(r"encoder\.layer\.(\d+)\.")
     numbers = [int(match[1]) for match in map(layer.match, names) if match]
-    groups: dict[str, int] = {}
+    groups: dict[str, list[str]] = {}
     for name in names:
         group = re.sub(r"^(embeddings|cls\.predictions)\..*", r"\1", name)
         if layer.match(name):
             group = f"encoder.layer.{min(numbers)}-{max(numbers)}"
-        groups[group] = groups.get(group, 0) + 1
-    return ", ".join(name if n == 1 else f"{name} ({n})" for name, n in groups.items())
+        groups.setdefault(group, []).append(name)
+    return ", ".join(
+        of[0] if len(of) == 1 else f"{group} ({len(of)})" for group, of in groups.items()
+    )
