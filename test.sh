@@ -7,5 +7,6 @@ if [ $# -eq 0 ]; then
     .venv/bin/python -m ruff check .
     .venv/bin/python -m ruff format --check .
     .venv/bin/python -m basedpyright --pythonpath .venv/bin/python
+    set -- --numprocesses 2 --dist loadfile # a file's tests share what they prepare
 fi
 exec .venv/bin/python -m pytest "$@"

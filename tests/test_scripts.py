@@ -280,7 +280,7 @@ def test_all_checks_run(tree, script):
         call("ruff", "check", "."),
         call("ruff", "format", "--check", "."),
         call("basedpyright", "--pythonpath", ".venv/bin/python"),
-        call("pytest"),
+        call("pytest", "--numprocesses", "2", "--dist", "loadfile"),
     ]
 
 

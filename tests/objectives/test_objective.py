@@ -95,8 +95,11 @@ def test_similarity_is_squared_error_and_divergence(outputs, inputs):
     softmax, raw = number(softmax_kl(sim, cosine, 0.2)), number(raw_kl(sim, cosine))
     for config, expected in (
         (SimilarityConfig(kl_weight=0.0), error),
-        (SimilarityConfig(kl_weight=0.3, kl_temperature=0.2), error + 0.3 * softmax),
-        (SimilarityConfig(kl_weight=0.3, kl_form="raw"), error + 0.3 * raw),
+        (SimilarityConfig(kl_weight=0.3), error + 0.3 * raw),
+        (
+            SimilarityConfig(kl_weight=0.3, kl_form="softmax", kl_temperature=0.2),
+            error + 0.3 * softmax,
+        ),
     ):
         assert value(config, outputs, inputs) == pytest.approx(expected, rel=1e-5)
 
