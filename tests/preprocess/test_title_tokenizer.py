@@ -231,7 +231,7 @@ def test_threads_share_a_jieba_tokenizer(tmp_path):
 def test_without_rjieba(tmp_path, monkeypatch):
     with_jieba().save(tmp_path)
     monkeypatch.setitem(sys.modules, "rjieba", None)
-    with pytest.raises(VidsimError, match="run: sh setup.sh jieba, or pip install rjieba"):
+    with pytest.raises(VidsimError, match=r"run: sh setup\.sh jieba, or pip install rjieba"):
         TitleTokenizer.read(tmp_path)
 
 

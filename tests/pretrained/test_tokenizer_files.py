@@ -154,7 +154,7 @@ def test_added_tokens_are_counted(make):
 
 def test_without_rjieba(make, monkeypatch):
     monkeypatch.setitem(sys.modules, "rjieba", None)
-    with pytest.raises(VidsimError, match="run: sh setup.sh jieba, or pip install rjieba"):
+    with pytest.raises(VidsimError, match=r"run: sh setup\.sh jieba, or pip install rjieba"):
         read(make(), "roformer")
 
 
