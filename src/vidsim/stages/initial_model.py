@@ -13,8 +13,8 @@ from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.pretrained.encoder_folder import choose_folder
 from vidsim.recipes.recipe import Recipe
-from vidsim.training.checkpoint import CONFIG, Checkpoint, load_checkpoint, read_description
-from vidsim.training.checkpoint_keeper import best_checkpoint
+from vidsim.training.checkpoint import Checkpoint, load_checkpoint
+from vidsim.training.checkpoint_keeper import find_checkpoint
 
 
 def fresh_model(
@@ -66,15 +66,13 @@ def pretrained_checkpoint(common: Common, recipe: Recipe) -> Path | None:
     if named == "none":
         return None
     folder = Path(named) if named else common.save_dir / "pretrain" / recipe.name
-    if (folder / CONFIG).exists() and "family" in read_description(folder):
-        return folder  # one particular checkpoint
     if not folder.exists():
         raise VidsimError(
             f"{folder}: no pretrained model of {recipe.name}; run "
             f"`python pretrain --recipes {recipe.name}` first, or pass --pretrain_model_dir none "
             "to start from random weights"
         )
-    return best_checkpoint(folder)
+    return find_checkpoint(folder)
 
 
 def first_checkpoint(

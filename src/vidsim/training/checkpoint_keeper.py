@@ -9,6 +9,7 @@ from typing import Any
 
 from vidsim.errors import VidsimError
 from vidsim.files import write_json
+from vidsim.training.checkpoint import WEIGHTS
 
 MANIFEST = "checkpoints.json"
 
@@ -62,3 +63,12 @@ def best_checkpoint(run_dir: Path) -> Path:
     if not path.exists():
         raise VidsimError(f"{run_dir}: no finished checkpoint here ({MANIFEST} is missing)")
     return run_dir / json.loads(path.read_text(encoding="utf-8"))["best"]["folder"]
+
+
+def find_checkpoint(folder: Path) -> Path:
+    """The folder itself where it is a checkpoint, else the best one of the run whose folder it is.
+
+    Raises:
+        VidsimError: neither.
+    """
+    return folder if (folder / WEIGHTS).exists() else best_checkpoint(folder)
