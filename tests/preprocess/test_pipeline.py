@@ -146,6 +146,25 @@ def test_pairs(examples):
     assert len(seen[0] | seen[1]) == len(seen[2] | seen[3]) == 4
 
 
+def test_batches_of_like_lengths(examples):
+    """All 40 videos sorted together: no title is padded past the longest of its own ten."""
+    tokens, frames = examples.lengths(np.arange(40)).T
+    batches = Batches(10, 4, seed=0, length_pool=4)
+    found = elements(pretraining_dataset(examples, batches))
+    rows = rows_of(examples, found)
+    for batch, asked in zip(found, rows, strict=True):
+        assert batch[schema.TOKEN_IDS].shape == (10, tokens[asked].max())
+        assert batch[schema.FRAMES].shape[1] == frames[asked].max()
+    assert len({row for batch in rows for row in batch}) == 40
+    pairs = np.stack([np.arange(0, 20), np.arange(39, 19, -1)], axis=1)
+    longest = np.maximum(tokens[pairs[:, 0]], tokens[pairs[:, 1]])
+    most = np.maximum(frames[pairs[:, 0]], frames[pairs[:, 1]])
+    order = np.lexsort((longest, most // 4)).reshape(2, 10)
+    halves = {int(longest[half].max()) for half in order}
+    dataset = pair_dataset(examples, pairs, np.zeros(20), batches)
+    assert {batch[schema.TOKEN_IDS].shape[2] for batch in elements(dataset)} == halves
+
+
 @pytest.mark.parametrize("workers", [1, 4])
 def test_workers_change_nothing(examples, monkeypatch, workers):
     expected = elements(pretraining_dataset(examples, Batches(12, 6, seed=5), 0.3))

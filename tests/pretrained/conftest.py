@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+from keras import ops
 from safetensors.numpy import save_file
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "猫", "咪", "play", "##ing", "Play"]
@@ -86,6 +88,36 @@ def encoder_tensors(settings: dict) -> dict[str, np.ndarray]:
                 shapes[f"encoder.layer.{i}.{name}.LayerNorm.{end}"] = (width,)
     rng = np.random.default_rng(0)
     return {name: rng.normal(0, 0.4, shape).astype("float32") for name, shape in shapes.items()}
+
+
+def gradients_of(call, variables, weights):
+    """What a call gives, and the gradients of sum(it * weights) by published name."""
+    values = [variable.value for variable in variables.values()]
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            hidden = call()
+            loss = ops.sum(hidden * weights)
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, values)]
+    else:
+        import jax
+
+        def loss_of(values):
+            mapping = list(zip(variables.values(), values, strict=True))
+            with keras.StatelessScope(mapping):
+                hidden = call()
+            return ops.sum(hidden * weights), hidden
+
+        gradients, hidden = jax.jit(jax.grad(loss_of, has_aux=True))(values)
+    named = zip(variables, gradients, strict=True)
+    return ops.convert_to_numpy(hidden), {name: np.asarray(value) for name, value in named}
+
+
+@pytest.fixture
+def differentiate():
+    """The function above."""
+    return gradients_of
 
 
 @pytest.fixture

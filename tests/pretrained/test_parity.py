@@ -11,7 +11,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from vidsim.models.registry import build_backbone
 from vidsim.models.uniter import UniterConfig
@@ -34,7 +33,9 @@ def loaded(parity_case, make_folder):
     return backbone
 
 
-def test_hidden_states_and_gradients(loaded, parity_case, parity_inputs, some_numbers):
+def test_hidden_states_and_gradients(
+    loaded, parity_case, parity_inputs, some_numbers, differentiate
+):
     _, tensors, goldens = parity_case
     ids, mask, weights = parity_inputs
     variables = published_weights(loaded)
@@ -45,30 +46,6 @@ def test_hidden_states_and_gradients(loaded, parity_case, parity_inputs, some_nu
     for name, gradient in gradients.items():
         plain = gradient.T if variables[name].path.endswith("/kernel") else gradient
         np.testing.assert_allclose(some_numbers(plain), expected[name], atol=1e-4, err_msg=name)
-
-
-def differentiate(call, variables, weights):
-    """What a call gives, and the gradients of sum(it * weights) by published name."""
-    values = [variable.value for variable in variables.values()]
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            hidden = call()
-            loss = ops.sum(hidden * weights)
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, values)]
-    else:
-        import jax
-
-        def loss_of(values):
-            mapping = list(zip(variables.values(), values, strict=True))
-            with keras.StatelessScope(mapping):
-                hidden = call()
-            return ops.sum(hidden * weights), hidden
-
-        gradients, hidden = jax.jit(jax.grad(loss_of, has_aux=True))(values)
-    named = zip(variables, gradients, strict=True)
-    return ops.convert_to_numpy(hidden), {name: np.asarray(value) for name, value in named}
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="this is the other process")

@@ -41,6 +41,11 @@ class Examples:
     def __len__(self) -> int:
         return len(self.table)
 
+    def lengths(self, rows: np.ndarray) -> np.ndarray:
+        """(B, 2) how many tokens and frames each video takes up in a batch."""
+        frames = np.minimum(self._n_frames[rows], self.config.max_frames)
+        return np.stack([self._tokens.lengths(rows), frames], axis=1)
+
     def batch(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """One batch, padded no further than its own longest title and video.
 

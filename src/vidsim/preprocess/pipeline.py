@@ -13,6 +13,7 @@ import tensorflow as tf
 from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.preprocess.augmentation import AugmentationConfig, hide_parts
+from vidsim.preprocess.batch_order import batches_of_run
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.masking import mask_words
 
@@ -59,12 +60,14 @@ class Batches:
         steps: batches.
         seed: of order, augmentation and masking.
         augmentation: what is hidden of each video.
+        length_pool: batches whose examples are sorted by length together.
     """
 
     size: int
     steps: int
     seed: int
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    length_pool: int = 1
 
     def rng(self, step: int) -> np.random.Generator:
         """The source of all choices made for one batch."""
@@ -94,7 +97,8 @@ def pretraining_dataset(
         return [batch[key] for key in keys]
 
     specs = {key: _spec(key, (batches.size,), examples.num_labels) for key in keys}
-    return _assembled(_shuffled(len(examples), batches), assemble, specs, batches.steps)
+    lengths = examples.lengths(np.arange(len(examples)))
+    return _assembled(_shuffled(lengths, batches), assemble, specs, batches.steps)
 
 
 def pair_dataset(
@@ -121,7 +125,9 @@ def pair_dataset(
 
     specs = {key: _spec(key, (batches.size, 2), examples.num_labels) for key in keys}
     specs[schema.SIM] = tf.TensorSpec((batches.size,), tf.float32)
-    return _assembled(_shuffled(len(pair_rows), batches), assemble, specs, batches.steps)
+    # both videos of a pair are padded alike: (P, 2) rows -> (P, 2) tokens and frames of the longer
+    lengths = np.maximum(*(examples.lengths(rows) for rows in pair_rows.T))
+    return _assembled(_shuffled(lengths, batches), assemble, specs, batches.steps)
 
 
 def steps_per_epoch(count: int, batch_size: int, what: str) -> int:
@@ -134,19 +140,15 @@ def steps_per_epoch(count: int, batch_size: int, what: str) -> int:
     return count // batch_size
 
 
-def _shuffled(count: int, batches: Batches) -> tf.data.Dataset:
-    """(step, rows) of every batch: a new permutation each epoch."""
-    size, per_epoch = batches.size, count // batches.size
+def _shuffled(lengths: np.ndarray, batches: Batches) -> tf.data.Dataset:
+    """(step, rows) of every batch."""
 
     def indices() -> Iterator[tuple[int, np.ndarray]]:
-        order = np.empty(0, "int64")
-        for step in range(batches.steps):
-            epoch, place = divmod(step, per_epoch)
-            if place == 0:
-                order = np.random.default_rng([batches.seed, 0, epoch]).permutation(count)
-            yield step, order[place * size : (place + 1) * size]
+        return batches_of_run(
+            lengths, batches.size, batches.steps, batches.length_pool, batches.seed
+        )
 
-    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((size,), tf.int64))
+    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((batches.size,), tf.int64))
     return tf.data.Dataset.from_generator(indices, output_signature=signature)
 
 

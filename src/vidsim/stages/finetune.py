@@ -90,7 +90,9 @@ class Finetuning:
         videos = self._videos(data.train_videos)
         rows, sim = pair_rows(data.train_videos, data.train), data.train.sim
         seed = self.common.seed + data.fold
-        batches = Batches(config.batch_size, self.steps, seed, config.augmentation)
+        batches = Batches(
+            config.batch_size, self.steps, seed, config.augmentation, config.length_pool
+        )
         dataset = pair_dataset(videos, rows, sim, batches)
         validation = PairValidation(
             self.embedding, self._videos(data.val_videos), data.val, config.val_batch_size

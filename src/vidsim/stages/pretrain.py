@@ -72,7 +72,9 @@ def _pretrain(common: Common, recipe: Recipe, folder: Path) -> None:
         f"wordpieces, {backbone.count_params():,} weights, {steps} steps of {config.batch_size}"
     )
     examples = Examples(data.videos, *parts, recipe.model)
-    batches = Batches(config.batch_size, steps, common.seed, config.augmentation)
+    batches = Batches(
+        config.batch_size, steps, common.seed, config.augmentation, config.length_pool
+    )
     dataset = pretraining_dataset(examples, batches, config.masked_lm.share)
     rated = Examples(data.rated, *parts, recipe.model)
     validation = PairValidation(

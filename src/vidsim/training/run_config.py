@@ -22,6 +22,9 @@ class RunConfig:
     """Folder of this one run (one recipe, one fold); default: under the save folder."""
     batch_size: int = 128
     """Videos (pretraining) or pairs (finetuning) in one update."""
+    length_pool: int = 16
+    """Batches whose examples are sorted by length together before they are cut, so that little of a
+    batch is padding; 1: batches wholly at random."""
     val_batch_size: int = 128
     """Videos embedded at a time."""
     total_steps: int = 4000
