@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from vidsim.records.tfrecord import RecordError, frame_record, iter_records, scan
+from vidsim.records.record_error import RecordError
+from vidsim.records.record_log import RecordLog
+from vidsim.records.tfrecord import frame_record, iter_records
 
 PAYLOADS = (b"first", b"", b"the third record")
 STARTS = (0, 21, 37)  # 12 bytes of header, 4 of footer around each payload
@@ -27,10 +29,11 @@ def test_derived_checksum():
 
 
 def test_derived_places(path):
-    spans = scan(path)
-    assert spans.offsets.tolist() == [start + 12 for start in STARTS]
-    assert spans.lengths.tolist() == [5, 0, 16]
-    assert len(spans) == 3
+    records = list(iter_records(path))
+    assert [record.number for record in records] == [0, 1, 2]
+    assert tuple(record.start for record in records) == STARTS
+    assert [record.offset for record in records] == [start + 12 for start in STARTS]
+    assert tuple(record.payload for record in records) == PAYLOADS
 
 
 def test_parity_with_tensorflow_both_ways(path, tmp_path):
@@ -40,7 +43,7 @@ def test_parity_with_tensorflow_both_ways(path, tmp_path):
         for payload in PAYLOADS:
             writer.write(payload)
     assert theirs.read_bytes() == path.read_bytes()
-    assert [payload for _, payload, _ in iter_records(theirs)] == list(PAYLOADS)
+    assert [record.payload for record in iter_records(theirs)] == list(PAYLOADS)
 
 
 @pytest.mark.parametrize("position", range(16 + 16))
@@ -49,7 +52,7 @@ def test_any_flipped_byte_of_the_last_record_is_found(path, position):
     data[STARTS[2] + position] ^= 0x10
     path.write_bytes(data)
     with pytest.raises(RecordError) as caught:
-        scan(path)
+        list(iter_records(path))
     assert (caught.value.record, caught.value.offset, caught.value.path) == (2, 37, path)
     part = "length" if position < 12 else "its 16 bytes"
     assert part in caught.value.reason
@@ -59,7 +62,7 @@ def test_any_flipped_byte_of_the_last_record_is_found(path, position):
 def test_any_truncation_within_a_record_is_found(path, kept):
     path.write_bytes(path.read_bytes()[: STARTS[2] + kept])
     with pytest.raises(RecordError, match="truncated") as caught:
-        scan(path)
+        list(iter_records(path))
     assert (caught.value.record, caught.value.offset) == (2, 37)
     assert f"{kept} " in caught.value.reason
 
@@ -67,9 +70,10 @@ def test_any_truncation_within_a_record_is_found(path, kept):
 def test_message_names_file_record_offset_and_reason(path):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(RecordError) as caught:
-        scan(path)
+        list(iter_records(path))
     assert str(caught.value) == (
-        f"{path}: record 2 (at byte 37): truncated: 32 bytes announced, 31 are there"
+        f"{path}: record 2 (at byte 37): truncated: 32 bytes announced, 31 are there; "
+        "the file cannot be read from here on (31 bytes)"
     )
 
 
@@ -85,12 +89,12 @@ def test_what_is_no_tfrecord_file(tmp_path, content, reason):
     path = tmp_path / "odd.tfrecords"
     path.write_bytes(content)
     with pytest.raises(RecordError, match=reason) as caught:
-        scan(path)
+        list(iter_records(path))
     assert caught.value.record == caught.value.offset == 0
 
 
 def test_missing_file_and_folder(tmp_path):
     with pytest.raises(RecordError, match=r"gone\.tfrecords.*no such file"):
-        scan(tmp_path / "gone.tfrecords")
+        list(iter_records(tmp_path / "gone.tfrecords"))
     with pytest.raises(RecordError, match="cannot be read"):
-        scan(tmp_path)
+        list(iter_records(tmp_path))
