@@ -57,7 +57,7 @@ def test_errors_name_file_and_line(tag_file, text, message):
 
 
 def test_what_is_no_text(tmp_path):
-    with pytest.raises(VidsimError, match="cannot be read .*; accepted is a list of tag ids"):
+    with pytest.raises(VidsimError, match=r"cannot be read .*; accepted is a list of tag ids"):
         TagVocabulary.read(tmp_path / "tags")
     with pytest.raises(VidsimError, match="cannot be read"):
         TagVocabulary.read(tmp_path)

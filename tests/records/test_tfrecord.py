@@ -98,3 +98,56 @@ def test_missing_file_and_folder(tmp_path):
         list(iter_records(tmp_path / "gone.tfrecords"))
     with pytest.raises(RecordError, match="cannot be read"):
         list(iter_records(tmp_path))
+
+
+# --- going on -------------------------------------------------------------------------------------
+
+
+def read_on(path: Path, expected: int | None = None) -> tuple[list[int], RecordLog]:
+    """The numbers of the records that can be read, and what was said of the others."""
+    log = RecordLog(skip=True)
+    return [record.number for record in iter_records(path, log, expected)], log
+
+
+def flip(path: Path, *positions: int) -> None:
+    data = bytearray(path.read_bytes())
+    for position in positions:
+        data[position] ^= 0x10
+    path.write_bytes(data)
+
+
+def test_reading_goes_on_behind_damaged_data(path):
+    flip(path, STARTS[0] + 12, STARTS[2] + 31)  # the first payload, the last checksum
+    numbers, log = read_on(path, expected=3)
+    assert numbers == [1]
+    assert [(error.record, error.offset) for error in log.bad] == [(0, 0), (2, 37)]
+    assert all("damaged data" in error.reason for error in log.bad)
+
+
+@pytest.mark.parametrize("position", [0, 7, 8, 11])
+def test_reading_cannot_go_on_behind_a_damaged_length(path, position):
+    flip(path, STARTS[0] + 12, STARTS[1] + position)
+    numbers, log = read_on(path, expected=3)
+    assert numbers == []
+    assert [(error.record, error.offset) for error in log.bad] == [(0, 0), (1, 21)]
+    assert "the file cannot be read from here on (48 bytes)" in log.bad[1].reason
+
+
+def test_truncated_between_two_records_is_found_by_the_count(path):
+    path.write_bytes(path.read_bytes()[: STARTS[2]])
+    assert len(list(iter_records(path))) == 2, "nothing in the file itself tells"
+    with pytest.raises(RecordError, match="ends after 2 records, but 3 were written: truncated"):
+        list(iter_records(path, expected=3))
+    numbers, log = read_on(path, expected=3)
+    assert (numbers, log.bad[0].record, log.bad[0].offset) == ([0, 1], 2, 37)
+    with pytest.raises(RecordError, match="ends after 2 records, but 1 were written: not the file"):
+        list(iter_records(path, expected=1))
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_what_has_no_record_at_all_is_never_skipped(tmp_path, content):
+    path = tmp_path / "none.tfrecords"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(RecordError):
+        read_on(path)

@@ -57,24 +57,37 @@ def indexed_columns(path: Path, cache_dir: Path | None, log: RecordLog) -> dict[
 def find_lost(
     path: Path, columns: dict[str, np.ndarray], cache_dir: Path | None, log: RecordLog
 ) -> None:
-    """Compare a file's videos with an index of it: are they only the first of those it had?
+    """Compare a file that was read with an index of it: is it the same but for a missing end?
+
+    Args:
+        path: the file.
+        columns: its videos.
+        cache_dir: where its index may be, if not beside it.
+        log: with the file's bad records; takes note of the loss.
 
     Raises:
-        RecordError: they are, and the log does not skip that.
+        RecordError: the end is missing, and the log does not skip that.
     """
-    now = columns["checksums"]
+    bad = [error for error in log.bad if error.path == path]
+    if any(error.ends_file for error in bad):
+        return
+    records = 1 + max([int(columns["record_no"][-1]), *(error.record for error in bad)])
     for place in _places(path, cache_dir):
         stored = _load(place)
-        before = now if stored is None else stored["checksums"]
-        if len(before) > len(now) and np.array_equal(before[: len(now)], now):
+        lost = 0 if stored is None else int((stored["record_no"] >= records).sum())
+        if stored is not None and lost and np.isin(_content(columns), _content(stored)).all():
             reason = (
-                f"the file ends after {len(now)} videos, but had {len(before)} when its index was "
-                "made: truncated between two records; fetch it again, or delete "
-                f"{place} if it was shortened on purpose"
+                f"the file ends after {records} records, but its index knows {lost} more videos: "
+                f"truncated between two records; fetch it again, or delete {place} if it was "
+                "shortened on purpose"
             )
-            last = int(columns["record_no"][-1])
-            log.add_bad(RecordError(path, last + 1, path.stat().st_size, reason))
+            log.add_bad(RecordError(path, records, path.stat().st_size, reason))
             return
+
+
+def _content(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """A number for each video: its record and that record's checksum."""
+    return columns["record_no"] << 32 | columns["checksums"].astype(np.int64)
 
 
 def _places(path: Path, cache_dir: Path | None) -> list[Path]:

@@ -72,7 +72,7 @@ def iter_records(
                 length = _read_header(data[at : at + HEADER_BYTES], end - at)
             except ValueError as error:
                 lost = f"{error}; the file cannot be read from here on ({end - at} bytes)"
-                log.add_bad(RecordError(path, number, at, lost))
+                log.add_bad(RecordError(path, number, at, lost, ends_file=True))
                 return
             payload = data[at + HEADER_BYTES : at + HEADER_BYTES + length]
             (checksum,) = _CRC.unpack_from(data, at + HEADER_BYTES + length)

@@ -63,12 +63,9 @@ def _folder(
         missing.setdefault(folder / needed, f"{folder / needed}: there is no such file")
     if files:
         size = sum(path.stat().st_size for path in files) / 1e6
-        print(
-            f"{folder}: {len(files)} TFRecord file{'s' * (len(files) > 1)}, {size:,.1f} MB",
-            flush=True,
-        )
-    for path in dict.fromkeys(missing):
-        yield FileReport(path, problems=[f"{path}: there is no such file"])
+        print(f"{folder / _VIDEOS}: {len(files)}, {size:,.1f} MB", flush=True)
+    for path, problem in missing.items():
+        yield FileReport(path, problems=[problem])
     reports, table = check_videos(files, common.save_dir / "index", tags)
     yield from reports
     if name == "pairwise" or (folder / "label.tsv").exists():
