@@ -135,7 +135,7 @@ def test_a_file_that_is_gone_is_missed(path, make_video):
     pattern = f"{path.parent}/*.tfrecords"
     assert len(load_videos(pattern)) == 6
     path.unlink()
-    with pytest.raises(VidsimError, match=r"v\.tfrecords is gone, but its index is there: put"):
+    with pytest.raises(VidsimError, match=r"v\.tfrecords: there is no such file, but an index"):
         load_videos(pattern)
     path.with_name("v.tfrecords.index.npz").unlink()
     assert load_videos(pattern).ids.tolist() == [b"107"]

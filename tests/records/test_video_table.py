@@ -177,6 +177,14 @@ def test_what_may_be_absent(tmp_path):
     assert (table.n_frames[0], table.categories[0], tags_of(table, 0)) == (0, -1, [])
 
 
+def test_a_title_of_a_million_characters_is_a_title(tmp_path):
+    title = "好" * 1_000_000
+    long = {**GOOD, "title": Feature(BYTES, [title.encode()])}
+    path = write(tmp_path / "long.tfrecords", long)
+    for _ in ("from the file", "from its index"):
+        assert load_videos(path).titles == [title]
+
+
 def test_an_id_in_many_files_is_found_in_the_first(tmp_path):
     other = write(tmp_path / "other.tfrecords", {**GOOD, "id": Feature(BYTES, [b"6"])})
     same = write(tmp_path / "same.tfrecords", GOOD)

@@ -180,7 +180,7 @@ def test_a_file_that_was_indexed_and_is_gone(data, check):
     (data / "pointwise" / "pretrain_0.tfrecords").unlink()
     status, out, _ = check()
     assert status == 1
-    assert "pretrain_0.tfrecords is gone, but its index is there" in out
+    assert "pretrain_0.tfrecords: there is no such file, but an index of it: put" in out
 
 
 def test_content(data, check):

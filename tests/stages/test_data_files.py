@@ -7,7 +7,7 @@ import pytest
 
 from vidsim.config import Common
 from vidsim.errors import VidsimError
-from vidsim.recipes.recipe import FinetuneConfig
+from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig
 from vidsim.records.fold_manifest import read_folds
 from vidsim.records.folds import published_folds
 from vidsim.records.labels import read_labels
@@ -15,7 +15,7 @@ from vidsim.records.pairs import read_pair_file
 from vidsim.records.record_error import RecordError
 from vidsim.records.sample import write_sample
 from vidsim.records.tfrecord import iter_records
-from vidsim.stages import write_tfrecord
+from vidsim.stages import ensemble, pretrain, write_tfrecord
 from vidsim.stages.data_files import complete, open_pairs, open_ratings, open_table
 from vidsim.stages.pair_source import PairSource
 from vidsim.stages.write_tfrecord import WriteTfrecordConfig
@@ -106,6 +106,18 @@ def test_an_unknown_id_is_an_error_where_nothing_was_skipped(data_dir, skip):
         open_ratings(labels, table)
 
 
+def test_unusual_ratings_are_told(data_dir, stop, capsys):
+    labels = data_dir / "pairwise" / "label.tsv"
+    first, second, _ = labels.read_text().split("\n")[0].split("\t")
+    with labels.open("a") as file:
+        file.write(f"{second}\t{first}\t0.0123\n{first}\t{first}\t1\n")
+    write_tfrecord.run(stop, WriteTfrecordConfig())
+    out = capsys.readouterr().out
+    assert f"{labels}: 1 ratings of a video with itself (first: line 1322); each line" in out
+    assert "1 ratings of pairs rated before, 1 of them differently (first: lines 1 and 1321)" in out
+    assert sum(entry.val_pairs for entry in read_folds(data_dir).folds) == 1322
+
+
 def test_the_other_pairs_stay_in_their_folds(damaged, stop, skip, capsys):
     with pytest.raises(RecordError):
         write_tfrecord.run(stop, WriteTfrecordConfig())
@@ -134,6 +146,25 @@ def test_self_contained_pairs_hold_the_right_videos_behind_a_gap(damaged, skip):
     assert inside.titles == [table.titles[row] for row in rows]
     assert inside.n_frames.tolist() == table.n_frames[rows].tolist()
     assert (rows >= BAD).any()
+
+
+def test_pretraining_validates_on_what_is_left(damaged, stop, skip):
+    config = PretrainConfig()
+    with pytest.raises(RecordError):
+        pretrain._open(stop, config)
+    data = pretrain._open(skip, config)
+    assert len(data.rated) == 239 and 1220 < len(data.pairs) < 1320
+    data.rated.rows_of(np.concatenate((data.pairs.id_1, data.pairs.id_2)))  # all are there
+
+
+def test_the_submission_is_scored_on_what_is_left(data_dir, stop, skip):
+    videos, labels = (data_dir / "test_b" / name for name in ("test_b.tfrecords", "label.tsv"))
+    damage(videos)
+    table = open_table(skip, videos)
+    pairs, rows = ensemble._test_ratings(labels, table)
+    assert pairs is not None and 200 < len(pairs) < 300
+    assert table.ids[rows[:, 0]].tolist() == pairs.id_1.tolist()
+    assert table.ids[rows[:, 1]].tolist() == pairs.id_2.tolist()
 
 
 # --- fold files -----------------------------------------------------------------------------------

@@ -222,7 +222,7 @@ def lost_files(pattern: str | Path) -> list[Path]:
 def lost_file(path: Path) -> str:
     """What to say of a file that is gone."""
     return (
-        f"{path} is gone, but its index is there: put the file back, or delete "
+        f"{path}: there is no such file, but an index of it: put the file back, or delete "
         f"{path.name}{INDEX_SUFFIX} if it was taken away on purpose"
     )
 
