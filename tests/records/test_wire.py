@@ -141,3 +141,17 @@ def test_a_number_that_runs_out_of_its_list():
     record = example(entry(b"i", b"\x1a\x03\x0a\x01\x80"), b"")
     with pytest.raises(WireError, match="not a serialized"):
         parse_example(record)
+
+
+def test_a_number_without_end_is_refused_at_once():
+    """A varint has ten bytes at most; a million would take time that grows with its square."""
+    with pytest.raises(WireError, match="a number has more than ten bytes"):
+        parse_example(b"\x08" + b"\xff" * 1_000_000)
+    assert parse_example(b"\x08" + b"\xff" * 9 + b"\x01") == {}
+
+
+def test_elements_that_end_with_the_record_in_the_middle_of_one():
+    record = example(entry(b"e", field(0x0A, field(0x0A, b"abcd") + b"\x0a")))
+    place = parse_example(record, frozenset("e"))["e"].values
+    with pytest.raises(WireError, match="not a serialized"):
+        element_span(record, *place, 4)

@@ -170,17 +170,18 @@ def test_the_submission_is_scored_on_what_is_left(data_dir, stop, skip):
 # --- fold files -----------------------------------------------------------------------------------
 
 
-def test_a_fold_file_cut_between_two_records(stop, skip, capsys):
-    """101 bytes are one record; all others are whole."""
+@pytest.mark.parametrize(("part", "pairs"), [("train", 1200), ("val", 120)])
+def test_a_fold_file_cut_between_two_records(stop, skip, capsys, part, pairs):
     write_tfrecord.run(stop, WriteTfrecordConfig())
-    path = stop.data_dir / "pairwise" / "0-119val" / "train.tfrecord"
+    path = stop.data_dir / "pairwise" / "0-119val" / f"{part}.tfrecord"
     *_, last = iter_records(path)
     path.write_bytes(path.read_bytes()[: last.start])
-    assert len(open_pairs(stop, path)[0]) == 1199, "nothing in the file itself tells"
-    with pytest.raises(RecordError, match=r"train\.tfrecord: .* 1199 records, but 1200 were writt"):
+    assert len(open_pairs(stop, path)[0]) == pairs - 1, "nothing in the file itself tells"
+    told = rf"{part}\.tfrecord: .* {pairs - 1} records, but {pairs} were written"
+    with pytest.raises(RecordError, match=told):
         PairSource(stop, FinetuneConfig()).load(0)
     capsys.readouterr()
-    assert len(PairSource(skip, FinetuneConfig()).load(0).train) == 1199
+    assert len(getattr(PairSource(skip, FinetuneConfig()).load(0), part)) == pairs - 1
     assert f"SKIPPED 1 bad records (1 in {path}):" in capsys.readouterr().out
 
 
