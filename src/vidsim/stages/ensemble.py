@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+import tyro
 from rich.filesize import decimal
 
 from vidsim.blending.blend import blend, fold_mean
@@ -46,8 +47,10 @@ class EnsembleConfig:
     """Blend the vectors as they come, as published; without it each is scaled to length one."""
     annotation_file: Path | None = None
     """Rated pairs; default: pairwise/label.tsv in the data folder."""
-    test_b_file: Path | None = None
+    test_b_file: Annotated[Path | None, tyro.conf.arg(aliases=["--ids"])] = None
     """Test videos; default: test_b/test_b.tfrecords in the data folder; label.tsv beside it."""
+    check: Path | None = None
+    """Blend nothing: say everything that the challenge would refuse in this zip."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,10 @@ def run(common: Common, config: EnsembleConfig) -> None:
         VidsimError: embeddings that are missing or of other videos, weights that do not fit, or a
             submission that the challenge would refuse.
     """
+    if config.check is not None:
+        _check(common, config, config.check)
+        return
+
     # 1 Config and data
     plan = _plan(common, config)
 
@@ -110,19 +117,28 @@ def _plan(common: Common, config: EnsembleConfig) -> _Plan:
     )
     files = _find_members(common, names, folds)
     pairwise = common.data_dir / "pairwise"
-    test_file = config.test_b_file or common.data_dir / "test_b" / "test_b.tfrecords"
-    table = load_videos(test_file, common.save_dir / "index")
+    test_file = _test_file(common, config)
     val_files = {fold: pairwise / written[fold].name / VAL_FILE for fold in folds}
     return _Plan(
         weights=weights,
         folds=folds,
-        ids=[name.decode() for name in dict.fromkeys(table.ids.tolist())],
+        ids=_test_ids(common, test_file),
         fold_pairs={fold: read_pair_file(path)[0] for fold, path in val_files.items()},
         rated=read_labels(config.annotation_file or pairwise / "label.tsv"),
         test_labels=test_file.with_name("label.tsv"),
         files=files,
         notes=notes,
     )
+
+
+def _test_file(common: Common, config: EnsembleConfig) -> Path:
+    return config.test_b_file or common.data_dir / "test_b" / "test_b.tfrecords"
+
+
+def _test_ids(common: Common, test_file: Path) -> list[str]:
+    """The videos that a submission must have, in the order of the file."""
+    table = load_videos(test_file, common.save_dir / "index")
+    return [name.decode() for name in dict.fromkeys(table.ids.tolist())]
 
 
 def _find_members(common: Common, names: Sequence[str], folds: Sequence[int]) -> list[Path]:
@@ -162,6 +178,17 @@ def _recipe_mean(
 
 def _write_checked(path: Path, ids: Sequence[str], vectors: np.ndarray) -> None:
     write_submission(path, ids, vectors)
+    _refuse_problems(path, ids)
+
+
+def _check(common: Common, config: EnsembleConfig, path: Path) -> None:
+    """Judges a submission from anywhere."""
+    ids = _test_ids(common, _test_file(common, config))
+    _refuse_problems(path, ids)
+    print(f"{path}: good to send in: {len(ids):,} videos, none missing")
+
+
+def _refuse_problems(path: Path, ids: Sequence[str]) -> None:
     problems = check_submission(path, ids)
     if problems:
         raise VidsimError(f"{path} must not be sent in:\n  " + "\n  ".join(problems))
