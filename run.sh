@@ -14,7 +14,8 @@ data/sample and everything runs on it at --size tiny.
 Flags go to all five steps, so they are those that all accept; paths count from this folder:
   --data-dir DIR (data)   --save-dir DIR (save)   --output-zip FILE (result.zip)
   --recipes LIST (all)    --folds LIST (all)      --size tiny|small|base (base)
-  --bert-dir DIR          --seed NUMBER (42)
+  --bert-dir DIR          --seed NUMBER (42)      --on-bad-record stop|skip (stop)
+What is wrong with a data folder: .venv/bin/vidsim check DIR
 A step's own flags: .venv/bin/python finetune --help
 END
 }

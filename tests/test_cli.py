@@ -9,10 +9,10 @@ from vidsim.errors import VidsimError
 @pytest.fixture
 def asked(monkeypatch):
     """Puts a stand-in behind every stage; the list holds what each was called with."""
-    from vidsim.stages import ensemble, finetune, inference, pretrain, write_tfrecord
+    from vidsim.stages import check, ensemble, finetune, inference, pretrain, write_tfrecord
 
     calls = []
-    for stage in (write_tfrecord, pretrain, finetune, inference, ensemble):
+    for stage in (check, write_tfrecord, pretrain, finetune, inference, ensemble):
         monkeypatch.setattr(stage, "run", lambda *config: calls.append(config))
     return calls
 
@@ -108,6 +108,22 @@ def test_stages_without_recipes_take_the_common_options(stage, asked):
     assert leave([stage, "--data-dir", "a b", "--folds", "0,2"]) == 0
     ((common, _),) = asked
     assert (str(common.data_dir), common.folds) == ("a b", "0,2")
+
+
+@pytest.mark.parametrize("stage", cli.STAGES)
+def test_every_stage_takes_what_run_sh_passes_on(stage, asked, capsys):
+    flags = ["--recipes", "mix", "--on-bad-record", "skip"]
+    assert leave([stage]) == leave([stage, *flags]) == 0
+    assert [call[0].on_bad_record for call in asked] == ["stop", "skip"]
+    assert leave([stage, "--recipes", "mix", "--on-bad-record", "ignore"]) == 2
+    assert "stop" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["a b"], ["--data-dir", "a b"], ["a b", "--seed", "7"]])
+def test_check_takes_the_folder_with_or_without_its_flag(words, asked):
+    assert leave(["check", *words]) == 0
+    ((common,),) = asked
+    assert str(common.data_dir) == "a b"
 
 
 def test_a_mistake_of_the_user_is_a_message(monkeypatch, capsys):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vidsim.recipes.recipe import Recipe
 
 STAGES = {
+    "check": "Read every file of a data folder and say what is wrong; vidsim check DATA_DIR.",
     "write_tfrecord": "Rated pairs and videos to folds of TFRecords.",
     "pretrain": "Pretrain every recipe's backbone on single videos.",
     "finetune": "Finetune every recipe on every fold's rated pairs.",
@@ -69,6 +70,13 @@ def _usage(words: list[str]) -> int:
     return 2
 
 
+def _check(stage: str, flags: list[str]) -> None:
+    from vidsim.stages import check
+
+    named = ["--data-dir"] if flags and not flags[0].startswith("-") else []
+    check.run(*_parse(stage, [*named, *flags], {}))
+
+
 def _write_tfrecord(stage: str, flags: list[str]) -> None:
     from vidsim.stages import write_tfrecord
 
@@ -102,6 +110,7 @@ def _train(stage: str, flags: list[str]) -> None:
 
 
 _STARTERS = {
+    "check": _check,
     "write_tfrecord": _write_tfrecord,
     "pretrain": _train,
     "finetune": _train,

@@ -8,6 +8,7 @@ from typing import Literal
 from vidsim.errors import VidsimError
 
 Size = Literal["tiny", "small", "base"]
+OnBadRecord = Literal["stop", "skip"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class Common:
     """Seed of folds, weights, dropout and data order."""
     output_zip: Path = Path("result.zip")
     """The submission."""
+    on_bad_record: OnBadRecord = "stop"
+    """A record that is damaged or no video: stop says which it is and ends; skip goes on without
+    it, counts what was skipped and lists it, in every run again."""
 
 
 def parse_folds(folds: str, number_of_folds: int) -> list[int]:

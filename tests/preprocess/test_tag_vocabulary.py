@@ -41,8 +41,12 @@ def test_unknown_tags_are_left_out():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("10\n\ncat\n", r"tag_list\.txt:3: 'cat' is not an integer tag id"),
-        ("10\n1.5\n", r"tag_list\.txt:2: '1\.5' is not an integer tag id"),
+        ("10\n\ncat\n", r"tag_list\.txt:3: 'cat'; accepted is a list of tag ids, one integer"),
+        ("10\n1.5\n", r"tag_list\.txt:2: '1\.5'; accepted"),
+        ("10\n1_0\n", r"tag_list\.txt:2: '1_0'; accepted"),
+        ("10\n１１\n", r"tag_list\.txt:2: '１１'; accepted"),
+        ("9223372036854775808\n", r"tag_list\.txt:1: '9223372036854775808'; .*at most 64 bits"),
+        ("7" * 5000, r"tag_list\.txt:1: '7{80}'; accepted"),
         ("10\n20\n\n10\n", r"tag_list\.txt:4: tag 10 stands in line 1 already"),
         ("\n  \n", r"tag_list\.txt: no tag ids"),
     ],
@@ -52,8 +56,13 @@ def test_errors_name_file_and_line(tag_file, text, message):
         TagVocabulary.read(tag_file(text))
 
 
-def test_no_such_file(tmp_path):
-    with pytest.raises(VidsimError, match="no such file; expected is a list of tag ids"):
+def test_what_is_no_text(tmp_path):
+    with pytest.raises(VidsimError, match=r"cannot be read .*; accepted is a list of tag ids"):
+        TagVocabulary.read(tmp_path / "tags")
+    with pytest.raises(VidsimError, match="cannot be read"):
+        TagVocabulary.read(tmp_path)
+    (tmp_path / "tags").write_bytes(b"\xff\xfe1\x00\n\x00")
+    with pytest.raises(VidsimError, match="tags: not UTF-8 text"):
         TagVocabulary.read(tmp_path / "tags")
 
 

@@ -95,6 +95,15 @@ def test_truncation_keeps_the_end_token(published):
     assert encode(published, ["猫咪做饭猫咪"]) == [[2, 5, 6, 7, 8, 5, 6, 3]]  # and is not left on
 
 
+def test_a_title_of_a_million_characters(published):
+    """It is cut like any other: the ids are those of its beginning."""
+    for long in ("猫咪" * 500_000, "play " * 200_000):
+        ids = published.encode([long], 8).values.tolist()
+        assert len(ids) == 8
+        assert ids == published.encode([long[:100]], 8).values.tolist()
+    assert published.encode(["x" * 1_000_000], 8).values.tolist() == [2, 1, 3]
+
+
 def test_special_ids(published):
     special = published.special
     assert (special.pad, special.unk, special.cls, special.sep, special.mask) == (0, 1, 2, 3, 4)

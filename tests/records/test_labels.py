@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from vidsim.errors import VidsimError
-from vidsim.records.labels import read_labels
+from vidsim.records.labels import label_notes, read_labels
+from vidsim.records.pairs import Pairs
 
 
 def test_derived_pairs(tmp_path):
@@ -44,7 +45,13 @@ def test_tolerated(tmp_path, content):
         "1\t2\tinf",
         "1\t2\t1.01",
         "1\t2\t-0.01",
+        "1\t2\t0,5",
+        "1\t2\t0_1",
+        "1\t2\t０.5",
+        "1\t2\t",
         "1\t\t0.5",
+        "1\0\t2\t0.5",
+        f"{'9' * 257}\t2\t0.5",
         "",
     ],
 )
@@ -54,7 +61,8 @@ def test_not_accepted(tmp_path, line):
     with pytest.raises(VidsimError) as caught:
         read_labels(path)
     message = str(caught.value)
-    assert message.startswith(f"{path}:2: {line.strip()!r}; accepted is: id_1 <tab> id_2 <tab>")
+    shown = line.strip()[:80]
+    assert message.startswith(f"{path}:2: {shown!r}; accepted is: id_1 <tab> id_2 <tab>")
     assert "from 0 to 1" in message
 
 
@@ -67,3 +75,36 @@ def test_no_text_at_all(tmp_path):
     (tmp_path / "label.tsv").write_bytes(b"\xff\xfe1\x00\t\x00")
     with pytest.raises(VidsimError, match=r"label\.tsv: not UTF-8"):
         read_labels(tmp_path / "label.tsv")
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        ([2], None),
+        ([2, 4], r" \(line 4 too\)$"),
+        ([1, 2, 3], r" \(lines 2, 3 too\)$"),
+        (list(range(2, 10)), r" \(lines 3, 4, 5, 6, 7 and 2 more too\)$"),
+    ],
+)
+def test_all_odd_lines_are_told_at_once(tmp_path, odd, told):
+    path = tmp_path / "label.tsv"
+    path.write_text("".join(f"1\t2\t{7 if n in odd else 1}\n" for n in range(1, 11)))
+    with pytest.raises(VidsimError, match=rf"label\.tsv:{odd[0]}: .*{told or 'header line$'}"):
+        read_labels(path)
+
+
+def noted(*rows: tuple[str, str, float]) -> list[str]:
+    id_1, id_2, sim = map(list, zip(*rows, strict=True))
+    return label_notes(
+        Pairs.from_lists([i.encode() for i in id_1], [i.encode() for i in id_2], sim)
+    )
+
+
+def test_ratings_that_are_unusual_are_counted():
+    """Lines 4 and 5 rate the pair of line 1 again, line 5 the other way round and differently."""
+    rows = [("1", "2", 0.5), ("1", "3", 0.5), ("4", "4", 1), ("1", "2", 0.5), ("2", "1", 0.75)]
+    assert noted(*rows[:2]) == []
+    assert noted(*rows[:3]) == ["1 ratings of a video with itself (first: line 3)"]
+    again = "ratings of pairs rated before"
+    assert noted(*rows[:2], rows[3]) == [f"1 {again} (first: lines 1 and 3)"]
+    assert noted(*rows)[1:] == [f"2 {again}, 1 of them differently (first: lines 1 and 5)"]

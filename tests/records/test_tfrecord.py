@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from vidsim.records.tfrecord import RecordError, frame_record, iter_records, scan
+from vidsim.records.record_error import RecordError
+from vidsim.records.record_log import RecordLog
+from vidsim.records.tfrecord import frame_record, iter_records
 
 PAYLOADS = (b"first", b"", b"the third record")
 STARTS = (0, 21, 37)  # 12 bytes of header, 4 of footer around each payload
@@ -27,10 +29,11 @@ def test_derived_checksum():
 
 
 def test_derived_places(path):
-    spans = scan(path)
-    assert spans.offsets.tolist() == [start + 12 for start in STARTS]
-    assert spans.lengths.tolist() == [5, 0, 16]
-    assert len(spans) == 3
+    records = list(iter_records(path))
+    assert [record.number for record in records] == [0, 1, 2]
+    assert tuple(record.start for record in records) == STARTS
+    assert [record.offset for record in records] == [start + 12 for start in STARTS]
+    assert tuple(record.payload for record in records) == PAYLOADS
 
 
 def test_parity_with_tensorflow_both_ways(path, tmp_path):
@@ -40,7 +43,7 @@ def test_parity_with_tensorflow_both_ways(path, tmp_path):
         for payload in PAYLOADS:
             writer.write(payload)
     assert theirs.read_bytes() == path.read_bytes()
-    assert [payload for _, payload, _ in iter_records(theirs)] == list(PAYLOADS)
+    assert [record.payload for record in iter_records(theirs)] == list(PAYLOADS)
 
 
 @pytest.mark.parametrize("position", range(16 + 16))
@@ -49,7 +52,7 @@ def test_any_flipped_byte_of_the_last_record_is_found(path, position):
     data[STARTS[2] + position] ^= 0x10
     path.write_bytes(data)
     with pytest.raises(RecordError) as caught:
-        scan(path)
+        list(iter_records(path))
     assert (caught.value.record, caught.value.offset, caught.value.path) == (2, 37, path)
     part = "length" if position < 12 else "its 16 bytes"
     assert part in caught.value.reason
@@ -59,7 +62,7 @@ def test_any_flipped_byte_of_the_last_record_is_found(path, position):
 def test_any_truncation_within_a_record_is_found(path, kept):
     path.write_bytes(path.read_bytes()[: STARTS[2] + kept])
     with pytest.raises(RecordError, match="truncated") as caught:
-        scan(path)
+        list(iter_records(path))
     assert (caught.value.record, caught.value.offset) == (2, 37)
     assert f"{kept} " in caught.value.reason
 
@@ -67,9 +70,10 @@ def test_any_truncation_within_a_record_is_found(path, kept):
 def test_message_names_file_record_offset_and_reason(path):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(RecordError) as caught:
-        scan(path)
+        list(iter_records(path))
     assert str(caught.value) == (
-        f"{path}: record 2 (at byte 37): truncated: 32 bytes announced, 31 are there"
+        f"{path}: record 2 (at byte 37): truncated: 32 bytes announced, 31 are there; "
+        "the file cannot be read from here on (31 bytes)"
     )
 
 
@@ -85,12 +89,65 @@ def test_what_is_no_tfrecord_file(tmp_path, content, reason):
     path = tmp_path / "odd.tfrecords"
     path.write_bytes(content)
     with pytest.raises(RecordError, match=reason) as caught:
-        scan(path)
+        list(iter_records(path))
     assert caught.value.record == caught.value.offset == 0
 
 
 def test_missing_file_and_folder(tmp_path):
     with pytest.raises(RecordError, match=r"gone\.tfrecords.*no such file"):
-        scan(tmp_path / "gone.tfrecords")
+        list(iter_records(tmp_path / "gone.tfrecords"))
     with pytest.raises(RecordError, match="cannot be read"):
-        scan(tmp_path)
+        list(iter_records(tmp_path))
+
+
+# --- going on -------------------------------------------------------------------------------------
+
+
+def read_on(path: Path, expected: int | None = None) -> tuple[list[int], RecordLog]:
+    """The numbers of the records that can be read, and what was said of the others."""
+    log = RecordLog(skip=True)
+    return [record.number for record in iter_records(path, log, expected)], log
+
+
+def flip(path: Path, *positions: int) -> None:
+    data = bytearray(path.read_bytes())
+    for position in positions:
+        data[position] ^= 0x10
+    path.write_bytes(data)
+
+
+def test_reading_goes_on_behind_damaged_data(path):
+    flip(path, STARTS[0] + 12, STARTS[2] + 31)  # the first payload, the last checksum
+    numbers, log = read_on(path, expected=3)
+    assert numbers == [1]
+    assert [(error.record, error.offset) for error in log.bad] == [(0, 0), (2, 37)]
+    assert all("damaged data" in error.reason for error in log.bad)
+
+
+@pytest.mark.parametrize("position", [0, 7, 8, 11])
+def test_reading_cannot_go_on_behind_a_damaged_length(path, position):
+    flip(path, STARTS[0] + 12, STARTS[1] + position)
+    numbers, log = read_on(path, expected=3)
+    assert numbers == []
+    assert [(error.record, error.offset) for error in log.bad] == [(0, 0), (1, 21)]
+    assert "the file cannot be read from here on (48 bytes)" in log.bad[1].reason
+
+
+def test_truncated_between_two_records_is_found_by_the_count(path):
+    path.write_bytes(path.read_bytes()[: STARTS[2]])
+    assert len(list(iter_records(path))) == 2, "nothing in the file itself tells"
+    with pytest.raises(RecordError, match="ends after 2 records, but 3 were written: truncated"):
+        list(iter_records(path, expected=3))
+    numbers, log = read_on(path, expected=3)
+    assert (numbers, log.bad[0].record, log.bad[0].offset) == ([0, 1], 2, 37)
+    with pytest.raises(RecordError, match="ends after 2 records, but 1 were written: not the file"):
+        list(iter_records(path, expected=1))
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_what_has_no_record_at_all_is_never_skipped(tmp_path, content):
+    path = tmp_path / "none.tfrecords"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(RecordError):
+        read_on(path)

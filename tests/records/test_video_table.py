@@ -147,7 +147,9 @@ def test_digest_follows_the_content_only(tmp_path, make_video):
         ({}, "field id is missing; there are: none"),
         ({**GOOD, "id": Feature(INT64, [7])}, "field id is 1 int64 values; 1 bytes value"),
         ({**GOOD, "id": Feature(BYTES, [b""])}, "id is b''"),
-        ({**GOOD, "id": Feature(BYTES, [b"1\0"])}, "one character or more"),
+        ({**GOOD, "id": Feature(BYTES, [b"1\0"])}, "id is b'1\\x00'; a text of 1 to 256 bytes"),
+        ({**GOOD, "id": Feature(BYTES, [b"\xff"])}, "in UTF-8, without NUL, is expected"),
+        ({**GOOD, "id": Feature(BYTES, [b"9" * 257])}, "... of 257 bytes; a text of 1 to 256"),
         ({**GOOD, "title": Feature(BYTES, [])}, "field title is 0 bytes values"),
         ({**GOOD, "title": Feature(BYTES, [b"\xff"])}, "title is not UTF-8"),
         ({**GOOD, "tag_id": Feature(FLOAT, [1.0])}, "field tag_id is of type float"),
@@ -175,11 +177,12 @@ def test_what_may_be_absent(tmp_path):
     assert (table.n_frames[0], table.categories[0], tags_of(table, 0)) == (0, -1, [])
 
 
-def test_repeated_id_is_an_error_that_names_both_records(tmp_path):
-    other = {**GOOD, "id": Feature(BYTES, [b"8"])}
-    path = write(tmp_path / "twice.tfrecords", GOOD, other, GOOD)
-    with pytest.raises(RecordError, match=r"record 2 .*id 7 stands in record 0 already"):
-        load_videos(path)
+def test_a_title_of_a_million_characters_is_a_title(tmp_path):
+    title = "好" * 1_000_000
+    long = {**GOOD, "title": Feature(BYTES, [title.encode()])}
+    path = write(tmp_path / "long.tfrecords", long)
+    for _ in ("from the file", "from its index"):
+        assert load_videos(path).titles == [title]
 
 
 def test_an_id_in_many_files_is_found_in_the_first(tmp_path):
@@ -222,7 +225,7 @@ def test_index_is_used_and_made_anew_when_the_file_changes(tmp_path, make_video,
     assert load_videos(path).ids.tolist() == [b"103"]
     with monkeypatch.context() as patch:
         patch.setattr(sidecar, "INDEX_FORMAT", sidecar.INDEX_FORMAT + 1)
-        patch.setattr(sidecar, "read_video_columns", lambda path: pytest.fail("read again"))
+        patch.setattr(sidecar, "read_video_columns", lambda *_: pytest.fail("read again"))
         with pytest.raises(pytest.fail.Exception, match="read again"):
             load_videos(path)
 

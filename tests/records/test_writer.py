@@ -10,7 +10,6 @@ import tensorflow as tf
 from vidsim.files import atomic_file
 from vidsim.records.folds import published_folds
 from vidsim.records.pairs import Pairs, read_pair_file
-from vidsim.records.tfrecord import scan
 from vidsim.records.video_table import load_videos
 from vidsim.records.writer import (
     self_contained_records,
@@ -69,7 +68,7 @@ def test_self_contained_records(sample, tmp_path):
     table = load_videos(path)
     rows = np.array([[3, 5], [5, 0]])
     sim = np.array([0.25, 0.5], np.float32)
-    write_records(tmp_path / "f", self_contained_records(path, scan(path), rows, sim))
+    write_records(tmp_path / "f", self_contained_records(table, rows, sim))
     videos, pairs = features(path), features(tmp_path / "f")
     for pair, two, rating in zip(pairs, rows, sim, strict=True):
         expected = {f"{name}_1": value for name, value in videos[two[0]].items()}

@@ -157,7 +157,10 @@ def test_folds_by_video(run, data_dir):
 def test_an_id_without_a_video(run, data_dir):
     label = data_dir / "pairwise" / "label.tsv"
     label.write_text(label.read_text() + "12345\t67890\t0.5\n")
-    with pytest.raises(VidsimError, match=r"1 video ids are not among the 240 .*tfrecords: 12345"):
+    with pytest.raises(
+        VidsimError,
+        match=r"label\.tsv:1321: no video 12345 nor 67890 among the 240 videos of .*tfrecords$",
+    ):
         run()
     assert folders(data_dir) == set()
 

@@ -1,6 +1,7 @@
 """Tag ids to columns: the order is fixed here, and travels with every checkpoint."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import numpy as np
 
 from vidsim.errors import VidsimError
 from vidsim.preprocess.ragged import Ragged
+
+_ACCEPTED = "accepted is a list of tag ids, one integer of at most 64 bits a line"
+_INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -18,30 +22,29 @@ class TagVocabulary:
 
     @classmethod
     def read(cls, path: Path) -> "TagVocabulary":
-        """Reads a tag list: one integer a line.
+        """Reads a tag list: one integer a line; blank lines are passed over.
 
         Raises:
             VidsimError: no such file, a line that is no integer, a repeated id, an empty list.
         """
         try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-        except FileNotFoundError:
-            raise VidsimError(
-                f"{path}: no such file; expected is a list of tag ids, one integer a line"
-            ) from None
+            lines = path.read_text(encoding="utf-8-sig").split("\n")
+        except OSError as error:
+            raise VidsimError(f"{path}: cannot be read ({error.strerror}); {_ACCEPTED}") from None
+        except UnicodeDecodeError as error:
+            raise VidsimError(f"{path}: not UTF-8 text ({error}); {_ACCEPTED}") from None
         seen: dict[int, int] = {}
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
-            try:
-                tag = int(line)
-            except ValueError:
-                raise VidsimError(f"{path}:{number}: {line!r} is not an integer tag id") from None
+            tag = _tag(line.strip())
+            if tag is None:
+                raise VidsimError(f"{path}:{number}: {line.strip()[:80]!r}; {_ACCEPTED}")
             if tag in seen:
                 raise VidsimError(f"{path}:{number}: tag {tag} stands in line {seen[tag]} already")
             seen[tag] = number
         if not seen:
-            raise VidsimError(f"{path}: no tag ids; expected is one integer a line")
+            raise VidsimError(f"{path}: no tag ids; {_ACCEPTED}")
         return cls(np.sort(np.fromiter(seen, "int64", len(seen))))
 
     def __len__(self) -> int:
@@ -58,3 +61,11 @@ class TagVocabulary:
         known = self.ids[position] == values
         counts = np.concatenate([[0], np.cumsum(known)])
         return Ragged(position[known].astype("int32"), counts[splits])
+
+
+def _tag(word: str) -> int | None:
+    """The number of a word of at most 19 digits that fits into 64 bits, otherwise None."""
+    if not _INTEGER.fullmatch(word):
+        return None
+    tag = int(word)
+    return tag if -(1 << 63) <= tag < 1 << 63 else None

@@ -1,25 +1,31 @@
 """label.tsv, the challenge's list of rated pairs, into arrays; every odd line is an error."""
 
-import math
+import re
 from pathlib import Path
+
+import numpy as np
 
 from vidsim.errors import VidsimError
 from vidsim.records.pairs import Pairs
+from vidsim.records.video_id import is_video_id
 
 _ACCEPTED = (
-    "accepted is: id_1 <tab> id_2 <tab> similarity, a number from 0 to 1, without a header line"
+    "accepted is: id_1 <tab> id_2 <tab> similarity, a number from 0 to 1 with a decimal point, "
+    "without a header line"
 )
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_NAMED = 5  # how many further lines an error names
 
 
 def read_labels(path: str | Path) -> Pairs:
-    """Read the rated pairs of a label.tsv, in file order.
+    """Read the rated pairs of a label.tsv, in file order: row i is line i + 1.
 
     Line ends of any system, a byte order mark, blanks around a field and empty lines at the end
     are tolerated.
 
     Raises:
         VidsimError: there is no such file, it holds no pair, or a line is not as accepted; it
-            names the file and the line.
+            names the file and the line, and further such lines.
     """
     path = Path(path)
     try:
@@ -28,24 +34,59 @@ def read_labels(path: str | Path) -> Pairs:
         raise VidsimError(f"{path}: cannot be read ({error.strerror}); {_ACCEPTED}") from None
     except UnicodeDecodeError as error:
         raise VidsimError(f"{path}: not UTF-8 text ({error}); {_ACCEPTED}") from None
-    id_1: list[bytes] = []
-    id_2: list[bytes] = []
-    sim: list[float] = []
-    for number, line in enumerate(text.rstrip().split("\n"), 1):
-        fields = [field.strip() for field in line.split("\t")]
-        rating = _rating(fields[2]) if len(fields) == 3 else math.nan
-        if math.isnan(rating) or not (fields[0] and fields[1]):
-            raise VidsimError(f"{path}:{number}: {line.strip()[:80]!r}; {_ACCEPTED}")
-        id_1.append(fields[0].encode())
-        id_2.append(fields[1].encode())
-        sim.append(rating)
+    lines = text.split("\n")
+    while len(lines) > 1 and not lines[-1].strip():
+        lines.pop()
+    pairs, odd = [], []
+    for number, line in enumerate(lines, 1):
+        pair = _pair(line)
+        if pair is None:
+            odd.append(number)
+        else:
+            pairs.append(pair)
+    if odd:
+        first = lines[odd[0] - 1].strip()
+        more = f" ({_named_lines(odd[1:])} too)" if len(odd) > 1 else ""
+        raise VidsimError(f"{path}:{odd[0]}: {first[:80]!r}; {_ACCEPTED}{more}")
+    id_1, id_2, sim = (list(column) for column in zip(*pairs, strict=True))
     return Pairs.from_lists(id_1, id_2, sim)
 
 
-def _rating(field: str) -> float:
-    """The number of a field, NaN where it is none in [0, 1]."""
-    try:
-        value = float(field)
-    except ValueError:
-        return math.nan
-    return value if 0 <= value <= 1 else math.nan
+def label_notes(pairs: Pairs) -> list[str]:
+    """What is unusual in a list of ratings and yet taken as it is: every line is a rating.
+
+    Returns:
+        How many pairs are rated several times, either video first, and how many of a video with
+        itself; each with its first line, and nothing where there are none.
+    """
+    notes = []
+    if len(own := np.flatnonzero(pairs.id_1 == pairs.id_2)):
+        notes.append(f"{len(own)} ratings of a video with itself (first: line {own[0] + 1})")
+    _, number = np.unique(np.concatenate((pairs.id_1, pairs.id_2)), return_inverse=True)
+    videos = np.sort(number.reshape(2, -1), axis=0)  # (2, N)
+    _, first, pair = np.unique(videos, axis=1, return_index=True, return_inverse=True)
+    origin = first[pair.ravel()]  # (N,) the row in which the row's pair stands first
+    if len(again := np.flatnonzero(origin != np.arange(len(pairs)))):
+        unlike = again[pairs.sim[again] != pairs.sim[origin[again]]]
+        differing = f", {len(unlike)} of them differently" if len(unlike) else ""
+        row = (unlike if len(unlike) else again)[0]
+        lines = f"lines {origin[row] + 1} and {row + 1}"
+        notes.append(f"{len(again)} ratings of pairs rated before{differing} (first: {lines})")
+    return notes
+
+
+def _pair(line: str) -> tuple[bytes, bytes, float] | None:
+    """The ids and the rating of a line, None where it is not as accepted."""
+    fields = [field.strip() for field in line.split("\t")]
+    if len(fields) != 3 or not _NUMBER.fullmatch(fields[2]):
+        return None
+    id_1, id_2, rating = fields[0].encode(), fields[1].encode(), float(fields[2])
+    if not (is_video_id(id_1) and is_video_id(id_2) and 0 <= rating <= 1):
+        return None
+    return id_1, id_2, rating
+
+
+def _named_lines(numbers: list[int]) -> str:
+    named = ", ".join(map(str, numbers[:_NAMED]))
+    more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
+    return f"line{'s' * (len(numbers) > 1)} {named}{more}"

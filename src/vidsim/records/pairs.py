@@ -8,7 +8,8 @@ import numpy as np
 
 from vidsim import schema
 from vidsim.records.record_error import RecordError
-from vidsim.records.tfrecord import HEADER_BYTES, iter_records
+from vidsim.records.record_log import RecordLog
+from vidsim.records.tfrecord import iter_records
 from vidsim.records.video_columns import VideoColumns, read_id
 from vidsim.records.video_table import VideoTable, table_from_columns
 from vidsim.records.wire import FLOAT, Feature, WireError, parse_example
@@ -54,8 +55,15 @@ class Pairs:
         )
 
 
-def read_pair_file(path: str | Path) -> tuple[Pairs, VideoTable | None]:
+def read_pair_file(
+    path: str | Path, log: RecordLog | None = None, expected: int | None = None
+) -> tuple[Pairs, VideoTable | None]:
     """Read a fold file, whichever of its two kinds it is.
+
+    Args:
+        path: the file.
+        log: what to do with a bad record; default: raise it.
+        expected: how many pairs were written into it, where that is known.
 
     Returns:
         The pairs in file order, and for a self-contained file the table of its videos: each id
@@ -63,31 +71,36 @@ def read_pair_file(path: str | Path) -> tuple[Pairs, VideoTable | None]:
         A file of ids and ratings only has no table.
 
     Raises:
-        RecordError: a record is damaged, is not a pair, or is of another kind than the first.
+        RecordError: a record is damaged, is not a pair, or is of another kind than the first, or
+            there are more or fewer than expected, unless the log skips those; or not a single pair
+            could be read.
     """
-    path = Path(path)
-    id_1: list[bytes] = []
-    id_2: list[bytes] = []
-    sim: list[float] = []
+    path, own = Path(path), RecordLog(log is not None and log.skip)
+    rated: list[tuple[bytes, bytes, float]] = []
     videos = VideoColumns()
     known: set[bytes] = set()
-    fat = None
-    for number, (offset, payload, checksum) in enumerate(iter_records(path)):
+    fat: bool | None = None
+    for record in iter_records(path, own, expected):
         try:
-            features = parse_example(payload, _IN_PLACE)
+            features = parse_example(record.payload, _IN_PLACE)
             has_frames = schema.FRAME_FEATURE_1 in features
-            fat = has_frames if fat is None else fat
-            if fat != has_frames:
+            if fat not in (None, has_frames):
                 raise WireError("some pairs of this file hold their frames and some do not")
-            id_1.append(read_id(features, schema.ID_1))
-            id_2.append(read_id(features, schema.ID_2))
-            sim.append(_rating(features))
-            for suffix, video_id in (("_1", id_1[-1]), ("_2", id_2[-1])):
-                if fat and video_id not in known:
+            ids = read_id(features, schema.ID_1), read_id(features, schema.ID_2)
+            rating = _rating(features)
+            for suffix, video_id in zip(("_1", "_2"), ids, strict=True):
+                if has_frames and video_id not in known:
+                    videos.add(record, features, suffix)
                     known.add(video_id)
-                    videos.add(payload, features, offset, checksum, suffix)
+            rated.append((*ids, rating))
+            fat = has_frames
         except WireError as error:
-            raise RecordError(path, number, offset - HEADER_BYTES, str(error)) from error
+            own.add_bad(RecordError(path, record.number, record.start, str(error)))
+    if log is not None:
+        log.extend(own)
+    if not rated:
+        raise own.bad[0]
+    id_1, id_2, sim = (list(column) for column in zip(*rated, strict=True))
     pairs = Pairs.from_lists(id_1, id_2, sim)
     return pairs, table_from_columns(videos.arrays(), path) if fat else None
 

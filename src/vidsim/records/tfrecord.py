@@ -8,15 +8,15 @@ that frame features can be taken straight from the mapped file.
 
 import mmap
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import google_crc32c
-import numpy as np
 
 from vidsim.records.record_error import RecordError
+from vidsim.records.record_log import RecordLog
 
 _LENGTH = struct.Struct("<Q")
 _CRC = struct.Struct("<I")
@@ -25,46 +25,68 @@ _OVERHEAD = HEADER_BYTES + _CRC.size
 _GIT_LFS = b"version https://git-lfs"[:HEADER_BYTES]  # how a pointer file begins
 
 
-@dataclass(frozen=True, eq=False)
-class RecordSpans:
-    """Where the N records of one file lie.
+class Record(NamedTuple):
+    """One whole record of a file.
 
     Attributes:
-        offsets: (N,) int64, byte offset of each payload.
-        lengths: (N,) int64, bytes of each payload.
-        checksums: (N,) uint32, masked crc32c of each payload: a fingerprint of its content.
+        number: its number in the file, the first is 0.
+        offset: byte of the file at which the payload begins.
+        payload: what was stored.
+        checksum: masked crc32c of the payload: a fingerprint of its content.
     """
 
-    offsets: np.ndarray
-    lengths: np.ndarray
-    checksums: np.ndarray
+    number: int
+    offset: int
+    payload: bytes
+    checksum: int
 
-    def __len__(self) -> int:
-        return len(self.offsets)
+    @property
+    def start(self) -> int:
+        """Byte of the file at which the record begins, its header included."""
+        return self.offset - HEADER_BYTES
 
 
-def scan(path: str | Path) -> RecordSpans:
+def iter_records(
+    path: str | Path, log: RecordLog | None = None, expected: int | None = None
+) -> Iterator[Record]:
     """Find and verify every record of a TFRecord file.
 
+    Where bad records are skipped, reading goes on behind a payload whose checksum does not fit. It
+    cannot go on behind a damaged length, since that says where the next record begins.
+
+    Args:
+        path: the file.
+        log: what to do with a bad record; default: raise it.
+        expected: how many records were written, where that is known. Nothing else tells a file
+            that was cut off between two records.
+
     Raises:
-        RecordError: the file is missing, empty, truncated, not a TFRecord file, or a checksum of
-            a length or of a payload does not fit.
+        RecordError: the file is missing or empty; or a record is truncated, is no TFRecord, or a
+            checksum of a length or of a payload does not fit, unless the log skips those.
     """
-    offsets: list[int] = []
-    lengths: list[int] = []
-    checksums: list[int] = []
-    for offset, payload, checksum in _walk(Path(path)):
-        offsets.append(offset)
-        lengths.append(len(payload))
-        checksums.append(checksum)
-    return RecordSpans(
-        np.array(offsets, np.int64), np.array(lengths, np.int64), np.array(checksums, np.uint32)
-    )
-
-
-def iter_records(path: str | Path) -> Iterator[tuple[int, bytes, int]]:
-    """Yield (payload's offset, payload, its masked crc32c), each verified; errors as `scan`."""
-    return _walk(Path(path))
+    path, log = Path(path), log or RecordLog()
+    with map_file(path) as data:
+        end, at, number = len(data), 0, 0
+        while at < end:
+            try:
+                length = _read_header(data[at : at + HEADER_BYTES], end - at)
+            except ValueError as error:
+                lost = f"{error}; the file cannot be read from here on ({end - at} bytes)"
+                log.add_bad(RecordError(path, number, at, lost, ends_file=True))
+                return
+            payload = data[at + HEADER_BYTES : at + HEADER_BYTES + length]
+            (checksum,) = _CRC.unpack_from(data, at + HEADER_BYTES + length)
+            if checksum == _masked_crc(payload):
+                yield Record(number, at + HEADER_BYTES, payload, checksum)
+            else:
+                reason = f"the checksum of its {length} bytes does not fit: damaged data"
+                log.add_bad(RecordError(path, number, at, reason))
+            at += length + _OVERHEAD
+            number += 1
+    if expected is not None and number != expected:
+        kind = "truncated between two records" if number < expected else "not the file written"
+        reason = f"the file ends after {number} records, but {expected} were written: {kind}"
+        log.add_bad(RecordError(path, number, end, reason))
 
 
 def frame_record(payload: bytes) -> bytes:
@@ -95,38 +117,18 @@ def map_file(path: Path) -> Iterator[mmap.mmap]:
         yield mapped
 
 
-def _walk(path: Path) -> Iterator[tuple[int, bytes, int]]:
-    with map_file(path) as data:
-        end, at, record = len(data), 0, 0
-        while at < end:
-            header = data[at : at + HEADER_BYTES]
-            fail = _failure(path, record, at)
-            length = _read_header(header, end - at, fail)
-            payload = data[at + HEADER_BYTES : at + HEADER_BYTES + length]
-            (checksum,) = _CRC.unpack_from(data, at + HEADER_BYTES + length)
-            if checksum != _masked_crc(payload):
-                raise fail(f"the checksum of its {length} bytes does not fit: damaged data")
-            yield at + HEADER_BYTES, payload, checksum
-            at += length + _OVERHEAD
-            record += 1
-
-
-def _failure(path: Path, record: int, offset: int) -> Callable[[str], RecordError]:
-    return lambda reason: RecordError(path, record, offset, reason)
-
-
-def _read_header(header: bytes, left: int, fail: Callable[[str], RecordError]) -> int:
+def _read_header(header: bytes, left: int) -> int:
     """The payload's length; `left` is the number of bytes from the header to the file's end."""
     if header.startswith(_GIT_LFS):
-        raise fail("this is a git-lfs pointer, not the data; run `git lfs pull` to fetch it")
+        raise ValueError("a git-lfs pointer, not the data; run `git lfs pull` to fetch that")
     if len(header) < HEADER_BYTES:
-        raise fail(f"truncated in the header: {len(header)} of {HEADER_BYTES} bytes are there")
+        raise ValueError(f"truncated in the header: {len(header)} of {HEADER_BYTES} bytes")
     (length,) = _LENGTH.unpack_from(header)
     (checksum,) = _CRC.unpack_from(header, _LENGTH.size)
     if checksum != _masked_crc(header[: _LENGTH.size]):
-        raise fail("the checksum of its length does not fit: damaged, or not a TFRecord file")
+        raise ValueError("the checksum of its length does not fit: damaged, or not a TFRecord file")
     if length + _OVERHEAD > left:
-        raise fail(f"truncated: {length + _OVERHEAD} bytes announced, {left} are there")
+        raise ValueError(f"truncated: {length + _OVERHEAD} bytes announced, {left} are there")
     return length
 
 

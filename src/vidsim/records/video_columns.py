@@ -5,13 +5,13 @@ file, where the field names end in _1 and _2; both are read here.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
 from vidsim import schema
-from vidsim.records.record_error import RecordError
-from vidsim.records.tfrecord import HEADER_BYTES, iter_records
+from vidsim.records.frame_values import odd_frame
+from vidsim.records.tfrecord import Record
+from vidsim.records.video_id import ACCEPTED_ID, is_video_id
 from vidsim.records.wire import (
     BYTES,
     EMPTY,
@@ -20,7 +20,6 @@ from vidsim.records.wire import (
     Feature,
     WireError,
     element_span,
-    parse_example,
 )
 
 _FRAME = f"a frame is {schema.FRAME_SIZE} float16 numbers = {schema.FRAME_BYTES} bytes"
@@ -36,27 +35,19 @@ class VideoColumns:
         self._tags: list[list[int]] = []
         self._categories: list[int] = []
         self._frames: list[ElementSpan] = []
-        self._checksums: list[int] = []
+        self._records: list[tuple[int, int, int, int]] = []
 
-    def add(
-        self,
-        record: bytes,
-        features: Mapping[str, Feature],
-        offset: int,
-        checksum: int,
-        suffix: str = "",
-    ) -> None:
+    def add(self, record: Record, features: Mapping[str, Feature], suffix: str = "") -> None:
         """Add the video of a record.
 
         Args:
-            record: the serialized Example.
+            record: a serialized Example.
             features: what `parse_example` found in it, the frame features in place.
-            offset: where the payload begins in its file.
-            checksum: the payload's masked crc32c.
             suffix: "", or "_1" or "_2" in a self-contained pair.
 
         Raises:
-            WireError: a field is missing, has another type or another size than it must have.
+            WireError: a field is missing, has another type or another size than it must have, or
+                a frame has a number that is not finite.
         """
         video_id = read_id(features, schema.ID + suffix)
         title = _only_bytes(features, schema.TITLE + suffix)
@@ -68,17 +59,19 @@ class VideoColumns:
         if len(category) > 1:
             raise WireError(f"{schema.CATEGORY_ID + suffix} has {len(category)} values; one fits")
         tags = _optional_ints(features, schema.TAG_ID + suffix)
-        frames = _frames(record, features, schema.FRAME_FEATURE + suffix)
+        frames = _frames(record.payload, features, schema.FRAME_FEATURE + suffix)
         self.ids.append(video_id)
         self._titles.append(title)
         self._tags.append(tags)
         self._categories.append(category[0] if category else -1)
-        self._frames.append(frames._replace(offset=frames.offset + offset))
-        self._checksums.append(checksum)
+        self._frames.append(frames._replace(offset=frames.offset + record.offset))
+        place = (record.number, record.offset, len(record.payload))
+        self._records.append((*place, record.checksum))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The columns, named as in VideoTable; titles as UTF-8 bytes and splits between them."""
         count, offset, stride = np.array(self._frames, np.int64).reshape(-1, 3).T
+        number, start, size, checksum = np.array(self._records, np.int64).reshape(-1, 4).T
         return {
             "ids": np.array(self.ids, np.bytes_),
             "title_bytes": np.frombuffer(b"".join(self._titles), np.uint8),
@@ -89,45 +82,22 @@ class VideoColumns:
             "n_frames": count.astype(np.int32),
             "frame_offset": offset,
             "frame_stride": stride.astype(np.int32),
-            "checksums": np.array(self._checksums, np.uint32),
+            "record_no": number,
+            "record_offset": start,
+            "record_bytes": size,
+            "checksums": checksum.astype(np.uint32),
         }
 
 
-def read_video_columns(path: Path) -> dict[str, np.ndarray]:
-    """Read every video of a file, verifying each record; frame features stay where they are.
-
-    Raises:
-        RecordError: a record is damaged, is not a video, or repeats an id.
-    """
-    columns = VideoColumns()
-    seen: dict[bytes, int] = {}
-    for number, (offset, payload, checksum) in enumerate(iter_records(path)):
-        try:
-            features = parse_example(payload, frozenset((schema.FRAME_FEATURE,)))
-            columns.add(payload, features, offset, checksum)
-        except WireError as error:
-            raise RecordError(path, number, offset - HEADER_BYTES, str(error)) from error
-        video_id = columns.ids[-1]
-        if video_id in seen:
-            reason = f"id {video_id.decode()} stands in record {seen[video_id]} already"
-            raise RecordError(path, number, offset - HEADER_BYTES, reason)
-        seen[video_id] = number
-    return columns.arrays()
-
-
 def read_id(features: Mapping[str, Feature], name: str) -> bytes:
-    """The id of a video: not empty, UTF-8, without NUL (which numpy's bytes type would drop).
+    """The id of a video.
 
     Raises:
-        WireError: it is missing or not like that.
+        WireError: it is missing or cannot be one.
     """
     video_id = _only_bytes(features, name)
-    try:
-        fits = bool(video_id.decode()) and b"\0" not in video_id
-    except UnicodeDecodeError:
-        fits = False
-    if not fits:
-        raise WireError(f"{name} is {video_id!r}; a text of one character or more is expected")
+    if not is_video_id(video_id):
+        raise WireError(f"{name} is {_shown(video_id)}; {ACCEPTED_ID}")
     return video_id
 
 
@@ -162,9 +132,17 @@ def _frames(record: bytes, features: Mapping[str, Feature], name: str) -> Elemen
         raise WireError(f"field {name} is of type {kind}; bytes are expected")
     start, stop = values
     try:
-        return element_span(record, int(start), int(stop), schema.FRAME_BYTES)
+        span = element_span(record, int(start), int(stop), schema.FRAME_BYTES)
     except WireError as error:
         raise WireError(f"{name}: {error}; {_FRAME}") from error
+    odd = odd_frame(record, span)
+    if odd is not None:
+        raise WireError(f"{name}: {odd}; every number must be finite")
+    return span
+
+
+def _shown(value: bytes) -> str:
+    return repr(value) if len(value) <= 80 else f"{value[:80]!r}... of {len(value)} bytes"
 
 
 def _splits(lists: list) -> np.ndarray:

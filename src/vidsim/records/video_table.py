@@ -9,14 +9,18 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from vidsim.errors import VidsimError
-from vidsim.records.sidecar import indexed_columns
+from vidsim.records.record_error import RecordError
+from vidsim.records.record_log import RecordLog
+from vidsim.records.repeats import drop_repeats
+from vidsim.records.sidecar import INDEX_SUFFIX, indexed_columns
+from vidsim.records.tfrecord import HEADER_BYTES
 
 _NAMED = 5  # how many ids or files an error names
 
@@ -36,7 +40,12 @@ class VideoTable:
         paths: the TFRecord files.
         frame_offset: (N,) int64, byte of the file at which the row's first frame begins.
         frame_stride: (N,) int32, bytes from one frame to the next.
+        record_no: (N,) int64, the row's record in its file, from 0; differs from the row's place
+            where bad or repeated records were left out.
+        record_offset: (N,) int64, byte of the file at which the record's payload begins.
+        record_bytes: (N,) int64, length of that payload.
         checksums: (N,) uint32, crc32c of the record (frames included) as stored in the file.
+        skipped: how many bad records of the files were left out.
     """
 
     ids: np.ndarray
@@ -49,7 +58,11 @@ class VideoTable:
     paths: tuple[Path, ...]
     frame_offset: np.ndarray
     frame_stride: np.ndarray
+    record_no: np.ndarray
+    record_offset: np.ndarray
+    record_bytes: np.ndarray
     checksums: np.ndarray
+    skipped: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -74,28 +87,38 @@ class VideoTable:
         return sha.hexdigest()
 
     def rows_of(self, ids: np.ndarray | Sequence[bytes] | Sequence[str]) -> np.ndarray:
-        """Rows (K,) int64 of the videos with these K ids; of an id in several files, the first.
+        """Rows (K,) int64 of the videos with these K ids.
 
         Raises:
             VidsimError: some ids are not here; it names the first few and the files.
         """
         wanted = np.asarray(ids, np.bytes_)
-        if not len(self):
-            missing = np.ones(len(wanted), bool)
-            rows = np.zeros(len(wanted), np.int64)
-        else:
-            order, ordered = self._by_id
-            rows = order[np.minimum(np.searchsorted(ordered, wanted), len(self) - 1)]
-            missing = self.ids[rows] != wanted
-        if missing.any():
-            first = list(dict.fromkeys(wanted[missing].tolist()))
-            names = ", ".join(video_id.decode() for video_id in first[:_NAMED])
-            more = ", ..." if len(first) > _NAMED else ""
-            raise VidsimError(
-                f"{len(first)} video ids are not among the {len(self)} videos of "
-                f"{_file_names(self.paths)}: {names}{more}"
-            )
+        rows = self.find(wanted)
+        missing = list(dict.fromkeys(wanted[rows < 0].tolist()))
+        if missing:
+            names = ", ".join(video_id.decode() for video_id in missing[:_NAMED])
+            more = ", ..." if len(missing) > _NAMED else ""
+            raise VidsimError(f"{len(missing)} video ids are not among {self}: {names}{more}")
         return rows
+
+    def find(self, ids: np.ndarray) -> np.ndarray:
+        """Rows (K,) int64 of the videos with these K ids, -1 where there is none."""
+        if not len(self):
+            return np.full(len(ids), -1, np.int64)
+        order, ordered = self._by_id
+        rows = order[np.minimum(np.searchsorted(ordered, ids), len(self) - 1)]
+        return np.where(self.ids[rows] == ids, rows, -1)
+
+    def __str__(self) -> str:
+        named = ", ".join(map(str, self.paths[:_NAMED]))
+        more = f" and {len(self.paths) - _NAMED} more files" * (len(self.paths) > _NAMED)
+        left_out = f" ({self.skipped} bad records skipped)" * bool(self.skipped)
+        return f"the {len(self)} videos of {named}{more}{left_out}"
+
+    def record_error(self, row: int, reason: str) -> RecordError:
+        """The error that names a row's record."""
+        path, start = self.paths[self.file_no[row]], self.record_offset[row] - HEADER_BYTES
+        return RecordError(path, int(self.record_no[row]), int(start), reason)
 
     def take(self, rows: np.ndarray) -> "VideoTable":
         """The table of these rows, in this order; `rows` (K,) may repeat."""
@@ -114,7 +137,11 @@ class VideoTable:
             paths=self.paths,
             frame_offset=self.frame_offset[rows],
             frame_stride=self.frame_stride[rows],
+            record_no=self.record_no[rows],
+            record_offset=self.record_offset[rows],
+            record_bytes=self.record_bytes[rows],
             checksums=self.checksums[rows],
+            skipped=self.skipped,
         )
 
     @staticmethod
@@ -139,7 +166,11 @@ class VideoTable:
             paths=tuple(path for table in tables for path in table.paths),
             frame_offset=joined("frame_offset"),
             frame_stride=joined("frame_stride"),
+            record_no=joined("record_no"),
+            record_offset=joined("record_offset"),
+            record_bytes=joined("record_bytes"),
             checksums=joined("checksums"),
+            skipped=sum(table.skipped for table in tables),
         )
 
     @cached_property
@@ -155,54 +186,79 @@ def table_from_columns(columns: dict[str, np.ndarray], path: Path) -> VideoTable
     splits = columns.pop("title_splits").tolist()
     titles = [blob[a:b].decode() for a, b in itertools.pairwise(splits)]
     file_no = np.zeros(len(titles), np.int32)
-    return VideoTable(titles=titles, file_no=file_no, paths=(path,), **columns)
+    return VideoTable(titles=titles, file_no=file_no, paths=(path,), skipped=0, **columns)
 
 
 def video_files(pattern: str | Path) -> list[Path]:
     """The files that match a path or a glob pattern, pretrain_2 before pretrain_10.
 
     Raises:
-        VidsimError: nothing matches.
+        VidsimError: nothing matches, or a file that matched before is gone.
     """
-    if Path(pattern).is_file():
-        return [Path(pattern)]
-    found = [Path(name) for name in glob.glob(str(pattern), recursive=True)]
-    files = sorted((path for path in found if path.is_file()), key=_natural)
+    for path in lost_files(pattern):
+        raise VidsimError(lost_file(path))
+    files = matching_files(pattern)
     if not files:
         raise VidsimError(f"no file matches {pattern}; TFRecord files with videos are expected")
     return files
 
 
+def matching_files(pattern: str | Path) -> list[Path]:
+    """As `video_files`, but there may be none."""
+    if Path(pattern).is_file():
+        return [Path(pattern)]
+    found = [Path(name) for name in glob.glob(str(pattern), recursive=True)]
+    files = [path for path in found if path.is_file() and not path.name.endswith(INDEX_SUFFIX)]
+    return sorted(files, key=_natural)
+
+
+def lost_files(pattern: str | Path) -> list[Path]:
+    """Files that matched the pattern once and are gone: their index is still there."""
+    indexes = sorted(glob.glob(f"{pattern}{INDEX_SUFFIX}", recursive=True))
+    paths = [Path(index.removesuffix(INDEX_SUFFIX)) for index in indexes]
+    return [path for path in paths if not path.exists()]
+
+
+def lost_file(path: Path) -> str:
+    """What to say of a file that is gone."""
+    return (
+        f"{path}: there is no such file, but an index of it: put the file back, or delete "
+        f"{path.name}{INDEX_SUFFIX} if it was taken away on purpose"
+    )
+
+
 def load_videos(
-    paths: str | Path | Iterable[str | Path], cache_dir: Path | None = None
+    paths: str | Path | Iterable[str | Path],
+    cache_dir: Path | None = None,
+    log: RecordLog | None = None,
 ) -> VideoTable:
-    """The table of all videos of some TFRecord files, in file order.
+    """The table of all videos of some TFRecord files, in file order, each id once.
 
     The index of each file is kept beside it (`<file>.index.npz`), or under `cache_dir` where that
-    folder cannot be written, and is made anew when the file has changed.
+    folder cannot be written, and is made anew when the file has changed. An index remembers the
+    bad records too, so that a file with some is never taken for a whole one.
 
     Args:
         paths: a path, a glob pattern, or several paths.
         cache_dir: where indexes go that cannot lie beside their file.
+        log: what to do with a bad record; default: raise it.
 
     Raises:
-        VidsimError: nothing matches the pattern.
-        RecordError: a file is missing or damaged, a record is not a video, an id stands twice
-            in one file.
+        VidsimError: nothing matches the pattern, or a file that matched before is gone.
+        RecordError: a file is missing or holds no video; or a record is damaged or not a video, or
+            two give one id different content, unless the log skips those.
     """
+    log = log or RecordLog()
     files = video_files(paths) if isinstance(paths, str | Path) else [Path(path) for path in paths]
     if not files:
         raise VidsimError("no TFRecord file with videos was given")
-    return VideoTable.concat(
-        [table_from_columns(indexed_columns(path, cache_dir), path) for path in files]
-    )
+    before = len(log.bad)
+    columns = [(indexed_columns(path, cache_dir, log), path) for path in files]
+    table = VideoTable.concat([table_from_columns(*item) for item in columns])
+    table = drop_repeats(table, log)
+    return replace(table, skipped=len(log.bad) - before)
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
     parts = re.split(r"(\d+)", str(path))
     return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]
-
-
-def _file_names(paths: tuple[Path, ...]) -> str:
-    more = f" and {len(paths) - _NAMED} more files" if len(paths) > _NAMED else ""
-    return ", ".join(map(str, paths[:_NAMED])) + more

@@ -16,6 +16,7 @@ import numpy as np
 _FIELD_1, _FIELD_2, _FIELD_3 = 0x0A, 0x12, 0x1A
 _VARINT_1, _FIXED32_1 = 0x08, 0x0D  # one element of an unpacked int64 list, float list
 _SIGN = 1 << 63
+_VARINT_BITS = 70  # a number has ten bytes of seven bits at most
 
 BYTES, FLOAT, INT64, EMPTY = "bytes", "float", "int64", "empty"
 _KINDS = {_FIELD_1: BYTES, _FIELD_2: FLOAT, _FIELD_3: INT64}
@@ -80,7 +81,7 @@ def element_span(record: bytes, start: int, stop: int, element_bytes: int) -> El
         element_bytes: the size that every element must have.
 
     Raises:
-        WireError: an element has another size; the message names the first.
+        WireError: an element has another size; the message names the first. Or the list is cut off.
     """
     header = bytes((_FIELD_1, *_varint_bytes(element_bytes)))
     stride = len(header) + element_bytes
@@ -89,7 +90,11 @@ def element_span(record: bytes, start: int, stop: int, element_bytes: int) -> El
         rows = np.frombuffer(record, np.uint8, count * stride, start).reshape(count, stride)
         if (rows[:, : len(header)] == np.frombuffer(header, np.uint8)).all():
             return ElementSpan(count, start + len(header), stride)
-    for number, element in enumerate(_bytes_list(record, start, stop)):
+    try:
+        elements = _bytes_list(record, start, stop)
+    except IndexError as error:
+        raise WireError("not a serialized tf.train.Example") from error
+    for number, element in enumerate(elements):
         if len(element) != element_bytes:
             raise WireError(f"element {number} has {len(element)} bytes")
     raise WireError("the elements do not lie at equal distances; rewrite the file with TensorFlow")
@@ -181,14 +186,14 @@ def _float_list(data: bytes, start: int, stop: int) -> list[float]:
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
     """Read a varint: (its value, the byte after it)."""
-    value = shift = 0
-    while True:
+    value = 0
+    for shift in range(0, _VARINT_BITS, 7):
         byte = data[at]
         at += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value & 0xFFFFFFFFFFFFFFFF, at
-        shift += 7
+    raise WireError("not a serialized tf.train.Example: a number has more than ten bytes")
 
 
 def _varint_bytes(value: int) -> bytes:

@@ -13,8 +13,9 @@ import numpy as np
 from vidsim import schema
 from vidsim.files import atomic_file
 from vidsim.records.pairs import Pairs
-from vidsim.records.tfrecord import RecordSpans, frame_record, map_file
+from vidsim.records.tfrecord import frame_record, map_file
 from vidsim.records.video import Video
+from vidsim.records.video_table import VideoTable
 from vidsim.records.wire import BYTES, FLOAT, INT64, Feature, encode_example, parse_example
 
 
@@ -53,23 +54,21 @@ def thin_pair_records(pairs: Pairs) -> list[bytes]:
     ]
 
 
-def self_contained_records(
-    path: Path, spans: RecordSpans, rows: np.ndarray, sim: np.ndarray
-) -> Iterator[bytes]:
+def self_contained_records(table: VideoTable, rows: np.ndarray, sim: np.ndarray) -> Iterator[bytes]:
     """Framed records that hold both videos of each of N pairs, one by one.
 
     Args:
-        path: the file with the videos.
-        spans: its records, as `scan` found them.
-        rows: (N, 2) record numbers of the two videos of each pair.
+        table: the videos, all of one file.
+        rows: (N, 2) rows of the two videos of each pair.
         sim: (N,) ratings.
     """
+    (path,) = table.paths
     with map_file(path) as data:
         for pair, rating in zip(rows.tolist(), sim.tolist(), strict=True):
             features = {}
             for suffix, row in zip(("_1", "_2"), pair, strict=True):
-                start = int(spans.offsets[row])
-                video = parse_example(data[start : start + int(spans.lengths[row])])
+                start = int(table.record_offset[row])
+                video = parse_example(data[start : start + int(table.record_bytes[row])])
                 for name in schema.VIDEO_FIELDS:
                     if name in video:
                         features[name + suffix] = video[name]

@@ -28,8 +28,9 @@ from vidsim.metrics.spearman import pair_cosine, spearman
 from vidsim.recipes import registry
 from vidsim.records.fold_manifest import VAL_FILE, read_folds
 from vidsim.records.labels import read_labels
-from vidsim.records.pairs import Pairs, read_pair_file
-from vidsim.records.video_table import load_videos
+from vidsim.records.pairs import Pairs
+from vidsim.records.video_table import VideoTable
+from vidsim.stages.data_files import complete, open_pairs, open_ratings, open_table
 
 _DRIFT = 0.01  # a fold's Spearman may differ so much from its finetuning's (lower precision there)
 
@@ -62,7 +63,8 @@ class _Plan:
     ids: list[str]  # the videos of the submission
     fold_pairs: dict[int, Pairs]  # the validation part of each fold
     rated: Pairs  # every rated pair
-    test_labels: Path
+    test_pairs: Pairs | None  # of the test videos, where their ratings are known
+    test_rows: np.ndarray  # (pairs, 2) their places in `ids`
     files: list[Path]
     notes: list[str]
 
@@ -118,14 +120,20 @@ def _plan(common: Common, config: EnsembleConfig) -> _Plan:
     files = _find_members(common, names, folds)
     pairwise = common.data_dir / "pairwise"
     test_file = _test_file(common, config)
+    table = open_table(common, test_file)
+    test_pairs, test_rows = _test_ratings(test_file.with_name("label.tsv"), table)
     val_files = {fold: pairwise / written[fold].name / VAL_FILE for fold in folds}
     return _Plan(
         weights=weights,
         folds=folds,
-        ids=_test_ids(common, test_file),
-        fold_pairs={fold: read_pair_file(path)[0] for fold, path in val_files.items()},
+        ids=[name.decode() for name in table.ids.tolist()],
+        fold_pairs={
+            fold: open_pairs(common, path, written[fold].val_pairs)[0]
+            for fold, path in val_files.items()
+        },
         rated=read_labels(config.annotation_file or pairwise / "label.tsv"),
-        test_labels=test_file.with_name("label.tsv"),
+        test_pairs=test_pairs,
+        test_rows=test_rows,
         files=files,
         notes=notes,
     )
@@ -133,12 +141,6 @@ def _plan(common: Common, config: EnsembleConfig) -> _Plan:
 
 def _test_file(common: Common, config: EnsembleConfig) -> Path:
     return config.test_b_file or common.data_dir / "test_b" / "test_b.tfrecords"
-
-
-def _test_ids(common: Common, test_file: Path) -> list[str]:
-    """The videos that a submission must have, in the order of the file."""
-    table = load_videos(test_file, common.save_dir / "index")
-    return [name.decode() for name in dict.fromkeys(table.ids.tolist())]
 
 
 def _find_members(common: Common, names: Sequence[str], folds: Sequence[int]) -> list[Path]:
@@ -183,7 +185,7 @@ def _write_checked(path: Path, ids: Sequence[str], vectors: np.ndarray) -> None:
 
 def _check(common: Common, config: EnsembleConfig, path: Path) -> None:
     """Judges a submission from anywhere."""
-    ids = _test_ids(common, _test_file(common, config))
+    ids = [name.decode() for name in open_table(common, _test_file(common, config)).ids.tolist()]
     _refuse_problems(path, ids)
     print(f"{path}: good to send in: {len(ids):,} videos, none missing")
 
@@ -203,7 +205,7 @@ def _evaluate(
     scores, scored = score_out_of_fold(
         plan.fold_pairs, load, plan.weights, config.blend, config.raw
     )
-    test_scores, test_pairs = _score_test(plan.test_labels, plan.ids, matrices)
+    test_scores = _score_test(plan, matrices)
     return Report(
         scores={name: replace(row, test_b=test_scores.get(name)) for name, row in scores.items()},
         weights=plan.weights,
@@ -212,31 +214,29 @@ def _evaluate(
         videos=len(plan.ids),
         pairs=len(scored),
         left_out=len(set(pair_keys(plan.rated)) - scored),
-        test_pairs=test_pairs,
+        test_pairs=len(plan.test_rows),
         notes=plan.notes + _unlike_training(common.save_dir, scores),
     )
 
 
-def _score_test(
-    labels: Path, ids: Sequence[str], matrices: Mapping[str, np.ndarray]
-) -> tuple[dict[str, float], int]:
-    """Spearman on the test pairs by name, and the number of pairs; nothing without labels."""
+def _test_ratings(labels: Path, table: VideoTable) -> tuple[Pairs | None, np.ndarray]:
+    """The rated test pairs and the rows of their videos; nothing without labels."""
     if not labels.is_file():
-        return {}, 0
-    pairs = read_labels(labels)
-    row = {name.encode(): at for at, name in enumerate(ids)}
-    unknown = [name for name in (*pairs.id_1.tolist(), *pairs.id_2.tolist()) if name not in row]
-    if unknown:
-        raise VidsimError(
-            f"{labels}: no such test video: {name_ids([name.decode() for name in unknown])}"
-        )
-    rows_1 = np.array([row[name] for name in pairs.id_1.tolist()])
-    rows_2 = np.array([row[name] for name in pairs.id_2.tolist()])
-    scores = {
-        name: spearman(pair_cosine(matrix, rows_1, rows_2), pairs.sim)
+        return None, np.zeros((0, 2), np.int64)
+    pairs, rows = open_ratings(labels, table)
+    known = complete(rows)
+    return pairs.take(known), rows[known]
+
+
+def _score_test(plan: _Plan, matrices: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Spearman on the test pairs by name; nothing without ratings."""
+    if plan.test_pairs is None:
+        return {}
+    rows_1, rows_2 = plan.test_rows.T
+    return {
+        name: spearman(pair_cosine(matrix, rows_1, rows_2), plan.test_pairs.sim)
         for name, matrix in matrices.items()
     }
-    return scores, len(pairs)
 
 
 def _unlike_training(save_dir: Path, scores: Mapping[str, Scores]) -> list[str]:

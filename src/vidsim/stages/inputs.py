@@ -12,7 +12,8 @@ from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.pipeline import embedding_dataset
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.records.pairs import Pairs
-from vidsim.records.video_table import VideoTable, load_videos
+from vidsim.records.video_table import VideoTable
+from vidsim.stages.data_files import open_table
 from vidsim.training.run_config import RunConfig
 
 POINTWISE = "pointwise/*.tfrecords"
@@ -21,7 +22,7 @@ PAIRWISE = "pairwise/pairwise.tfrecords"
 
 def open_videos(common: Common, pattern: str | None, default: str) -> VideoTable:
     """The videos of a pattern, or of the default one under the data folder."""
-    return load_videos(pattern or str(common.data_dir / default), common.save_dir / "index")
+    return open_table(common, pattern or str(common.data_dir / default))
 
 
 def open_tags(common: Common, config: RunConfig) -> TagVocabulary:

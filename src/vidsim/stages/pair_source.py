@@ -10,8 +10,9 @@ from vidsim.errors import VidsimError
 from vidsim.recipes.recipe import FinetuneConfig
 from vidsim.records.fold_manifest import TRAIN_FILE, VAL_FILE, read_folds
 from vidsim.records.folds import seen_videos
-from vidsim.records.pairs import Pairs, read_pair_file
+from vidsim.records.pairs import Pairs
 from vidsim.records.video_table import VideoTable
+from vidsim.stages.data_files import open_pairs
 from vidsim.stages.inputs import PAIRWISE, open_videos
 
 
@@ -37,6 +38,14 @@ class FoldPairs:
         return f"{seen} of its {videos} videos seen in training"
 
 
+@dataclass(frozen=True)
+class _Part:
+    """The file of one part of a fold, and how many pairs were written into it, where known."""
+
+    path: Path
+    pairs: int | None = None
+
+
 class PairSource:
     """The folds a finetuning command works on.
 
@@ -60,21 +69,27 @@ class PairSource:
         self._videos: VideoTable | None = None
         if patterns[0] and patterns[1]:
             self.folds = [_only_fold(common)]
-            self._files = {self.folds[0]: (_only_file(patterns[0]), _only_file(patterns[1]))}
+            train, val = (_Part(_only_file(pattern)) for pattern in patterns if pattern)
+            self._parts = {self.folds[0]: (train, val)}
             self.fewest = len(self.load(self.folds[0]).train)
             return
         manifest = read_folds(common.data_dir)
         self.folds = parse_folds(common.folds, len(manifest.folds))
         self.fewest = min(entry.train_pairs for entry in manifest.folds)
         pairwise = common.data_dir / "pairwise"
-        folders = {entry.fold: pairwise / entry.name for entry in manifest.folds}
-        self._files = {k: (folders[k] / TRAIN_FILE, folders[k] / VAL_FILE) for k in self.folds}
+        self._parts = {
+            entry.fold: (
+                _Part(pairwise / entry.name / TRAIN_FILE, entry.train_pairs),
+                _Part(pairwise / entry.name / VAL_FILE, entry.val_pairs),
+            )
+            for entry in manifest.folds
+        }
 
     def load(self, fold: int) -> FoldPairs:
         """Reads one fold. Videos of thin fold files are those of pairwise.tfrecords."""
-        train_file, val_file = self._files[fold]
-        train, train_videos = read_pair_file(train_file)
-        val, val_videos = read_pair_file(val_file)
+        train_part, val_part = self._parts[fold]
+        train, train_videos = open_pairs(self._common, train_part.path, train_part.pairs)
+        val, val_videos = open_pairs(self._common, val_part.path, val_part.pairs)
         return FoldPairs(
             fold,
             train,

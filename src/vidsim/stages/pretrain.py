@@ -15,8 +15,9 @@ from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.pipeline import Batches, pretraining_dataset, steps_per_epoch
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.recipes.recipe import PretrainConfig, Recipe, objectives
-from vidsim.records.labels import read_labels
+from vidsim.records.pairs import Pairs
 from vidsim.records.video_table import VideoTable
+from vidsim.stages.data_files import complete, open_ratings
 from vidsim.stages.initial_model import encoder_digest, fresh_model, load_encoder
 from vidsim.stages.inputs import (
     PAIRWISE,
@@ -77,9 +78,7 @@ def _pretrain(common: Common, recipe: Recipe, folder: Path) -> None:
     )
     dataset = pretraining_dataset(examples, batches, config.masked_lm.share)
     rated = Examples(data.rated, *parts, recipe.model)
-    validation = PairValidation(
-        EmbeddingModel(backbone), rated, read_labels(data.labels), config.val_batch_size
-    )
+    validation = PairValidation(EmbeddingModel(backbone), rated, data.pairs, config.val_batch_size)
     write_json(folder / "config.json", record.configuration)
     about = {"recipe": recipe.name, "stage": "pretrain"}
     run_ = TrainingRun(title, folder, steps, "videos", config, about)
@@ -96,14 +95,19 @@ class _Data:
     videos: VideoTable
     rated: VideoTable
     labels: Path
+    pairs: Pairs
     tags: TagVocabulary
 
 
 def _open(common: Common, config: PretrainConfig) -> _Data:
+    labels = config.annotation_file or common.data_dir / "pairwise/label.tsv"
+    rated = open_videos(common, config.val_record_pattern, PAIRWISE)
+    pairs, rows = open_ratings(labels, rated)
     return _Data(
         open_videos(common, config.train_record_pattern, POINTWISE),
-        open_videos(common, config.val_record_pattern, PAIRWISE),
-        config.annotation_file or common.data_dir / "pairwise/label.tsv",
+        rated,
+        labels,
+        pairs.take(complete(rows)),
         open_tags(common, config),
     )
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,12 @@ from vidsim.records.fold_manifest import (
     write_folds,
 )
 from vidsim.records.folds import PUBLISHED_FOLDS, grouped_folds, published_folds, seen_videos
-from vidsim.records.labels import read_labels
+from vidsim.records.labels import label_notes
 from vidsim.records.pairs import Pairs
 from vidsim.records.sample import write_sample
-from vidsim.records.tfrecord import scan
-from vidsim.records.video_table import load_videos
+from vidsim.records.video_table import VideoTable
 from vidsim.records.writer import self_contained_records, thin_pair_records, write_records
+from vidsim.stages.data_files import complete, open_ratings, open_table
 
 
 @dataclass(frozen=True)
@@ -71,21 +71,23 @@ def run(common: Common, config: WriteTfrecordConfig) -> None:
         write_sample(common.data_dir)
         print(f"write_tfrecord: made a SAMPLE data set in {common.data_dir}: made-up videos")
     labels, videos = _input_files(common.data_dir)
-    table = load_videos(videos, common.save_dir / "index")
-    pairs = read_labels(labels)
-    rows = np.stack([table.rows_of(pairs.id_1), table.rows_of(pairs.id_2)], axis=1)
+    table = open_table(common, videos)
+    pairs, rows = open_ratings(labels, table)
     digests = {labels.name: file_digest(labels), videos.name: table.digest}
     if _is_done(common.data_dir, configuration, digests):
         return
     print(f"write_tfrecord: {len(table)} videos, {len(pairs)} pairs", flush=True)
+    for note in label_notes(pairs):
+        print(f"write_tfrecord: {labels}: {note}; each line counts")
 
     # ---- 3 Folds -------------------------------------------------------------------------------
-    folds = _make_folds(pairs, config, common.seed)
+    known = complete(rows)
+    folds = [_only(known, fold) for fold in _make_folds(pairs, config, common.seed)]
     entries = tuple(_entry(fold, pairs) for fold in folds)
 
     # ---- 4 Write -------------------------------------------------------------------------------
     _remove_folds(common.data_dir, keep={fold.name for fold in folds})
-    encode = _self_contained(videos, rows, pairs) if config.self_contained else _thin(pairs)
+    encode = _self_contained(table, rows, pairs) if config.self_contained else _thin(pairs)
     size = 0
     for fold, entry in zip(folds, entries, strict=True):
         for name, part in ((VAL_FILE, fold.val), (TRAIN_FILE, fold.train)):
@@ -103,17 +105,28 @@ def _thin(pairs: Pairs) -> Callable[[np.ndarray], Iterator[bytes]]:
 
 
 def _self_contained(
-    videos: Path, rows: np.ndarray, pairs: Pairs
+    table: VideoTable, rows: np.ndarray, pairs: Pairs
 ) -> Callable[[np.ndarray], Iterator[bytes]]:
     """From rows of pairs to records that hold both videos; `rows` (pairs, 2) are the videos'."""
-    spans = scan(videos)
-    return lambda part: self_contained_records(videos, spans, rows[part], pairs.sim[part])
+    return lambda part: self_contained_records(table, rows[part], pairs.sim[part])
 
 
 def _make_folds(pairs: Pairs, config: WriteTfrecordConfig, seed: int) -> list[Fold]:
     if config.group_by_video:
         return grouped_folds(pairs, config.num_folds, seed)
     return published_folds(len(pairs), config.num_folds, config.fold_size, seed)
+
+
+def _only(known: np.ndarray, fold: Fold) -> Fold:
+    """The fold without pairs that lack a video; all others stay where they would have been."""
+    train, val = (part[np.isin(part, known)] for part in (fold.train, fold.val))
+    if not len(train) or not len(val):
+        raise VidsimError(
+            f"fold {fold.index} would have {len(train)} training and {len(val)} validation pairs, "
+            "since the others lack a video that was skipped; mend the records, or ask for fewer "
+            "folds with --num-folds"
+        )
+    return replace(fold, train=train, val=val)
 
 
 def _input_files(data_dir: Path) -> tuple[Path, Path]:
