@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes .venv beside this file and installs vidsim there with the pinned dependencies.
 #
-#   sh setup.sh [EXTRA...]          extras of pyproject.toml: dev, cuda, jieba; they add up over runs
+#   sh setup.sh [EXTRA...]          extras of pyproject.toml: dev, cuda, jieba, parity; they add up
 #   PYTHON=python3.12 sh setup.sh   the interpreter that a new .venv is made from
 #
 # The last thing written is a stamp in .venv. A run that finds it valid does nothing, a run after an
@@ -18,7 +18,7 @@ fail() {
     exit 1
 }
 
-# The versions that the pinned TensorFlow is built for; raise the upper one with constraints.txt.
+# The versions that the pinned TensorFlow is built for; raise the upper one with requirements/.
 supported() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; }
 
 base_python() {
@@ -57,7 +57,7 @@ if [ -f "$stamp" ]; then
 fi
 # shellcheck disable=SC2086 # one word for each extra
 extras=$(printf '%s\n' $installed "$@" | sort -u | tr '\n' ' ')
-inputs=$(cat pyproject.toml constraints.txt | cksum)
+inputs=$(cat pyproject.toml requirements/*.txt | cksum)
 wanted=$(printf '%s\n%s\n%s' "$place" "$inputs" "$extras")
 if [ -x "$python" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
     exit 0
@@ -76,10 +76,22 @@ say "installing vidsim and its pinned dependencies into .venv;" \
     "a new one takes 2 minutes, 2.3 GB and what the download takes"
 printf '%s\nincomplete\n%s\n' "$place" "$extras" >"$stamp"
 [ -t 1 ] || export PIP_QUIET=2 # 2: no warnings, only errors
-target=.
-[ -z "${extras% }" ] || target=".[$(printf '%s' "${extras% }" | tr ' ' ',')]"
-"$python" -m pip install --no-compile --disable-pip-version-check -c constraints.txt -e "$target" ||
-    fail "pip could not install it (its words are above); run this again to retry"
+locks='-r requirements/core.txt' loose=''
+for extra in $extras; do
+    if [ -f "requirements/$extra.txt" ]; then
+        locks="$locks -r requirements/$extra.txt"
+    else
+        loose="$loose,$extra" # not pinned to the byte: requirements/README.md says why
+    fi
+done
+pip() {
+    "$python" -m pip install --no-compile --disable-pip-version-check "$@" ||
+        fail "pip could not install it (its words are above); run this again to retry"
+}
+# shellcheck disable=SC2086 # one word for each file
+pip --require-hashes $locks
+pip --no-deps --no-build-isolation -e .
+[ -z "$loose" ] || pip --no-build-isolation -e ".[${loose#,}]"
 
 # --- 4. Proof that it imports ---------------------------------------------------------------------
 # It also compiles exactly the modules in use, for which --no-compile left out the byte code of all

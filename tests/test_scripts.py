@@ -6,8 +6,10 @@ somewhere else.
 """
 
 import os
+import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,9 +47,10 @@ class Tree:
         self.environment.pop("PYTHON", None)
         for path in (self.root, self.elsewhere, folder / "bin"):
             path.mkdir()
-        for name in [*SCRIPTS, "pyproject.toml", "constraints.txt"]:
+        for name in [*SCRIPTS, "pyproject.toml"]:
             shutil.copy(ROOT / name, self.root)
-        shutil.copytree(ROOT / ".ci", self.root / ".ci")
+        for name in (".ci", "requirements"):
+            shutil.copytree(ROOT / name, self.root / name)
         stub = folder / "bin" / "python3"
         stub.write_text(STUB)
         stub.chmod(0o755)
@@ -104,16 +107,20 @@ def test_setup_installs_once(fresh, shell):
     done, calls = fresh.run("setup.sh", shell=shell)
     assert done.returncode == 0, done.stderr
     assert call("-m", "venv", "--clear", ".venv") in calls
-    (install,) = installs(calls)
-    assert install.endswith("<-c><constraints.txt><-e><.>")
+    packages, checkout = installs(calls)
+    assert packages.endswith("<--require-hashes><-r><requirements/core.txt>")
+    assert checkout.endswith("<--no-deps><--no-build-isolation><-e><.>")
     done, calls = fresh.run("setup.sh", shell=shell)
     assert (done.returncode, done.stdout, calls) == (0, "", [])
 
 
 def test_extras_add_up(fresh):
-    assert installs(fresh.run("setup.sh", "dev")[1])[0].endswith("<.[dev]>")
-    assert installs(fresh.run("setup.sh", "cuda")[1])[0].endswith("<.[cuda,dev]>")
-    for extras in ([], ["dev"], ["dev", "cuda"]):
+    dev, cuda = "<-r><requirements/dev.txt>", "<-r><requirements/cuda.txt>"
+    assert installs(fresh.run("setup.sh", "dev")[1])[0].endswith(dev)
+    assert installs(fresh.run("setup.sh", "cuda")[1])[0].endswith(cuda + dev)
+    *_, loose = installs(fresh.run("setup.sh", "parity")[1])
+    assert loose.endswith("<-e><.[parity]>")
+    for extras in ([], ["dev"], ["dev", "cuda"], ["parity"]):
         assert fresh.run("setup.sh", *extras)[1] == []
 
 
@@ -123,14 +130,15 @@ def test_an_unknown_extra_is_refused(fresh):
     assert "cuba" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
+@pytest.mark.parametrize("name", ["pyproject.toml", "requirements/core.txt"])
 def test_changed_requirements_are_installed(tree, name):
     tree.run("setup.sh", "dev")
     with open(tree.root / name, "a") as file:
         file.write("# changed\n")
     done, calls = tree.run("setup.sh")
     assert done.returncode == 0
-    assert installs(calls)[0].endswith("<.[dev]>"), "what was installed before stays"
+    kept = installs(calls)[0].endswith("<-r><requirements/dev.txt>")
+    assert kept, "what was installed before stays"
     assert not any("<venv>" in line for line in calls)
 
 
@@ -138,7 +146,7 @@ def test_a_moved_checkout_gets_a_new_environment(tree):
     tree.root = tree.root.rename(tree.root.with_name("moved check out"))
     _, calls = tree.run("setup.sh")
     assert call("-m", "venv", "--clear", ".venv") in calls
-    assert len(installs(calls)) == 1
+    assert len(installs(calls)) == 2
     assert tree.run("setup.sh")[1] == []
 
 
@@ -150,7 +158,7 @@ def test_an_interrupted_installation_starts_over(fresh, fails):
     assert "setup: " in done.stderr
     done, calls = fresh.run("setup.sh", STUB_FAIL="venv")
     assert done.returncode == 0, done.stderr
-    assert installs(calls)[0].endswith("<.[dev]>")
+    assert installs(calls)[0].endswith("<-r><requirements/dev.txt>")
     assert fresh.run("setup.sh", "dev")[1] == []
 
 
@@ -289,3 +297,29 @@ def test_with_arguments_only_the_tests_run(tree):
     done, calls = tree.run("test.sh", "tests/records", "-x", STUB_FAIL="pytest", STUB_STATUS="2")
     assert done.returncode == 2
     assert calls == [call("-m", "pytest", "tests/records", "-x")]
+
+
+# --- requirements/ --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda p: p.stem
+)
+def test_every_pinned_version_has_hashes_and_no_address(path):
+    text = path.read_text()
+    assert not re.search(r"https?:|file:|index-url|find-links", text)
+    entries = re.split(r"\n(?=[^ #])", text.partition("\n")[2])
+    pinned = [entry for entry in entries if not entry.startswith("#")]
+    assert pinned
+    for entry in pinned:
+        assert re.match(
+            r"[a-z0-9._-]+==[^ ]+( ;[^\\]+)? \\\n    --hash=sha256:[0-9a-f]{64}", entry
+        ), entry
+
+
+def test_every_extra_but_parity_is_pinned():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    pinned = {path.stem for path in (ROOT / "requirements").glob("*.txt")}
+    assert pinned == {"core", *extras} - {"parity"}

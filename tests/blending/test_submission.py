@@ -1,6 +1,7 @@
 """result.zip: what is written is what is read, and what is wrong is found."""
 
 import json
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -168,3 +169,20 @@ def test_broken_zips(zipped, tmp_path):
         assert f"{name}.zip: not a readable zip" in problem
     (problem,) = check_submission(tmp_path / "absent.zip", IDS)
     assert "absent.zip: not a readable zip" in problem
+
+
+def test_a_zip_that_unpacks_to_gigabytes_is_refused_unread(tmp_path):
+    """A hundred megabytes of spaces in a hundred kilobytes; and one that lies about its size."""
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("result.json", b" " * (100 << 20))
+    tracemalloc.start()
+    (problem,) = check_submission(path, IDS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "unpacks to more than the 1,073,152 bytes" in problem
+    assert peak < 10 << 20
+    size = (100 << 20).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(size, (100).to_bytes(4, "little")))
+    (problem,) = check_submission(path, IDS)
+    assert "not a readable zip" in problem

@@ -1,5 +1,7 @@
 """What every family promises: padding changes nothing, float32 comes out, weights have names."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from keras import ops
 
 from vidsim import schema
 from vidsim.models.embedding_model import EmbeddingModel
-from vidsim.models.registry import FAMILIES
+from vidsim.models.registry import FAMILIES, build_backbone
 
 BACKBONES = {
     "mix": ("mix_nextvlad", {}),
@@ -18,6 +20,7 @@ BACKBONES = {
     "uniter_token_mean": ("uniter", {"uniter_pooling": "token_mean"}),
     "uniter_max": ("uniter", {"uniter_pooling": "max"}),
     "uniter_cls": ("uniter", {"uniter_pooling": "cls"}),
+    "uniter_frame_skip": ("uniter", {"frame_skip": True}),
 }
 TITLES, FRAMES = (6, 2, 5, 2, 9), (3, 4, 0, 0, 1)  # an empty title is [CLS] [SEP]
 GOLDEN = {
@@ -29,6 +32,7 @@ GOLDEN = {
     "uniter_token_mean": (-0.54060119, 0.41434258, -0.24305788, -1.286144, -1.2266996),
     "uniter_max": (-0.48448914, 0.22407547, -0.83886433, -0.75143886, -0.83775675),
     "uniter_cls": (-0.70384967, 0.26235813, -0.35522977, -1.3852236, -1.3474823),
+    "uniter_frame_skip": (0.10988295, 0.13747612, -0.44351608, 0.16689059, -0.54548723),
 }
 
 
@@ -146,3 +150,35 @@ def test_half_precision_gives_float32(family, build_smallest, make_inputs):
     norms = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
     assert ((found * expected).sum(axis=1) / norms > 0.995).all()
     assert np.abs(found - expected).max() > 1e-5  # it was half precision
+
+
+def test_frame_skip_adds_the_frames_own_mean(build_smallest, make_inputs):
+    """Beside the same pooled vector: its part of the projection, times the embedded frames."""
+    skipping = build_smallest("uniter", frame_skip=True)
+    plain = build_smallest("uniter")
+    by_path = {weight.path: weight for weight in skipping.weights}
+    for weight in plain.weights:
+        same = by_path[weight.path]
+        weight.assign(same.numpy()[: weight.shape[0]] if weight.shape else same)
+    inputs = make_inputs(TITLES, FRAMES)
+    found = outputs(skipping, inputs)[schema.EMBEDDING] - outputs(plain, inputs)[schema.EMBEDDING]
+    embedded = ops.convert_to_numpy(skipping.frame_embedding(inputs[schema.FRAMES]))
+    mask = inputs[schema.FRAME_MASK][:, :, None]
+    mean = (embedded * mask).sum(axis=1) / np.maximum(mask.sum(axis=1), 1)
+    kernel = skipping.project.kernel.numpy()
+    np.testing.assert_allclose(found, mean @ kernel[16:], atol=1e-5)
+
+
+@pytest.mark.parametrize("embedding_size", [None, 6])
+def test_frames_start_with_the_norm_of_loaded_words(build_smallest, embedding_size):
+    """Unless words are embedded more narrowly than frames."""
+    smallest = build_smallest("uniter", positions="rotary")
+    encoder = dataclasses.replace(smallest.encoder_config, embedding_size=embedding_size)
+    backbone = build_backbone(smallest.config, encoder, 4)
+    words, frames = backbone.text_encoder.norm, backbone.frame_embedding.norm
+    words.gamma.assign(words.gamma + 2)
+    words.beta.assign(words.beta - 3)
+    backbone.encoder_was_loaded()
+    followed = embedding_size is None
+    assert (frames.gamma.numpy() == (3 if followed else 1)).all()
+    assert (frames.beta.numpy() == (-3 if followed else 0)).all()

@@ -284,4 +284,6 @@ def test_a_pretrained_encoder_is_changed_slowly(size):
         before, after = getattr(taught, stage).optimizer, getattr(tuned, stage).optimizer
         assert after.bert_lr <= before.bert_lr / 10
         assert after.lr == before.lr
+    assert (taught.model.frame_skip, tuned.model.frame_skip) == (False, True)
+    assert (taught.pretrain.masked_lm.mlm_weight, tuned.pretrain.masked_lm.mlm_weight) == (10, 0)
     assert registry.load("uniter", "base", pretrained=True) == registry.load("uniter", "base")

@@ -21,6 +21,7 @@ from vidsim.files import atomic_file
 
 MEMBER = "result.json"
 _MARK = re.compile(r"[ \t\n\r]*([{}:,])[ \t\n\r]*")
+_NUMBER_BYTES, _SPARE_BYTES = 32, 1 << 20  # no longer is a float64 in full, with comma and space
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: no clock in the bytes
 
 
@@ -64,11 +65,11 @@ def check_submission(path: Path, ids: Iterable[str]) -> list[str]:
     Returns:
         Problems in words, the ids concerned counted and a few named; empty when there are none.
     """
+    wanted, seen = set(ids), set[str]()
     try:
-        text = _read_member(path)
+        text = _read_member(path, _SPARE_BYTES + len(wanted) * MAX_DIMENSIONS * _NUMBER_BYTES)
     except VidsimError as problem:
         return [str(problem)]
-    wanted, seen = set(ids), set[str]()
     problems: dict[str, list[str]] = defaultdict(list)
     sizes: dict[int, list[str]] = defaultdict(list)
     try:
@@ -106,13 +107,21 @@ def _to_json(ids: Sequence[str], half: np.ndarray) -> str:
     return "{" + ",\n".join(lines) + "}\n"
 
 
-def _read_member(path: Path) -> str:
+def _read_member(path: Path, limit: int) -> str:
+    """The text; never more than ``limit`` bytes are unpacked, whatever the zip announces."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             if names != [MEMBER]:
                 raise VidsimError(f"{path}: its members are {names}; accepted is {MEMBER} alone")
-            return archive.read(MEMBER).decode()
+            with archive.open(MEMBER) as member:
+                content = member.read(limit + 1)
+            if len(content) > limit:
+                raise VidsimError(
+                    f"{path}: {MEMBER} unpacks to more than the {limit:,} bytes that the test "
+                    f"set's videos can take with {MAX_DIMENSIONS} numbers each"
+                )
+            return content.decode()
     # RuntimeError: encrypted; NotImplementedError: a compression Python does not know
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise VidsimError(f"{path}: not a readable zip: {error}") from error

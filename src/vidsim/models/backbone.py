@@ -90,3 +90,6 @@ class Backbone(keras.Model):
             }
         )
         self.output_keys = tuple(outputs)
+
+    def encoder_was_loaded(self) -> None:
+        """Called when the text encoder has got pretrained weights; a family may follow them."""

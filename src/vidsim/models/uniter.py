@@ -23,6 +23,9 @@ class UniterConfig(BackboneConfig):
     uniter_pooling: Literal["mean", "token_mean", "cls", "max"] = "mean"
     """How the encoder's positions become one vector. mean: of the words' mean and the frames' mean;
     token_mean: of all words and frames alike; cls: the first word; max: over all."""
+    frame_skip: bool = False
+    """Whether the mean of the frames' own embeddings goes beside that vector, past the encoder. The
+    layers of an encoder that has read words only have nothing to say of frames yet."""
 
 
 class Uniter(Backbone):
@@ -41,7 +44,7 @@ class Uniter(Backbone):
 
     def __init__(self, config: UniterConfig, encoder: EncoderConfig, num_labels: int):
         super().__init__(config, encoder, num_labels)
-        self.pooling = config.uniter_pooling
+        self.pooling, self.frame_skip = config.uniter_pooling, config.frame_skip
         self.text_encoder = TextEncoder(
             encoder, extra_position=config.bert_seq_length, name="text_encoder"
         )
@@ -62,13 +65,23 @@ class Uniter(Backbone):
         hidden = self.text_encoder(
             inputs[schema.TOKEN_IDS], token_mask, frames, frame_mask, training=training
         )  # (B, L + T, width)
-        embedding = self.project(self._pool(hidden, token_mask, frame_mask))
+        pooled = self._pool(hidden, token_mask, frame_mask)
+        if self.frame_skip:
+            pooled = ops.concatenate([pooled, masked_mean(frames, frame_mask)], axis=-1)
+        embedding = self.project(pooled)
         length = ops.shape(token_mask)[1]
         return {
             schema.EMBEDDING: embedding,
             schema.TAG_LOGITS: self.classifier(embedding),
             schema.HIDDEN_STATES: hidden[:, :length],
         }
+
+    def encoder_was_loaded(self) -> None:
+        """Frames start at the scale of the words that the encoder knows: with their LayerNorm."""
+        words, frames = self.text_encoder.norm, self.frame_embedding.norm
+        if words.gamma.shape == frames.gamma.shape:  # not where words are embedded more narrowly
+            frames.gamma.assign(words.gamma)
+            frames.beta.assign(words.beta)
 
     def _pool(self, hidden, token_mask, frame_mask):
         """(B, L + T, width) -> (B, width), over what the masks (B, L) and (B, T) show."""

@@ -113,6 +113,7 @@ class EncoderFolder:
         report, values = plan_load(stored, wanted, str(path))
         for variable, value in values:
             variable.assign(value)
+        backbone.encoder_was_loaded()
         return report
 
     def _check_config(self, path: Path) -> None:

@@ -71,7 +71,9 @@ _FINETUNE: dict[str, dict[str, Any]] = {
         "tag_weight": 0.1,
     },
 }
-_PRETRAINED = {"bert_lr": 1e-4}  # a text encoder that knows words is tuned and not taught
+_PRETRAINED = {"bert_lr": 1e-4}  # an encoder that knows words is tuned and not taught
+_PRETRAINED_MODEL = {"frame_skip": True}
+_PRETRAINED_PRETRAIN = _PRETRAINED | {"mlm_weight": 0.0}  # few titles teach it no more of them
 
 
 def at_size(recipe: Recipe, size: Size, pretrained: bool = False) -> Recipe:
@@ -88,11 +90,14 @@ def at_size(recipe: Recipe, size: Size, pretrained: bool = False) -> Recipe:
         return recipe
     if size not in _MODEL:
         raise VidsimError(f"--size {size}: accepted are {', '.join([*_MODEL, 'base'])}")
-    rates = _PRETRAINED if pretrained else {}
+    model, pretrain, finetune = _MODEL[size], _PRETRAIN[size], _FINETUNE[size]
+    if pretrained:
+        model = model | _PRETRAINED_MODEL
+        pretrain, finetune = pretrain | _PRETRAINED_PRETRAIN, finetune | _PRETRAINED
     own = {item.name for item in dataclasses.fields(recipe.model)}
     return dataclasses.replace(
         recipe,
-        model=override(recipe.model, {k: v for k, v in _MODEL[size].items() if k in own}),
-        pretrain=override(recipe.pretrain, _PRETRAIN[size] | rates),
-        finetune=override(recipe.finetune, _FINETUNE[size] | rates),
+        model=override(recipe.model, {k: v for k, v in model.items() if k in own}),
+        pretrain=override(recipe.pretrain, pretrain),
+        finetune=override(recipe.finetune, finetune),
     )

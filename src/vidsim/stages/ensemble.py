@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+import tyro
 from rich.filesize import decimal
 
 from vidsim.blending.blend import blend, fold_mean
@@ -47,8 +48,10 @@ class EnsembleConfig:
     """Blend the vectors as they come, as published; without it each is scaled to length one."""
     annotation_file: Path | None = None
     """Rated pairs; default: pairwise/label.tsv in the data folder."""
-    test_b_file: Path | None = None
+    test_b_file: Annotated[Path | None, tyro.conf.arg(aliases=["--ids"])] = None
     """Test videos; default: test_b/test_b.tfrecords in the data folder; label.tsv beside it."""
+    check: Path | None = None
+    """Blend nothing: say everything that the challenge would refuse in this zip."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,10 @@ def run(common: Common, config: EnsembleConfig) -> None:
         VidsimError: embeddings that are missing or of other videos, weights that do not fit, or a
             submission that the challenge would refuse.
     """
+    if config.check is not None:
+        _check(common, config, config.check)
+        return
+
     # 1 Config and data
     plan = _plan(common, config)
 
@@ -112,7 +119,7 @@ def _plan(common: Common, config: EnsembleConfig) -> _Plan:
     )
     files = _find_members(common, names, folds)
     pairwise = common.data_dir / "pairwise"
-    test_file = config.test_b_file or common.data_dir / "test_b" / "test_b.tfrecords"
+    test_file = _test_file(common, config)
     table = open_table(common, test_file)
     test_pairs, test_rows = _test_ratings(test_file.with_name("label.tsv"), table)
     val_files = {fold: pairwise / written[fold].name / VAL_FILE for fold in folds}
@@ -130,6 +137,10 @@ def _plan(common: Common, config: EnsembleConfig) -> _Plan:
         files=files,
         notes=notes,
     )
+
+
+def _test_file(common: Common, config: EnsembleConfig) -> Path:
+    return config.test_b_file or common.data_dir / "test_b" / "test_b.tfrecords"
 
 
 def _find_members(common: Common, names: Sequence[str], folds: Sequence[int]) -> list[Path]:
@@ -169,6 +180,17 @@ def _recipe_mean(
 
 def _write_checked(path: Path, ids: Sequence[str], vectors: np.ndarray) -> None:
     write_submission(path, ids, vectors)
+    _refuse_problems(path, ids)
+
+
+def _check(common: Common, config: EnsembleConfig, path: Path) -> None:
+    """Judges a submission from anywhere."""
+    ids = [name.decode() for name in open_table(common, _test_file(common, config)).ids.tolist()]
+    _refuse_problems(path, ids)
+    print(f"{path}: good to send in: {len(ids):,} videos, none missing")
+
+
+def _refuse_problems(path: Path, ids: Sequence[str]) -> None:
     problems = check_submission(path, ids)
     if problems:
         raise VidsimError(f"{path} must not be sent in:\n  " + "\n  ".join(problems))
