@@ -46,7 +46,7 @@ def sole_process(folder: Path) -> Iterator[None]:
 
 
 def try_lock(handle: int) -> bool:
-    """Locks an open file or folder unless somebody else has; where there are no locks, it may go on."""
+    """Whether an open file or folder is ours to lock; always, where there are no locks."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,5 +1,7 @@
 """Random order, batches of like lengths, nothing lost or given twice."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,7 @@ def test_a_pool_of_everything_sorts(lengths):
     stretch = [tuple(sorted(zip(*lengths[rows][:, ::-1].T, strict=True))) for rows in batches]
     keys = [[(frames // 4, tokens) for frames, tokens in batch] for batch in stretch]
     in_order = sorted(keys, key=lambda batch: min(batch))
-    for before, after in zip(in_order, in_order[1:], strict=False):
+    for before, after in itertools.pairwise(in_order):
         assert max(before) <= min(after)
     assert keys != in_order  # the batches themselves come in random order
 

@@ -123,6 +123,7 @@ def _embed_fold(title: str, checkpoint: Path, jobs: Jobs, embedder: _Embedder) -
     )
     if record.is_done():
         return
+    record.discard()
     embedder.load(checkpoint)
     for path, (table, rows) in jobs.items():
         save_member(path, table.ids[rows], embedder.embed(table, rows))

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 
 from vidsim.config import Common
-from vidsim.files import file_digest, write_json
+from vidsim.files import file_digest
+from vidsim.locks import sole_process
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.task import Task
 from vidsim.objectives.objective import build_objectives
@@ -26,10 +27,12 @@ from vidsim.stages.inputs import (
     open_videos,
     run_folder,
 )
+from vidsim.stages.resume import resume
 from vidsim.stages.step_record import StepRecord
 from vidsim.stages.training_run import TrainingRun, train
 from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.optimizer import build_optimizer
+from vidsim.training.state_keeper import StateKeeper
 from vidsim.training.trainer import Trainer
 
 
@@ -45,7 +48,8 @@ def run(common: Common, recipes: list[Recipe]) -> None:
     """
     for recipe in recipes:
         folder = run_folder(common, recipe.pretrain, f"pretrain/{recipe.name}", len(recipes))
-        _pretrain(common, recipe, folder)
+        with sole_process(folder):
+            _pretrain(common, recipe, folder)
         keras.utils.clear_session(free_memory=True)
 
 
@@ -58,8 +62,11 @@ def _pretrain(common: Common, recipe: Recipe, folder: Path) -> None:
     # ---- 2 Data --------------------------------------------------------------------------------
     data = _open(common, config)
     record = StepRecord.of_folder(title, folder, _configuration(common, recipe, data))
+    states = StateKeeper(folder)
     if record.is_done():
+        states.clear()
         return
+    state = resume(record, states)
     steps = config.steps(steps_per_epoch(len(data.videos), config.batch_size, "videos"))
 
     # ---- 3 Model and optimizer -----------------------------------------------------------------
@@ -73,20 +80,25 @@ def _pretrain(common: Common, recipe: Recipe, folder: Path) -> None:
     )
     examples = Examples(data.videos, *parts, recipe.model)
     batches = Batches(
-        config.batch_size, steps, common.seed, config.augmentation, config.length_pool
+        config.batch_size,
+        steps,
+        common.seed,
+        config.augmentation,
+        config.length_pool,
+        state.step,
     )
     dataset = pretraining_dataset(examples, batches, config.masked_lm.share)
     rated = Examples(data.rated, *parts, recipe.model)
     validation = PairValidation(
         EmbeddingModel(backbone), rated, read_labels(data.labels), config.val_batch_size
     )
-    write_json(folder / "config.json", record.configuration)
     about = {"recipe": recipe.name, "stage": "pretrain"}
-    run_ = TrainingRun(title, folder, steps, "videos", config, about)
+    run_ = TrainingRun(title, folder, steps, "videos", config, about, state)
     train(run_, trainer, dataset, validation, parts)
 
     # ---- 5 Write -------------------------------------------------------------------------------
     record.finish()
+    states.clear()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +137,7 @@ def _configuration(common: Common, recipe: Recipe, data: _Data) -> dict[str, Any
     return {
         "recipe": recipe.name,
         "model": dataclasses.asdict(recipe.model),
-        "pretrain": dataclasses.asdict(recipe.pretrain),
+        "pretrain": recipe.pretrain.identity(),
         "seed": common.seed,
         "encoder": encoder_digest(common, recipe),
         "data": digests,

@@ -1,6 +1,5 @@
 """What pretraining and finetuning do alike: fit, validate, keep checkpoints, record."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,16 +7,21 @@ from typing import Any
 
 import tensorflow as tf
 
+from vidsim.errors import VidsimError
 from vidsim.files import write_json
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.stages.tensorboard_log import TensorBoardLog
 from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.checkpoint_keeper import CheckpointKeeper
+from vidsim.training.divergence import StopOnDivergence
 from vidsim.training.progress import ProgressDisplay
 from vidsim.training.run_config import RunConfig
+from vidsim.training.state_keeper import StateKeeper
+from vidsim.training.state_saver import StateSaver
 from vidsim.training.trainer import Trainer
 from vidsim.training.training_log import TrainingLog
+from vidsim.training.training_state import TrainingState
 from vidsim.training.validation import Validation
 
 
@@ -32,6 +36,7 @@ class TrainingRun:
         unit: what an example is, "videos" or "pairs".
         config: the stage's configuration.
         about: goes into every checkpoint's config.json.
+        state: where it begins.
     """
 
     title: str
@@ -40,6 +45,7 @@ class TrainingRun:
     unit: str
     config: RunConfig
     about: dict[str, Any]
+    state: TrainingState
 
 
 def train(
@@ -49,30 +55,47 @@ def train(
     evaluate: Callable[[], dict[str, float]],
     parts: tuple[TitleTokenizer, TagVocabulary],
 ) -> None:
-    """Fits, validates, keeps checkpoints, and writes metrics.json.
+    """Fits, validates, keeps checkpoints and states, and writes metrics.json.
 
     Args:
         run: the run.
-        trainer: with the weights to start from.
-        dataset: exactly the run's batches.
+        trainer: in its first state.
+        dataset: exactly the batches from the run's state on.
         evaluate: validation on the current weights.
         parts: for the checkpoints.
+
+    Raises:
+        VidsimError: the run has diverged, or no validation gave a number.
     """
 
     def save(folder: Path, metrics: dict[str, Any]) -> None:
         about = {**run.about, **metrics}
         Checkpoint(trainer.task.backbone, *parts, about).save(folder)
 
-    config, began = run.config, time.perf_counter()
+    config, state = run.config, run.state
     keeper = CheckpointKeeper(run.folder, save)
+    if state.step:
+        trainer.restore(state.variables)
+        keeper.resume(state.best, state.last)
     with ProgressDisplay(run.title, run.steps, run.unit) as display:
         listeners = [display, TensorBoardLog(run.folder / "logs")]
-        log = TrainingLog(config.print_freq, run.steps, config.batch_size, listeners)
-        validation = Validation(evaluate, config.eval_freq, run.steps, keeper, log)
-        trainer.fit(dataset, [log, validation])
+        log = TrainingLog(config.print_freq, run.steps, config.batch_size, listeners, state.step)
+        log.history = list(state.history)
+        stop = StopOnDivergence(keeper, log, state.step)
+        validation = Validation(evaluate, config.eval_freq, run.steps, keeper, log, state.step)
+        states = StateKeeper(run.folder)
+        saver = StateSaver(states, config.save_seconds, state, trainer, keeper, log)
+        if state.step < run.steps:
+            trainer.fit(dataset, [log, stop, validation, saver])
+    if keeper.best is None:
+        raise VidsimError(
+            f"{run.folder}: none of its validations gave a number, so that no checkpoint is the "
+            "best. Spearman needs ratings that differ, and a model that tells videos apart"
+        )
     metrics = {
-        **{key: value for key, value in (keeper.best or {}).items() if key != "folder"},
-        "seconds": round(time.perf_counter() - began, 1),
+        **{key: value for key, value in keeper.best.items() if key != "folder"},
+        "seconds": round(saver.seconds, 1),
+        "skipped": int(trainer.task.total_notfinite.numpy()),
         "history": log.history,
     }
     write_json(run.folder / "metrics.json", metrics)
