@@ -93,9 +93,10 @@ def _aside(target: Path, create: Callable[[Path], None]) -> Iterator[Path]:
     try:
         handle = _create_locked(path, create)
         try:
-            yield path
+            with contextlib.ExitStack() as stack:
+                stack.callback(_remove, path)
+                yield path
         finally:
-            _remove(path)
             os.close(handle)
     except OSError as error:
         error.filename = error.filename or str(target)  # write and fsync do not say which file
