@@ -15,9 +15,9 @@ import pytest
 
 from vidsim.config import Common
 from vidsim.files import file_digest
-from vidsim.records.pairs import Pairs
 from vidsim.recipes import mix
 from vidsim.recipes.sizes import at_size
+from vidsim.records.pairs import Pairs
 from vidsim.stages.finetune import Finetuning
 from vidsim.stages.pair_source import FoldPairs
 
