@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 STAGES = ("write_tfrecord", "pretrain", "finetune", "inference", "ensemble")
+MOST = dict(zip(STAGES, (2, 5, 5, 3, 1), strict=True))  # kills of one stage in a round
 SHORT = ("--total-steps", "12", "--eval-freq", "5", "--print-freq", "4", "--save-seconds", "0.5")
 MAIN = "import sys; from vidsim.cli import main; sys.exit(main())"
 
@@ -113,7 +114,7 @@ def main() -> None:
         counts = {}
         for stage in STAGES:
             late = time.monotonic() - began > 60 * flags.minutes
-            most = 0 if late else flags.kills - kills
+            most = 0 if late else min(MOST[stage], flags.kills - kills)
             counts[stage] = soak.run_killed(stage, place, usual[stage], chance, most)
             kills += counts[stage]
         compared += compare(place, folder / "peace")

@@ -13,7 +13,7 @@ from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.pair_scorer import PairScorer
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
-from vidsim.preprocess.pipeline import Batches, pair_dataset, steps_per_epoch
+from vidsim.preprocess.pipeline import pair_dataset, steps_per_epoch
 from vidsim.recipes.recipe import Recipe, objectives
 from vidsim.records.video_table import VideoTable
 from vidsim.schema import COSINE
@@ -26,7 +26,7 @@ from vidsim.stages.inputs import PairValidation, open_tags, pair_rows, run_folde
 from vidsim.stages.pair_source import FoldPairs, PairSource
 from vidsim.stages.resume import resume
 from vidsim.stages.step_record import StepRecord
-from vidsim.stages.training_run import TrainingRun, train
+from vidsim.stages.training_run import TrainingRun, batches_from, train
 from vidsim.training.checkpoint import CONFIG
 from vidsim.training.optimizer import build_optimizer
 from vidsim.training.state_keeper import StateKeeper
@@ -83,10 +83,9 @@ class Finetuning:
         title, config = f"finetune {self.recipe.name} fold {data.fold}", self.config
         record = StepRecord.of_folder(title, folder, self._configuration(data))
         states = StateKeeper(folder)
-        if record.is_done():
-            states.clear()
-            return
         state = resume(record, states)
+        if state is None:
+            return
 
         # ---- 2 Model and optimizer, built once, then back to the same first state --------------
         trainer = self._trainer(data)
@@ -95,15 +94,7 @@ class Finetuning:
         # ---- 3 Data ----------------------------------------------------------------------------
         videos = self._videos(data.train_videos)
         rows, sim = pair_rows(data.train_videos, data.train), data.train.sim
-        seed = self.common.seed + data.fold
-        batches = Batches(
-            config.batch_size,
-            self.steps,
-            seed,
-            config.augmentation,
-            config.length_pool,
-            state.step,
-        )
+        batches = batches_from(self.common.seed + data.fold, config, self.steps, state.step)
         dataset = pair_dataset(videos, rows, sim, batches)
         validation = PairValidation(
             self.embedding, self._videos(data.val_videos), data.val, config.val_batch_size

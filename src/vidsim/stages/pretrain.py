@@ -13,7 +13,7 @@ from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.task import Task
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
-from vidsim.preprocess.pipeline import Batches, pretraining_dataset, steps_per_epoch
+from vidsim.preprocess.pipeline import pretraining_dataset, steps_per_epoch
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.recipes.recipe import PretrainConfig, Recipe, objectives
 from vidsim.records.labels import read_labels
@@ -29,7 +29,7 @@ from vidsim.stages.inputs import (
 )
 from vidsim.stages.resume import resume
 from vidsim.stages.step_record import StepRecord
-from vidsim.stages.training_run import TrainingRun, train
+from vidsim.stages.training_run import TrainingRun, batches_from, train
 from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.optimizer import build_optimizer
 from vidsim.training.state_keeper import StateKeeper
@@ -63,10 +63,9 @@ def _pretrain(common: Common, recipe: Recipe, folder: Path) -> None:
     data = _open(common, config)
     record = StepRecord.of_folder(title, folder, _configuration(common, recipe, data))
     states = StateKeeper(folder)
-    if record.is_done():
-        states.clear()
-        return
     state = resume(record, states)
+    if state is None:
+        return
     steps = config.steps(steps_per_epoch(len(data.videos), config.batch_size, "videos"))
 
     # ---- 3 Model and optimizer -----------------------------------------------------------------
@@ -79,14 +78,7 @@ def _pretrain(common: Common, recipe: Recipe, folder: Path) -> None:
         f"wordpieces, {backbone.count_params():,} weights, {steps} steps of {config.batch_size}"
     )
     examples = Examples(data.videos, *parts, recipe.model)
-    batches = Batches(
-        config.batch_size,
-        steps,
-        common.seed,
-        config.augmentation,
-        config.length_pool,
-        state.step,
-    )
+    batches = batches_from(common.seed, config, steps, state.step)
     dataset = pretraining_dataset(examples, batches, config.masked_lm.share)
     rated = Examples(data.rated, *parts, recipe.model)
     validation = PairValidation(

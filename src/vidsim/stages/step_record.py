@@ -8,6 +8,8 @@ from typing import Any
 
 from vidsim.files import write_json
 
+_DONE = "done.json"
+
 
 class StepRecord:
     """The record of one step.
@@ -35,7 +37,7 @@ class StepRecord:
     @classmethod
     def of_folder(cls, title: str, folder: Path, configuration: dict[str, Any]) -> "StepRecord":
         """The record of a step whose results are one folder."""
-        return cls(title, folder / "done.json", [folder], configuration, folder / "config.json")
+        return cls(title, folder / _DONE, [folder], configuration, folder / "config.json")
 
     def is_done(self) -> bool:
         """Whether this very step is finished; says so, or what has changed since it was."""
@@ -78,6 +80,11 @@ class StepRecord:
         """What differs from the configuration in a file; empty where nothing does."""
         before = json.loads(path.read_text(encoding="utf-8"))
         return "; ".join(_differences(before, self.configuration))
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a step whose results are one folder has come to its end there."""
+    return (folder / _DONE).exists()
 
 
 def _differences(before: Any, now: Any, name: str = "") -> list[str]:

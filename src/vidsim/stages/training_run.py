@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from vidsim.errors import VidsimError
 from vidsim.files import write_json
+from vidsim.preprocess.pipeline import Batches
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.stages.tensorboard_log import TensorBoardLog
@@ -67,26 +68,10 @@ def train(
     Raises:
         VidsimError: the run has diverged, or no validation gave a number.
     """
-
-    def save(folder: Path, metrics: dict[str, Any]) -> None:
-        about = {**run.about, **metrics}
-        Checkpoint(trainer.task.backbone, *parts, about).save(folder)
-
-    config, state = run.config, run.state
-    keeper = CheckpointKeeper(run.folder, save)
-    if state.step:
-        trainer.restore(state.variables)
-        keeper.resume(state.best, state.last)
-    with ProgressDisplay(run.title, run.steps, run.unit) as display:
-        listeners = [display, TensorBoardLog(run.folder / "logs")]
-        log = TrainingLog(config.print_freq, run.steps, config.batch_size, listeners, state.step)
-        log.history = list(state.history)
-        stop = StopOnDivergence(keeper, log, state.step)
-        validation = Validation(evaluate, config.eval_freq, run.steps, keeper, log, state.step)
-        states = StateKeeper(run.folder)
-        saver = StateSaver(states, config.save_seconds, state, trainer, keeper, log)
-        if state.step < run.steps:
-            trainer.fit(dataset, [log, stop, validation, saver])
+    if run.state.step:
+        trainer.restore(run.state.variables)
+    keeper = _keeper(run, trainer, parts)
+    log, saver = _fit(run, trainer, dataset, evaluate, keeper)
     if keeper.best is None:
         raise VidsimError(
             f"{run.folder}: none of its validations gave a number, so that no checkpoint is the "
@@ -103,3 +88,43 @@ def train(
         f"{run.title}: best Spearman {metrics['spearman']:.4f} at step {metrics['step']}, "
         f"{metrics['seconds']:.0f} s -> {run.folder}"
     )
+
+
+def batches_from(seed: int, config: RunConfig, steps: int, first: int) -> Batches:
+    """The batches of a run from its step ``first`` on."""
+    return Batches(config.batch_size, steps, seed, config.augmentation, config.length_pool, first)
+
+
+def _keeper(
+    run: TrainingRun, trainer: Trainer, parts: tuple[TitleTokenizer, TagVocabulary]
+) -> CheckpointKeeper:
+    """Knows the checkpoints that the run has kept before it was interrupted."""
+
+    def save(folder: Path, metrics: dict[str, Any]) -> None:
+        about = {**run.about, **metrics}
+        Checkpoint(trainer.task.backbone, *parts, about).save(folder)
+
+    keeper = CheckpointKeeper(run.folder, save)
+    if run.state.step:
+        keeper.resume(run.state.best, run.state.last)
+    return keeper
+
+
+def _fit(
+    run: TrainingRun,
+    trainer: Trainer,
+    dataset: tf.data.Dataset,
+    evaluate: Callable[[], dict[str, float]],
+    keeper: CheckpointKeeper,
+) -> tuple[TrainingLog, StateSaver]:
+    config, state, states = run.config, run.state, StateKeeper(run.folder)
+    with ProgressDisplay(run.title, run.steps, run.unit) as display:
+        listeners = [display, TensorBoardLog(run.folder / "logs")]
+        log = TrainingLog(config.print_freq, run.steps, config.batch_size, listeners, state.step)
+        log.history = list(state.history)
+        stop = StopOnDivergence(keeper, log, state.step)
+        validation = Validation(evaluate, config.eval_freq, run.steps, keeper, log, state.step)
+        saver = StateSaver(states, config.save_seconds, state, trainer, keeper, log)
+        if state.step < run.steps:
+            trainer.fit(dataset, [log, stop, validation, saver])
+    return log, saver
