@@ -52,6 +52,8 @@ class CheckpointKeeper:
         To be called when the run's saved state says the same: a run that goes on from an older
         state still finds the checkpoints of that.
         """
+        if self.last is None:
+            return
         write_json(self.run_dir / MANIFEST, {"best": self.best, "last": self.last})
         kept = {entry["folder"] for entry in (self.best, self.last) if entry is not None}
         for folder in self.run_dir.glob("ckpt-*"):
