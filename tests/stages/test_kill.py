@@ -10,6 +10,13 @@ import shutil
 
 import pytest
 
+from vidsim.config import Common
+from vidsim.errors import VidsimError
+from vidsim.files import write_json
+from vidsim.recipes import mix
+from vidsim.stages.inference import best_of_finished
+from vidsim.stages.initial_model import pretrained_checkpoint
+
 
 class KilledError(BaseException):
     """The process is gone; not an Exception, so that no code takes it for an error of its own."""
@@ -54,3 +61,19 @@ def test_killed_anywhere(finetuning, outcome, tmp_path, monkeypatch, capsys):
         assert outcome(run_dir) == whole, f"killed at {operations[life]}"
         assert not [path for path in run_dir.rglob("*") if path.name.startswith((".", "state-"))]
     assert set(resumed) == {1, 2, 3}
+
+
+def test_unfinished_runs_are_not_taken_for_done(tmp_path):
+    """Neither a pretraining by finetuning nor a finetuning by inference, whatever they have."""
+    folder = tmp_path / "pretrain" / "mix"
+    (folder / "ckpt-5").mkdir(parents=True)
+    write_json(folder / "checkpoints.json", {"best": {"folder": "ckpt-5"}})
+    common, recipe = Common(save_dir=tmp_path), mix.recipe()
+    with pytest.raises(VidsimError, match=rf"interrupted or goes on; .*{folder / 'ckpt-5'}"):
+        pretrained_checkpoint(common, recipe)
+    with pytest.raises(VidsimError, match=rf"interrupted or goes on; .*{folder / 'ckpt-5'}"):
+        best_of_finished(folder)
+    named = recipe.but(finetune={"pretrain_model_dir": str(folder)})
+    assert pretrained_checkpoint(common, named) == folder / "ckpt-5"
+    write_json(folder / "done.json", {})
+    assert pretrained_checkpoint(common, recipe) == best_of_finished(folder) == folder / "ckpt-5"

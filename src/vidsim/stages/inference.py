@@ -63,7 +63,7 @@ def run(common: Common, config: InferenceConfig) -> None:
         embedder = _Embedder(config.test_batch_size)
         for fold in source.folds:
             run_dir = common.save_dir / "finetune" / name / f"fold{fold}"
-            checkpoint = config.ckpt_file or _best_of_finished(run_dir)
+            checkpoint = config.ckpt_file or best_of_finished(run_dir)
             data = source.load(fold)
             validated = data.val_videos.rows_of(np.union1d(data.val.id_1, data.val.id_2))
             jobs = {
@@ -75,7 +75,7 @@ def run(common: Common, config: InferenceConfig) -> None:
         keras.utils.clear_session(free_memory=True)
 
 
-def _best_of_finished(run_dir: Path) -> Path:
+def best_of_finished(run_dir: Path) -> Path:
     """The best checkpoint of a run that will not find a better one."""
     checkpoint = best_checkpoint(run_dir)
     if not is_finished(run_dir):
