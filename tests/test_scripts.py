@@ -6,10 +6,8 @@ somewhere else.
 """
 
 import os
-import re
 import shutil
 import subprocess
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -297,29 +295,3 @@ def test_with_arguments_only_the_tests_run(tree):
     done, calls = tree.run("test.sh", "tests/records", "-x", STUB_FAIL="pytest", STUB_STATUS="2")
     assert done.returncode == 2
     assert calls == [call("-m", "pytest", "tests/records", "-x")]
-
-
-# --- requirements/ --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda p: p.stem
-)
-def test_every_pinned_version_has_hashes_and_no_address(path):
-    text = path.read_text()
-    assert not re.search(r"https?:|file:|index-url|find-links", text)
-    entries = re.split(r"\n(?=[^ #])", text.partition("\n")[2])
-    pinned = [entry for entry in entries if not entry.startswith("#")]
-    assert pinned
-    for entry in pinned:
-        assert re.match(
-            r"[a-z0-9._-]+==[^ ]+( ;[^\\]+)? \\\n    --hash=sha256:[0-9a-f]{64}", entry
-        ), entry
-
-
-def test_every_extra_but_parity_is_pinned():
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
-        "optional-dependencies"
-    ]
-    pinned = {path.stem for path in (ROOT / "requirements").glob("*.txt")}
-    assert pinned == {"core", *extras} - {"parity"}

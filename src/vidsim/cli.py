@@ -15,6 +15,7 @@ import tyro
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.recipes import registry
+from vidsim.system_errors import remedy
 from vidsim.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _STARTERS[words[0]](words[0], words[1:])
     except VidsimError as error:
         print(f"vidsim {words[0]}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if remedy(error) is None:
+            raise
+        print(f"vidsim {words[0]}: {remedy(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"vidsim {words[0]}: interrupted", file=sys.stderr)

@@ -1,12 +1,18 @@
-"""Files that are there whole or not at all: written aside, flushed to disk, renamed."""
+"""Files that are there whole or not at all: written aside, flushed to disk, renamed.
+
+What is written aside is locked as long as its process lives. The next writer of the same name can
+therefore tell what a killed process left from what a living one is writing, and removes it.
+"""
 
 import contextlib
+import fcntl
+import glob
 import hashlib
 import json
 import os
 import shutil
-import threading
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,33 +24,51 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     The bytes go to a temporary name in the same folder (made if need be), are forced to disk and
     then renamed, so that a reader, a crash or a full disk never meets half a file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
+    with _aside(path, Path.touch) as temporary:
         with temporary.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        _sync(path.parent)
 
 
 @contextlib.contextmanager
 def write_folder(folder: Path) -> Iterator[Path]:
-    """A folder beside the wanted one to write into; renamed into place when the block ends well."""
-    aside = folder.with_name(f".{folder.name}.tmp-{os.getpid()}")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    try:
+    """A folder beside the wanted one to write into; renamed into place when the block ends well.
+
+    A folder cannot be renamed over another: an old one is renamed away first. What must outlive a
+    kill between the two renames takes a name of its own each time (see TrainingStates).
+    """
+    with _aside(folder, Path.mkdir) as aside:
         yield aside
         for path in aside.rglob("*"):
             _sync(path)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(aside, folder)
+        _sync(aside)
+        if folder.exists():
+            with _aside(folder, Path.mkdir) as old:
+                os.replace(folder, old)
+                try:
+                    os.replace(aside, folder)
+                except OSError:
+                    os.replace(old, folder)
+                    raise
+        else:
+            os.replace(aside, folder)
         _sync(folder.parent)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+
+
+def remove_leftovers(folder: Path, name: str = "*") -> None:
+    """Removes what killed processes left in a folder while they wrote `name`, or anything."""
+    for place in glob.glob(f".{name}.*.tmp", root_dir=folder, include_hidden=True):
+        path = folder / place
+        with contextlib.suppress(FileNotFoundError), _opened(path) as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue  # its process is alive, or there are no locks to tell
+            if _is_still(path, handle):
+                _remove(path)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -60,9 +84,60 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
+@contextlib.contextmanager
+def _aside(target: Path, create: Callable[[Path], None]) -> Iterator[Path]:
+    """A new file or folder beside the target, locked; removed in the end unless renamed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(target.parent, glob.escape(target.name))
+    path = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        handle = _create_locked(path, create)
+        try:
+            with contextlib.ExitStack() as stack:
+                stack.callback(_remove, path)
+                yield path
+        finally:
+            os.close(handle)
+    except OSError as error:
+        error.filename = error.filename or str(target)  # write and fsync do not say which file
+        raise
+
+
+def _create_locked(path: Path, create: Callable[[Path], None]) -> int:
+    """Again and again where another process took it for a leftover before it was locked."""
+    while True:
+        create(path)
+        try:
+            handle = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if _is_still(path, handle):
+            return handle
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        yield handle
     finally:
         os.close(handle)
+
+
+def _is_still(path: Path, handle: int) -> bool:
+    return path.exists() and os.path.samestat(path.stat(), os.fstat(handle))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    with _opened(path) as handle:
+        os.fsync(handle)

@@ -52,6 +52,16 @@ def test_no_pool_is_a_permutation(lengths):
     np.testing.assert_array_equal(batches.ravel(), np.random.default_rng(7).permutation(1000))
 
 
+def test_a_run_goes_on_at_any_step(lengths):
+    """At an epoch's beginning, in its middle, at its end: what is left, batch for batch."""
+    whole = list(batches_of_run(lengths, 100, 25, 4, seed=2))
+    for first in (0, 1, 9, 10, 17, 24, 25):
+        rest = list(batches_of_run(lengths, 100, 25, 4, 2, first))
+        assert [step for step, _ in rest] == list(range(first, 25))
+        for (_, rows), (_, expected) in zip(rest, whole[first:], strict=True):
+            np.testing.assert_array_equal(rows, expected)
+
+
 def test_a_run_is_a_function_of_its_arguments(lengths):
     """And of nothing else: a longer run starts as a shorter one does; epochs and seeds differ."""
 

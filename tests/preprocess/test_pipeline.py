@@ -8,6 +8,7 @@ import pytest
 from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.preprocess import pipeline
+from vidsim.preprocess.augmentation import AugmentationConfig
 from vidsim.preprocess.pipeline import (
     Batches,
     embedding_dataset,
@@ -121,6 +122,27 @@ def test_masking_is_a_function_of_seed_and_step(examples):
         ids[used[0], after[schema.MLM_POSITIONS][used]] = after[schema.MLM_LABELS][used]
         np.testing.assert_array_equal(ids, before[schema.TOKEN_IDS])
         assert (after[schema.TOKEN_IDS] != before[schema.TOKEN_IDS]).any()
+
+
+@pytest.mark.parametrize("first", [1, 3, 5])
+def test_a_run_that_goes_on_assembles_what_is_left_and_nothing_else(examples, first):
+    """Order, hidden parts and masked words are those of the whole run; 3 batches an epoch."""
+    augmentation = AugmentationConfig(word_dropout=0.3, frame_dropout=0.3, modality_dropout=0.3)
+    whole = elements(pretraining_dataset(examples, Batches(12, 6, 5, augmentation, 2), 0.5))
+    recorder = Recorder(examples)
+    rest = pretraining_dataset(recorder, Batches(12, 6, 5, augmentation, 2, first), 0.5)
+    assert int(rest.cardinality()) == 6 - first
+    for found, expected in zip(elements(rest), whole[first:], strict=True):
+        assert_same(found, expected)
+    assert len(recorder.asked) == 6 - first
+
+
+def test_pairs_that_go_on(examples):
+    pairs, sim = np.arange(10).reshape(5, 2), np.linspace(0, 1, 5)
+    whole = elements(pair_dataset(examples, pairs, sim, Batches(2, 5, seed=0)))
+    rest = elements(pair_dataset(examples, pairs, sim, Batches(2, 5, seed=0, first=3)))
+    for found, expected in zip(rest, whole[3:], strict=True):
+        assert_same(found, expected)
 
 
 def test_every_step_draws_anew():

@@ -1,7 +1,6 @@
 """From the files that inference leaves to result.zip and the report, on made embeddings."""
 
 import json
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from vidsim.cli import main
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.records.fold_manifest import FoldEntry, FoldManifest, write_folds
@@ -299,27 +297,3 @@ def test_it_needs_no_deep_learning_library():
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-def test_checking_a_submission_from_elsewhere(world, tmp_path, capsys, monkeypatch):
-    """As a competitor types it; a stranger's zip, and no embedding of ours is needed."""
-    run(world.common, EnsembleConfig())
-    shutil.rmtree(world.common.save_dir / "inference")
-    monkeypatch.chdir(tmp_path)
-    videos = str(world.common.data_dir / "test_b" / "test_b.tfrecords")
-    sent = str(world.common.output_zip)
-    capsys.readouterr()
-    assert main(["ensemble", "--check", sent, "--ids", videos]) == 0
-    assert capsys.readouterr().out == f"{sent}: good to send in: 40 videos, none missing\n"
-
-    numbers = submitted(world.common.output_zip)
-    numbers["stranger"] = numbers.pop(TEST_IDS[0])
-    numbers[TEST_IDS[1]][2] = "x"
-    with zipfile.ZipFile("theirs.zip", "w") as archive:
-        archive.writestr("result.json", json.dumps(numbers))
-    assert main(["ensemble", "--check", "theirs.zip", "--ids", videos]) == 1
-    said = capsys.readouterr().err
-    assert "theirs.zip must not be sent in:" in said
-    assert "1 x not a video of the test set: stranger" in said
-    assert f"1 x missing: {TEST_IDS[0]}" in said
-    assert f"1 x not a list of numbers: {TEST_IDS[1]}" in said

@@ -57,9 +57,11 @@ def test_a_finished_step_is_skipped_and_says_so(record, capsys):
 )
 def test_a_changed_step_is_redone_and_names_the_field(record, capsys, change, said):
     finished(record())
-    assert not record(CONFIGURATION | change).is_done()
+    changed = record(CONFIGURATION | change)
+    assert not changed.is_done()
     expected = f"inference mix fold 0: redone, its configuration changed: {said}\n"
     assert capsys.readouterr().out == expected
+    changed.discard()
     assert not any(path.exists() for path in (record().path, *record().results))
 
 
@@ -70,19 +72,20 @@ def test_every_change_is_named(record, capsys):
     assert "seed: 42 -> 1; model: {'width': 64, 'path'... -> None; folds: None -> 3" in said
 
 
-def test_a_step_that_was_interrupted_starts_anew(record):
+def test_a_step_that_was_interrupted_is_not_done(record):
     """Results without record: nothing of them is kept."""
     work(record())
     assert not record().is_done()
+    assert not record().is_begun()
+    record().discard()
     assert not any(path.exists() for path in record().results)
 
 
 @pytest.mark.parametrize("lost", [0, 1])
-def test_a_step_that_lost_a_result_starts_anew(record, lost):
+def test_a_step_that_lost_a_result_is_not_done(record, lost):
     finished(record())
     record().results[lost].rename(record().path.with_name("elsewhere"))
     assert not record().is_done()
-    assert not any(path.exists() for path in (record().path, *record().results))
 
 
 def test_a_folder_holds_its_own_record(tmp_path):
@@ -93,5 +96,25 @@ def test_a_folder_holds_its_own_record(tmp_path):
     step.finish()
     assert (folder / "done.json").exists()
     assert StepRecord.of_folder("pretrain mix", folder, CONFIGURATION).is_done()
-    assert not StepRecord.of_folder("pretrain mix", folder, {}).is_done()
+    other = StepRecord.of_folder("pretrain mix", folder, {})
+    assert not other.is_done()
+    other.discard()
     assert not folder.exists()
+
+
+def test_a_step_that_was_begun_is_continued_with_its_own_configuration_only(tmp_path, capsys):
+    folder = tmp_path / "run"
+
+    def step(**changes):
+        return StepRecord.of_folder("pretrain mix", folder, CONFIGURATION | changes)
+
+    assert not step().is_begun()
+    step().begin()
+    assert step().is_begun()
+    assert not step().is_done()
+    assert capsys.readouterr().out == ""
+    assert not step(seed=43).is_begun()
+    expected = "pretrain mix: begun anew, its configuration changed: seed: 42 -> 43\n"
+    assert capsys.readouterr().out == expected
+    step().finish()
+    assert not step().is_begun()  # but done

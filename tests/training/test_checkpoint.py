@@ -49,6 +49,21 @@ def test_round_trip(checkpoint, folder, make_inputs):
         )
 
 
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_a_weight_that_is_not_finite_is_never_written(checkpoint, tmp_path, value):
+    weight = checkpoint.backbone.weights[3]
+    before = weight.numpy()
+    broken = before.copy()
+    broken.flat[-1] = value
+    weight.assign(broken)
+    try:
+        with pytest.raises(VidsimError, match=rf"ckpt-7: not saved, 1 of .*{weight.path}"):
+            checkpoint.save(tmp_path / "ckpt-7")
+    finally:
+        weight.assign(before)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_moving_statistics_are_in_the_file(checkpoint, folder):
     stored = load_file(str(folder / WEIGHTS))
     moving = [w for w in checkpoint.backbone.weights if "moving_" in w.name]

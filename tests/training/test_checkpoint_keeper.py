@@ -16,8 +16,11 @@ def run(folder, *values):
         path.mkdir(parents=True)
         (path / "metrics").write_text(json.dumps(metrics))
 
-    keeper = CheckpointKeeper(folder, save)
-    return [keeper.keep(10 * i, {"spearman": value}) for i, value in enumerate(values, start=1)]
+    keeper, said = CheckpointKeeper(folder, save), []
+    for i, value in enumerate(values, start=1):
+        said.append(keeper.keep(10 * i, {"spearman": value}))
+        keeper.publish()
+    return said
 
 
 def folders(folder):
@@ -52,6 +55,34 @@ def test_of_equals_the_first_is_best(tmp_path):
 def test_any_number_is_better_than_nan(tmp_path, values, best):
     run(tmp_path, *values)
     assert best_checkpoint(tmp_path).name == best
+
+
+def test_nan_alone_is_never_the_best(tmp_path):
+    assert run(tmp_path, math.nan, math.nan) == [False, False]
+    assert folders(tmp_path) == ["ckpt-20"]
+    with pytest.raises(VidsimError, match="none of its checkpoints is the best"):
+        best_checkpoint(tmp_path)
+
+
+def test_before_it_is_published_a_checkpoint_replaces_none(tmp_path):
+    """A run killed here goes on from a state that names ckpt-10, which must be there."""
+    run(tmp_path, 0.3)
+    before = (tmp_path / "checkpoints.json").read_bytes()
+    keeper = CheckpointKeeper(tmp_path, lambda path, metrics: path.mkdir())
+    keeper.resume(*json.loads(before).values())
+    keeper.keep(20, {"spearman": 0.5})
+    assert (tmp_path / "checkpoints.json").read_bytes() == before
+    assert folders(tmp_path) == ["ckpt-10", "ckpt-20"]
+    keeper.publish()
+    assert folders(tmp_path) == ["ckpt-20"]
+
+
+def test_going_on_forgets_what_the_state_does_not_name(tmp_path):
+    run(tmp_path, 0.3, 0.5)
+    (tmp_path / "ckpt-30").mkdir()
+    entry = {"folder": "ckpt-20", "step": 20, "spearman": 0.5}
+    CheckpointKeeper(tmp_path, lambda path, metrics: None).resume(entry, entry)
+    assert folders(tmp_path) == ["ckpt-20"]
 
 
 def test_a_run_without_checkpoint(tmp_path):

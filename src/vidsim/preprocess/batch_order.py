@@ -43,14 +43,17 @@ def batches_of_epoch(
 
 
 def batches_of_run(
-    lengths: np.ndarray, size: int, steps: int, pool: int, seed: int
+    lengths: np.ndarray, size: int, steps: int, pool: int, seed: int, first: int = 0
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """(step, (size,) rows) of every batch; a pure function of its arguments."""
+    """(step, (size,) rows) of every batch from step ``first`` on.
+
+    A pure function of its arguments: batches before ``first`` are passed over, not made.
+    """
     per_epoch = len(lengths) // size
     batches = np.empty((0, size), "int64")
-    for step in range(steps):
+    for step in range(first, steps):
         epoch, place = divmod(step, per_epoch)
-        if place == 0:
+        if place == 0 or step == first:
             rng = np.random.default_rng([seed, 0, epoch])
             batches = batches_of_epoch(lengths, size, pool, rng)
         yield step, batches[place]

@@ -61,6 +61,7 @@ class Batches:
         seed: of order, augmentation and masking.
         augmentation: what is hidden of each video.
         length_pool: batches whose examples are sorted by length together.
+        first: the step to begin at, where a run goes on that was interrupted.
     """
 
     size: int
@@ -68,6 +69,7 @@ class Batches:
     seed: int
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     length_pool: int = 1
+    first: int = 0
 
     def rng(self, step: int) -> np.random.Generator:
         """The source of all choices made for one batch."""
@@ -98,7 +100,8 @@ def pretraining_dataset(
 
     specs = {key: _spec(key, (batches.size,), examples.num_labels) for key in keys}
     lengths = examples.lengths(np.arange(len(examples)))
-    return _assembled(_shuffled(lengths, batches), assemble, specs, batches.steps)
+    steps = batches.steps - batches.first
+    return _assembled(_shuffled(lengths, batches), assemble, specs, steps)
 
 
 def pair_dataset(
@@ -127,7 +130,8 @@ def pair_dataset(
     specs[schema.SIM] = tf.TensorSpec((batches.size,), tf.float32)
     # both videos of a pair are padded alike: (P, 2) rows -> (P, 2) tokens and frames of the longer
     lengths = np.maximum(*(examples.lengths(rows) for rows in pair_rows.T))
-    return _assembled(_shuffled(lengths, batches), assemble, specs, batches.steps)
+    steps = batches.steps - batches.first
+    return _assembled(_shuffled(lengths, batches), assemble, specs, steps)
 
 
 def steps_per_epoch(count: int, batch_size: int, what: str) -> int:
@@ -145,7 +149,7 @@ def _shuffled(lengths: np.ndarray, batches: Batches) -> tf.data.Dataset:
 
     def indices() -> Iterator[tuple[int, np.ndarray]]:
         return batches_of_run(
-            lengths, batches.size, batches.steps, batches.length_pool, batches.seed
+            lengths, batches.size, batches.steps, batches.length_pool, batches.seed, batches.first
         )
 
     signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((batches.size,), tf.int64))

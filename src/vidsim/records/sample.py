@@ -6,8 +6,6 @@ neither title nor frames alone suffices. The cases that break pipelines in pract
 `_AWKWARD`). It is drawn with integers only: every machine writes the same bytes.
 """
 
-import os
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from vidsim.errors import VidsimError
+from vidsim.files import write_folder
 from vidsim.records.sample_titles import THEMES, make_title
 from vidsim.records.video import Video
 from vidsim.records.writer import write_videos
@@ -56,12 +55,8 @@ def write_sample(data_dir: str | Path) -> None:
     data_dir = Path(data_dir)
     if data_dir.exists() and (not data_dir.is_dir() or any(data_dir.iterdir())):
         raise VidsimError(f"{data_dir} is not empty; the sample data set needs a folder of its own")
-    partial = data_dir.with_name(f"{data_dir.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    _write_files(partial)
-    if data_dir.exists():
-        data_dir.rmdir()
-    os.replace(partial, data_dir)
+    with write_folder(data_dir) as new:
+        _write_files(new)
 
 
 def _write_files(folder: Path) -> None:

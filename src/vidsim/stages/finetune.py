@@ -7,12 +7,13 @@ from typing import Any
 import keras
 
 from vidsim.config import Common
-from vidsim.files import file_digest, write_json
+from vidsim.files import file_digest
+from vidsim.locks import sole_process
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.pair_scorer import PairScorer
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
-from vidsim.preprocess.pipeline import Batches, pair_dataset, steps_per_epoch
+from vidsim.preprocess.pipeline import pair_dataset, steps_per_epoch
 from vidsim.recipes.recipe import Recipe, objectives
 from vidsim.records.video_table import VideoTable
 from vidsim.schema import COSINE
@@ -23,10 +24,12 @@ from vidsim.stages.initial_model import (
 )
 from vidsim.stages.inputs import PairValidation, open_tags, pair_rows, run_folder
 from vidsim.stages.pair_source import FoldPairs, PairSource
+from vidsim.stages.resume import resume
 from vidsim.stages.step_record import StepRecord
-from vidsim.stages.training_run import TrainingRun, train
+from vidsim.stages.training_run import TrainingRun, batches_from, train
 from vidsim.training.checkpoint import CONFIG
 from vidsim.training.optimizer import build_optimizer
+from vidsim.training.state_keeper import StateKeeper
 from vidsim.training.trainer import Trainer
 
 
@@ -50,7 +53,8 @@ def run(common: Common, recipes: list[Recipe]) -> None:
                 f"finetune/{recipe.name}/fold{fold}",
                 len(source.folds) * len(recipes),
             )
-            finetuning.run_fold(source.load(fold), folder)
+            with sole_process(folder):
+                finetuning.run_fold(source.load(fold), folder)
         keras.utils.clear_session(free_memory=True)
 
 
@@ -78,9 +82,10 @@ class Finetuning:
         # ---- 1 Config --------------------------------------------------------------------------
         title, config = f"finetune {self.recipe.name} fold {data.fold}", self.config
         record = StepRecord.of_folder(title, folder, self._configuration(data))
-        if record.is_done():
+        states = StateKeeper(folder)
+        state = resume(record, states)
+        if state is None:
             return
-        write_json(folder / "config.json", record.configuration)
 
         # ---- 2 Model and optimizer, built once, then back to the same first state --------------
         trainer = self._trainer(data)
@@ -89,10 +94,7 @@ class Finetuning:
         # ---- 3 Data ----------------------------------------------------------------------------
         videos = self._videos(data.train_videos)
         rows, sim = pair_rows(data.train_videos, data.train), data.train.sim
-        seed = self.common.seed + data.fold
-        batches = Batches(
-            config.batch_size, self.steps, seed, config.augmentation, config.length_pool
-        )
+        batches = batches_from(self.common.seed + data.fold, config, self.steps, state.step)
         dataset = pair_dataset(videos, rows, sim, batches)
         validation = PairValidation(
             self.embedding, self._videos(data.val_videos), data.val, config.val_batch_size
@@ -104,12 +106,13 @@ class Finetuning:
 
         # ---- 4 Fit and evaluate ----------------------------------------------------------------
         about = {"recipe": self.recipe.name, "stage": "finetune", "fold": data.fold}
-        run_ = TrainingRun(title, folder, self.steps, "pairs", config, about)
+        run_ = TrainingRun(title, folder, self.steps, "pairs", config, about, state)
         parts = (self.first.tokenizer, self.first.tags)
         train(run_, trainer, dataset, validation, parts)
 
         # ---- 5 Write ---------------------------------------------------------------------------
         record.finish()
+        states.clear()
 
     def _configuration(self, data: FoldPairs) -> dict[str, Any]:
         start = self.pretrained
@@ -117,7 +120,7 @@ class Finetuning:
             "recipe": self.recipe.name,
             "fold": data.fold,
             "model": dataclasses.asdict(self.recipe.model),
-            "finetune": dataclasses.asdict(self.config),
+            "finetune": self.config.identity(),
             "seed": self.common.seed,
             "pretrained": file_digest(start / CONFIG) if start else "none",
             "encoder": None if start else encoder_digest(self.common, self.recipe),

@@ -11,6 +11,7 @@ from vidsim.blending.members import member_path, save_member, validation_path
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.files import file_digest
+from vidsim.locks import sole_process
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.pipeline import embedding_dataset
@@ -19,7 +20,7 @@ from vidsim.recipes.recipe import FinetuneConfig
 from vidsim.records.video_table import VideoTable
 from vidsim.stages.inputs import open_videos
 from vidsim.stages.pair_source import PairSource
-from vidsim.stages.step_record import StepRecord
+from vidsim.stages.step_record import StepRecord, is_finished
 from vidsim.training.checkpoint import (
     CONFIG,
     Checkpoint,
@@ -62,15 +63,27 @@ def run(common: Common, config: InferenceConfig) -> None:
         embedder = _Embedder(config.test_batch_size)
         for fold in source.folds:
             run_dir = common.save_dir / "finetune" / name / f"fold{fold}"
-            checkpoint = config.ckpt_file or best_checkpoint(run_dir)
+            checkpoint = config.ckpt_file or best_of_finished(run_dir)
             data = source.load(fold)
             validated = data.val_videos.rows_of(np.union1d(data.val.id_1, data.val.id_2))
             jobs = {
                 member_path(common.save_dir, name, fold): (videos, np.arange(len(videos))),
                 validation_path(common.save_dir, name, fold): (data.val_videos, validated),
             }
-            _embed_fold(f"inference {name} fold {fold}", checkpoint, jobs, embedder)
+            with sole_process(member_path(common.save_dir, name, fold).with_suffix("")):
+                _embed_fold(f"inference {name} fold {fold}", checkpoint, jobs, embedder)
         keras.utils.clear_session(free_memory=True)
+
+
+def best_of_finished(run_dir: Path) -> Path:
+    """The best checkpoint of a run that will not find a better one."""
+    checkpoint = best_checkpoint(run_dir)
+    if not is_finished(run_dir):
+        raise VidsimError(
+            f"{run_dir}: this finetuning was interrupted or goes on; let it finish by the same "
+            f"command, or name {checkpoint}, its best so far, by --ckpt-file"
+        )
+    return checkpoint
 
 
 Jobs = dict[Path, tuple[VideoTable, np.ndarray]]
@@ -123,6 +136,7 @@ def _embed_fold(title: str, checkpoint: Path, jobs: Jobs, embedder: _Embedder) -
     )
     if record.is_done():
         return
+    record.discard()
     embedder.load(checkpoint)
     for path, (table, rows) in jobs.items():
         save_member(path, table.ids[rows], embedder.embed(table, rows))

@@ -13,6 +13,7 @@ from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.pretrained.encoder_folder import choose_folder
 from vidsim.recipes.recipe import Recipe
+from vidsim.stages.step_record import is_finished
 from vidsim.training.checkpoint import Checkpoint, load_checkpoint
 from vidsim.training.checkpoint_keeper import find_checkpoint
 
@@ -72,7 +73,13 @@ def pretrained_checkpoint(common: Common, recipe: Recipe) -> Path | None:
             f"`python pretrain --recipes {recipe.name}` first, or pass --pretrain_model_dir none "
             "to start from random weights"
         )
-    return find_checkpoint(folder)
+    checkpoint = find_checkpoint(folder)
+    if not named and not is_finished(folder):
+        raise VidsimError(
+            f"{folder}: this pretraining was interrupted or goes on; let it finish by the same "
+            f"command, or pass --pretrain_model_dir {checkpoint} to start from its best so far"
+        )
+    return checkpoint
 
 
 def first_checkpoint(

@@ -7,12 +7,13 @@ from typing import Any
 import keras
 
 from vidsim.config import Common
-from vidsim.files import file_digest, write_json
+from vidsim.files import file_digest
+from vidsim.locks import sole_process
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.task import Task
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
-from vidsim.preprocess.pipeline import Batches, pretraining_dataset, steps_per_epoch
+from vidsim.preprocess.pipeline import pretraining_dataset, steps_per_epoch
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.recipes.recipe import PretrainConfig, Recipe, objectives
 from vidsim.records.pairs import Pairs
@@ -27,10 +28,12 @@ from vidsim.stages.inputs import (
     open_videos,
     run_folder,
 )
+from vidsim.stages.resume import resume
 from vidsim.stages.step_record import StepRecord
-from vidsim.stages.training_run import TrainingRun, train
+from vidsim.stages.training_run import TrainingRun, batches_from, train
 from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.optimizer import build_optimizer
+from vidsim.training.state_keeper import StateKeeper
 from vidsim.training.trainer import Trainer
 
 
@@ -46,7 +49,8 @@ def run(common: Common, recipes: list[Recipe]) -> None:
     """
     for recipe in recipes:
         folder = run_folder(common, recipe.pretrain, f"pretrain/{recipe.name}", len(recipes))
-        _pretrain(common, recipe, folder)
+        with sole_process(folder):
+            _pretrain(common, recipe, folder)
         keras.utils.clear_session(free_memory=True)
 
 
@@ -59,7 +63,9 @@ def _pretrain(common: Common, recipe: Recipe, folder: Path) -> None:
     # ---- 2 Data --------------------------------------------------------------------------------
     data = _open(common, config)
     record = StepRecord.of_folder(title, folder, _configuration(common, recipe, data))
-    if record.is_done():
+    states = StateKeeper(folder)
+    state = resume(record, states)
+    if state is None:
         return
     steps = config.steps(steps_per_epoch(len(data.videos), config.batch_size, "videos"))
 
@@ -73,19 +79,17 @@ def _pretrain(common: Common, recipe: Recipe, folder: Path) -> None:
         f"wordpieces, {backbone.count_params():,} weights, {steps} steps of {config.batch_size}"
     )
     examples = Examples(data.videos, *parts, recipe.model)
-    batches = Batches(
-        config.batch_size, steps, common.seed, config.augmentation, config.length_pool
-    )
+    batches = batches_from(common.seed, config, steps, state.step)
     dataset = pretraining_dataset(examples, batches, config.masked_lm.share)
     rated = Examples(data.rated, *parts, recipe.model)
     validation = PairValidation(EmbeddingModel(backbone), rated, data.pairs, config.val_batch_size)
-    write_json(folder / "config.json", record.configuration)
     about = {"recipe": recipe.name, "stage": "pretrain"}
-    run_ = TrainingRun(title, folder, steps, "videos", config, about)
+    run_ = TrainingRun(title, folder, steps, "videos", config, about, state)
     train(run_, trainer, dataset, validation, parts)
 
     # ---- 5 Write -------------------------------------------------------------------------------
     record.finish()
+    states.clear()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +133,7 @@ def _configuration(common: Common, recipe: Recipe, data: _Data) -> dict[str, Any
     return {
         "recipe": recipe.name,
         "model": dataclasses.asdict(recipe.model),
-        "pretrain": dataclasses.asdict(recipe.pretrain),
+        "pretrain": recipe.pretrain.identity(),
         "seed": common.seed,
         "encoder": encoder_digest(common, recipe),
         "data": digests,

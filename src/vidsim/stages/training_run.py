@@ -1,6 +1,5 @@
 """What pretraining and finetuning do alike: fit, validate, keep checkpoints, record."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,16 +7,22 @@ from typing import Any
 
 import tensorflow as tf
 
+from vidsim.errors import VidsimError
 from vidsim.files import write_json
+from vidsim.preprocess.pipeline import Batches
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.stages.tensorboard_log import TensorBoardLog
 from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.checkpoint_keeper import CheckpointKeeper
+from vidsim.training.divergence import StopOnDivergence
 from vidsim.training.progress import ProgressDisplay
 from vidsim.training.run_config import RunConfig
+from vidsim.training.state_keeper import StateKeeper
+from vidsim.training.state_saver import StateSaver
 from vidsim.training.trainer import Trainer
 from vidsim.training.training_log import TrainingLog
+from vidsim.training.training_state import TrainingState
 from vidsim.training.validation import Validation
 
 
@@ -32,6 +37,7 @@ class TrainingRun:
         unit: what an example is, "videos" or "pairs".
         config: the stage's configuration.
         about: goes into every checkpoint's config.json.
+        state: where it begins.
     """
 
     title: str
@@ -40,6 +46,7 @@ class TrainingRun:
     unit: str
     config: RunConfig
     about: dict[str, Any]
+    state: TrainingState
 
 
 def train(
@@ -49,30 +56,31 @@ def train(
     evaluate: Callable[[], dict[str, float]],
     parts: tuple[TitleTokenizer, TagVocabulary],
 ) -> None:
-    """Fits, validates, keeps checkpoints, and writes metrics.json.
+    """Fits, validates, keeps checkpoints and states, and writes metrics.json.
 
     Args:
         run: the run.
-        trainer: with the weights to start from.
-        dataset: exactly the run's batches.
+        trainer: in its first state.
+        dataset: exactly the batches from the run's state on.
         evaluate: validation on the current weights.
         parts: for the checkpoints.
+
+    Raises:
+        VidsimError: the run has diverged, or no validation gave a number.
     """
-
-    def save(folder: Path, metrics: dict[str, Any]) -> None:
-        about = {**run.about, **metrics}
-        Checkpoint(trainer.task.backbone, *parts, about).save(folder)
-
-    config, began = run.config, time.perf_counter()
-    keeper = CheckpointKeeper(run.folder, save)
-    with ProgressDisplay(run.title, run.steps, run.unit) as display:
-        listeners = [display, TensorBoardLog(run.folder / "logs")]
-        log = TrainingLog(config.print_freq, run.steps, config.batch_size, listeners)
-        validation = Validation(evaluate, config.eval_freq, run.steps, keeper, log)
-        trainer.fit(dataset, [log, validation])
+    if run.state.step:
+        trainer.restore(run.state.variables)
+    keeper = _keeper(run, trainer, parts)
+    log, saver = _fit(run, trainer, dataset, evaluate, keeper)
+    if keeper.best is None:
+        raise VidsimError(
+            f"{run.folder}: none of its validations gave a number, so that no checkpoint is the "
+            "best. Spearman needs ratings that differ, and a model that tells videos apart"
+        )
     metrics = {
-        **{key: value for key, value in (keeper.best or {}).items() if key != "folder"},
-        "seconds": round(time.perf_counter() - began, 1),
+        **{key: value for key, value in keeper.best.items() if key != "folder"},
+        "seconds": round(saver.seconds, 1),
+        "skipped": int(trainer.task.total_notfinite.numpy()),
         "history": log.history,
     }
     write_json(run.folder / "metrics.json", metrics)
@@ -80,3 +88,43 @@ def train(
         f"{run.title}: best Spearman {metrics['spearman']:.4f} at step {metrics['step']}, "
         f"{metrics['seconds']:.0f} s -> {run.folder}"
     )
+
+
+def batches_from(seed: int, config: RunConfig, steps: int, first: int) -> Batches:
+    """The batches of a run from its step ``first`` on."""
+    return Batches(config.batch_size, steps, seed, config.augmentation, config.length_pool, first)
+
+
+def _keeper(
+    run: TrainingRun, trainer: Trainer, parts: tuple[TitleTokenizer, TagVocabulary]
+) -> CheckpointKeeper:
+    """Knows the checkpoints that the run has kept before it was interrupted."""
+
+    def save(folder: Path, metrics: dict[str, Any]) -> None:
+        about = {**run.about, **metrics}
+        Checkpoint(trainer.task.backbone, *parts, about).save(folder)
+
+    keeper = CheckpointKeeper(run.folder, save)
+    if run.state.step:
+        keeper.resume(run.state.best, run.state.last)
+    return keeper
+
+
+def _fit(
+    run: TrainingRun,
+    trainer: Trainer,
+    dataset: tf.data.Dataset,
+    evaluate: Callable[[], dict[str, float]],
+    keeper: CheckpointKeeper,
+) -> tuple[TrainingLog, StateSaver]:
+    config, state, states = run.config, run.state, StateKeeper(run.folder)
+    with ProgressDisplay(run.title, run.steps, run.unit) as display:
+        listeners = [display, TensorBoardLog(run.folder / "logs")]
+        log = TrainingLog(config.print_freq, run.steps, config.batch_size, listeners, state.step)
+        log.history = list(state.history)
+        stop = StopOnDivergence(keeper, log, state.step)
+        validation = Validation(evaluate, config.eval_freq, run.steps, keeper, log, state.step)
+        saver = StateSaver(states, config.save_seconds, state, trainer, keeper, log)
+        if state.step < run.steps:
+            trainer.fit(dataset, [log, stop, validation, saver])
+    return log, saver

@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.files import file_digest
+from vidsim.locks import sole_process
 from vidsim.records.fold import Fold
 from vidsim.records.fold_manifest import (
     MANIFEST_NAME,
@@ -59,7 +61,6 @@ def run(common: Common, config: WriteTfrecordConfig) -> None:
             do not suffice for so many folds.
     """
     # ---- 1 Config ------------------------------------------------------------------------------
-    started = time.monotonic()
     if config.group_by_video and config.fold_size is not None:
         raise VidsimError("--fold-size has no meaning with --group-by-video; leave one out")
     configuration = {**asdict(config), "seed": common.seed}
@@ -67,10 +68,21 @@ def run(common: Common, config: WriteTfrecordConfig) -> None:
 
     # ---- 2 Data --------------------------------------------------------------------------------
     folder = common.data_dir / "pairwise"
-    if config.make_sample and not folder.exists():
-        write_sample(common.data_dir)
-        print(f"write_tfrecord: made a SAMPLE data set in {common.data_dir}: made-up videos")
+    if config.make_sample:
+        _make_sample(common.data_dir)
     labels, videos = _input_files(common.data_dir)
+    with sole_process(folder):
+        _write(common, config, configuration, labels, videos)
+
+
+def _write(
+    common: Common,
+    config: WriteTfrecordConfig,
+    configuration: dict[str, Any],
+    labels: Path,
+    videos: Path,
+) -> None:
+    started, folder = time.monotonic(), common.data_dir / "pairwise"
     table = open_table(common, videos)
     pairs, rows = open_ratings(labels, table)
     digests = {labels.name: file_digest(labels), videos.name: table.digest}
@@ -96,6 +108,14 @@ def run(common: Common, config: WriteTfrecordConfig) -> None:
     write_folds(common.data_dir, FoldManifest(configuration, digests, entries))
     took = time.monotonic() - started
     print(f"write_tfrecord: {len(folds)} folds, {size / 1e6:.1f} MB in {took:.1f} s -> {folder}")
+
+
+def _make_sample(data_dir: Path) -> None:
+    """Into a data folder that is not there yet."""
+    with sole_process(data_dir):
+        if not (data_dir / "pairwise").exists():
+            write_sample(data_dir)
+            print(f"write_tfrecord: made a SAMPLE data set in {data_dir}: made-up videos")
 
 
 def _thin(pairs: Pairs) -> Callable[[np.ndarray], Iterator[bytes]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from vidsim.errors import VidsimError
 from vidsim.files import file_digest, write_folder, write_json
@@ -21,6 +21,7 @@ from vidsim.models.encoder_config import EncoderConfig
 from vidsim.models.registry import FAMILIES, build_backbone
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
+from vidsim.training.tensor_file import save_tensors
 
 WEIGHTS, CONFIG, TAGS = "model.safetensors", "config.json", "tag_list.txt"
 
@@ -36,9 +37,20 @@ class Checkpoint:
     """Recipe, step, metrics: whatever the stage that wrote it wanted said."""
 
     def save(self, folder: Path) -> None:
-        """Writes the folder whole or not at all."""
+        """Writes the folder whole or not at all.
+
+        Raises:
+            VidsimError: a weight is not finite.
+        """
+        weights = weights_by_path(self.backbone)
+        broken = [name for name, value in weights.items() if not np.isfinite(value).all()]
+        if broken:
+            raise VidsimError(
+                f"{folder}: not saved, {len(broken)} of {len(weights)} weights are not finite, "
+                f"{broken[0]} among them. The run has diverged: lower --lr and --bert-lr"
+            )
         with write_folder(folder) as new:
-            save_file(weights_by_path(self.backbone), str(new / WEIGHTS))
+            save_tensors(new / WEIGHTS, weights)
             self.tokenizer.save(new)
             (new / TAGS).write_text("".join(f"{tag}\n" for tag in self.tags.ids))
             files = [path for path in sorted(new.iterdir()) if path.is_file()]

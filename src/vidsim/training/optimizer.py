@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import keras
 
+from vidsim.training.apply_if_finite import ApplyIfFinite
 from vidsim.training.schedule import LinearWarmupDecay
 
 ENCODER_PATTERN = r".*text_encoder/.*"
@@ -43,7 +44,7 @@ def build_optimizer(config: OptimizerConfig, steps: int, planned: int) -> keras.
     rest = _adamw("rest", config.lr, config.warmup_steps, config, steps, planned)
     encoder = _adamw("encoder", config.bert_lr, config.bert_warmup_steps, config, steps, planned)
     groups = keras.optimizers.OptimizerMap(rest, {ENCODER_PATTERN: encoder})
-    return keras.optimizers.MultiOptimizer(groups)
+    return ApplyIfFinite(groups)
 
 
 def _adamw(

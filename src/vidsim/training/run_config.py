@@ -1,8 +1,9 @@
 """Flags that pretraining and finetuning share: data, length, rhythm. Names as published."""
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from vidsim.preprocess.augmentation import AugmentationConfig
 from vidsim.training.optimizer import OptimizerConfig
@@ -35,6 +36,9 @@ class RunConfig:
     """Updates between two lines of progress."""
     eval_freq: int = 1000
     """Updates between two validations; there is always one at the end."""
+    save_seconds: float = 300
+    """Seconds between two saved states, from which a run that was killed goes on. There is also one
+    at every validation."""
     dtype_policy: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Keras dtype policy of the model's arithmetic; weights and embeddings stay float32."""
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
@@ -43,3 +47,9 @@ class RunConfig:
     def steps(self, per_epoch: int) -> int:
         """Updates that this run makes, given the updates in one pass over its data."""
         return min(self.total_steps, self.epochs * per_epoch)
+
+    def identity(self) -> dict[str, Any]:
+        """The fields that a result is known by: all but how often the run saves its state."""
+        fields = dataclasses.asdict(self)
+        del fields["save_seconds"]
+        return fields

@@ -1,11 +1,12 @@
 """One task, compiled once, trained many times: the folds of a recipe share their graphs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
+from vidsim.errors import VidsimError
 from vidsim.models.task import Task
 
 
@@ -15,24 +16,57 @@ class Trainer:
     Args:
         task: backbone and objectives, weights created.
         optimizer: not built yet.
+        jit_compile: whether XLA compiles the update; default: where there is a GPU.
     """
 
-    def __init__(self, task: Task, optimizer: keras.Optimizer):
-        optimizer.build(task.trainable_variables)
+    def __init__(self, task: Task, optimizer: keras.Optimizer, jit_compile: bool | None = None):
         # XLA undoes oneDNN's bfloat16 kernels on CPU and gains nothing in float32 (measured)
-        task.compile(optimizer=optimizer, jit_compile=_has_gpu())
+        jit_compile = _has_gpu() if jit_compile is None else jit_compile
+        optimizer.build(task.trainable_variables)
+        task.compile(optimizer=optimizer, jit_compile=jit_compile)
+        task.optimizer.build(task.trainable_variables)  # in float16 another one wraps it
         self.task = task
-        self._variables = [*task.variables, *optimizer.variables]
-        self._first = [np.array(variable.numpy()) for variable in self._variables]
+        variables = [*task.variables, *task.optimizer.variables, *task.metrics_variables]
+        self._variables = {f"{i} {variable.path}": variable for i, variable in enumerate(variables)}
+        self._first = self.state()
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that an update reads and changes: weights, optimizer, dropout's seeds, metrics."""
+        return {name: np.array(variable.numpy()) for name, variable in self._variables.items()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Takes over what `state` gave.
+
+        Raises:
+            VidsimError: it is of another task or optimizer.
+        """
+        if state.keys() != self._variables.keys():
+            raise VidsimError(
+                f"a saved state has {len(state)} variables and this training {len(self._variables)}"
+                ", or others: it is of another version of vidsim; remove it to start the run anew"
+            )
+        for name, variable in self._variables.items():
+            variable.assign(state[name])
 
     def reset(self) -> None:
-        """Back to the state before the first update: weights, optimizer, dropout's seeds."""
-        for variable, value in zip(self._variables, self._first, strict=True):
-            variable.assign(value)
+        """Back to the state before the first update."""
+        self.restore(self._first)
 
     def fit(self, dataset: Iterable[Any], callbacks: list[keras.callbacks.Callback]) -> None:
-        """One pass over a dataset that holds exactly the run's batches."""
-        self.task.fit(dataset, epochs=1, verbose=0, shuffle=False, callbacks=callbacks)
+        """One pass over a dataset that holds exactly the batches still to be trained on."""
+        kept = keras.callbacks.LambdaCallback(on_epoch_begin=_keep(self.task.metrics_variables))
+        self.task.fit(dataset, epochs=1, verbose=0, shuffle=False, callbacks=[kept, *callbacks])
+
+
+def _keep(variables: list[keras.Variable]) -> Any:
+    """Puts back what Keras clears at the start: a run may go on within a window of losses."""
+    values = [np.array(variable.numpy()) for variable in variables]
+
+    def put_back(*_: Any) -> None:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+    return put_back
 
 
 def _has_gpu() -> bool:

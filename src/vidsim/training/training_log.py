@@ -15,22 +15,25 @@ class TrainingLog(keras.callbacks.Callback):
         every: updates in a window.
         total: updates in the run.
         examples: videos or pairs in one update.
+        first: updates done before, where the run goes on.
         listeners: called with (updates done, values). Values are ``loss``, each part of it by
             name, ``examples_per_s`` and ``seconds_left``.
     """
 
-    def __init__(self, every: int, total: int, examples: int, listeners: list[Listener]):
+    def __init__(
+        self, every: int, total: int, examples: int, listeners: list[Listener], first: int = 0
+    ):
         super().__init__()
-        self.every, self.total, self.examples = every, total, examples
+        self.every, self.total, self.examples, self.first = every, total, examples, first
         self.listeners = listeners
         self.history: list[dict[str, float]] = []
 
     def on_train_begin(self, logs=None):
-        self._began = self._window_began = time.perf_counter()
-        self._window_step = 0
+        self._window_began = time.perf_counter()
+        self._window_step = self.first
 
     def on_train_batch_end(self, batch, logs=None):
-        done = batch + 1
+        done = self.first + batch + 1
         if done % self.every and done != self.total:
             return
         values = {name: float(value) for name, value in (logs or {}).items()}

@@ -17,6 +17,7 @@ class Validation(keras.callbacks.Callback):
         total: updates in the run.
         keeper: stores best and last.
         log: told the metrics, named ``val_...``.
+        first: updates done before, where the run goes on.
     """
 
     def __init__(
@@ -26,13 +27,14 @@ class Validation(keras.callbacks.Callback):
         total: int,
         keeper: CheckpointKeeper,
         log: TrainingLog,
+        first: int = 0,
     ):
         super().__init__()
         self.evaluate, self.every, self.total = evaluate, every, total
-        self.keeper, self.log = keeper, log
+        self.keeper, self.log, self.first = keeper, log, first
 
     def on_train_batch_end(self, batch, logs=None):
-        done = batch + 1
+        done = self.first + batch + 1
         if done % self.every and done != self.total:
             return
         metrics = self.evaluate()

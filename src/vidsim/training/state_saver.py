@@ -1,0 +1,64 @@
+"""Saves the training state while a run goes on."""
+
+import time
+
+import keras
+
+from vidsim.training.checkpoint_keeper import CheckpointKeeper
+from vidsim.training.state_keeper import StateKeeper
+from vidsim.training.trainer import Trainer
+from vidsim.training.training_log import TrainingLog
+from vidsim.training.training_state import TrainingState
+
+
+class StateSaver(keras.callbacks.Callback):
+    """Saves after every validation, and after an update when ``seconds`` have passed.
+
+    Comes after the callbacks whose work the state describes. Older checkpoints are removed once a
+    state is there that does not name them.
+
+    Args:
+        states: where states go.
+        every: seconds between two of them.
+        first: what the run began with.
+        trainer: gives the variables.
+        keeper: gives best and last checkpoint.
+        log: gives the history.
+    """
+
+    def __init__(
+        self,
+        states: StateKeeper,
+        every: float,
+        first: TrainingState,
+        trainer: Trainer,
+        keeper: CheckpointKeeper,
+        log: TrainingLog,
+    ):
+        super().__init__()
+        self.states, self.every, self.first = states, every, first
+        self.trainer, self.keeper, self.log = trainer, keeper, log
+        self._began = self._saved = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on the run, before it was interrupted too."""
+        return self.first.seconds + time.perf_counter() - self._began
+
+    def on_train_batch_end(self, batch, logs=None):
+        done = self.first.step + batch + 1
+        last = self.keeper.last
+        validated = last is not None and last["step"] == done
+        if not validated and time.perf_counter() - self._saved < self.every:
+            return
+        state = TrainingState(
+            done,
+            self.keeper.best,
+            last,
+            self.log.history,
+            self.seconds,
+            self.trainer.state(),
+        )
+        self.states.keep(state)
+        self.keeper.publish()
+        self._saved = time.perf_counter()

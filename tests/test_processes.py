@@ -1,0 +1,104 @@
+"""Real processes: killed by the system, or at work side by side."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vidsim.cli import main
+from vidsim.files import file_digest
+from vidsim.records.sample import write_sample
+from vidsim.records.video_table import load_videos
+
+MAIN = "import sys; from vidsim.cli import main; sys.exit(main())"
+INDEX = """
+import sys
+from vidsim.records.video_table import load_videos
+print("ready", flush=True)
+sys.stdin.readline()
+print(load_videos(sys.argv[1]).digest)
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("processes") / "sample"
+    write_sample(folder)
+    return folder
+
+
+def pretrain_flags(data: Path, save: Path) -> list[str]:
+    flags = ["--data-dir", data, "--save-dir", save, "--size", "tiny", "--recipes", "uniter"]
+    flags += ["--total-steps", 8, "--eval-freq", 3, "--print-freq", 2, "--batch-size", 8]
+    return ["pretrain", *map(str, flags), "--save-seconds", "0"]
+
+
+def kill_at(words: str, flags: list[str]) -> str:
+    """Starts the command, kills it when it has said these words; returns what it said."""
+    command = [sys.executable, "-u", "-c", MAIN, *flags]
+    said = ""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            said += line
+            if words in line:
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.returncode == -signal.SIGKILL, said
+    return said
+
+
+def test_killed_twice_and_going_on_each_time(data, tmp_path, capsys):
+    """Two kills by the system, three processes: the weights of one that nobody disturbed."""
+    assert main(pretrain_flags(data, tmp_path / "whole")) == 0
+    flags = pretrain_flags(data, tmp_path / "killed")
+    kill_at("step 2/8", flags)
+    assert "goes on after step" in kill_at("step 6/8", flags)
+    capsys.readouterr()
+    assert main(flags) == 0
+    assert "goes on after step" in capsys.readouterr().out
+    for name in ("checkpoints.json", "done.json"):
+        runs = [tmp_path / run / "pretrain/uniter" / name for run in ("whole", "killed")]
+        assert file_digest(runs[0]) == file_digest(runs[1])
+    weights = sorted((tmp_path / "whole").rglob("model.safetensors"))
+    assert weights
+    for path in weights:
+        other = tmp_path / "killed" / path.relative_to(tmp_path / "whole")
+        assert file_digest(path) == file_digest(other)
+    assert not [path for path in (tmp_path / "killed").rglob("*") if path.suffix == ".tmp"]
+
+
+def test_four_processes_make_the_same_index(data):
+    """Begun at the same moment; each has the whole table, and one whole index is there."""
+    file = data / "pairwise" / "pairwise.tfrecords"
+    expected = load_videos(file).digest
+    index = file.with_name(f"{file.name}.index.npz")
+    index.unlink()
+    command = [sys.executable, "-c", INDEX, str(file)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **pipes) for _ in range(4)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert {process.communicate()[0] for process in processes} == {f"{expected}\n"}
+    with np.load(index) as columns:
+        assert len(columns["ids"]) == 240
+    assert not list(index.parent.glob(".*.tmp"))
+
+
+def test_a_second_process_on_one_run_is_refused(data, tmp_path, capsys):
+    """The first sleeps in the middle; the second ends at once, with status 1 and its name."""
+    flags = pretrain_flags(data, tmp_path)
+    command = [sys.executable, "-u", "-c", MAIN, *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        while "step 2/8" not in first.stdout.readline():
+            pass
+        os.kill(first.pid, signal.SIGSTOP)
+        assert main(flags) == 1
+        assert f"process {first.pid} on " in capsys.readouterr().err
+        first.kill()
