@@ -81,6 +81,7 @@ def test_what_a_model_was_not_trained_on_is_not_shown(
 def test_a_run_gives_its_best_checkpoint(checkpoint, embedder, tmp_path):
     keeper = CheckpointKeeper(tmp_path / "fold0", lambda path, metrics: checkpoint.save(path))
     keeper.keep(7, {"spearman": 0.5})
+    keeper.publish()
     found = vidsim.Embedder.from_checkpoint(tmp_path / "fold0").encode(titles=["猫咪 7"])
     np.testing.assert_allclose(found, embedder.encode(titles=["猫咪 7"]), atol=1e-6)
 

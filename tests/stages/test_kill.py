@@ -6,6 +6,7 @@ random: tests/soak/kill.py.
 """
 
 import os
+import re
 import shutil
 
 import pytest
@@ -16,6 +17,8 @@ from vidsim.files import write_json
 from vidsim.recipes import mix
 from vidsim.stages.inference import best_of_finished
 from vidsim.stages.initial_model import pretrained_checkpoint
+
+SAVED = re.compile(r"^replace .*/\.state-(\d+)\.\w+\.tmp$", re.MULTILINE)
 
 
 class KilledError(BaseException):
@@ -48,7 +51,7 @@ def test_killed_anywhere(finetuning, outcome, tmp_path, monkeypatch, capsys):
     assert len([name for name in whole["files"] if name.endswith("model.safetensors")]) in (1, 2)
     assert {operation.split()[0] for operation in operations} == {"replace", "rmtree"}
     capsys.readouterr()
-    resumed = []
+    resumed = set()
     for life in range(len(operations)):
         run_dir = tmp_path / f"killed_{life}"
         disk.done, disk.life = [], life
@@ -56,11 +59,13 @@ def test_killed_anywhere(finetuning, outcome, tmp_path, monkeypatch, capsys):
             finetuning(run_dir)
         disk.life = None
         finetuning(run_dir)
-        said = capsys.readouterr().out
-        resumed += [int(line.split()[-1]) for line in said.splitlines() if "goes on after" in line]
+        said, saved = capsys.readouterr().out, SAVED.findall("\n".join(operations[:life]))
+        if saved and "done already" not in said:  # whatever was saved once is never lost
+            assert f"goes on after step {saved[-1]}\n" in said, f"killed at {operations[life]}"
+            resumed.add(saved[-1])
         assert outcome(run_dir) == whole, f"killed at {operations[life]}"
         assert not [path for path in run_dir.rglob("*") if path.name.startswith((".", "state-"))]
-    assert set(resumed) == {1, 2, 3}
+    assert resumed == {"1", "2", "3"}
 
 
 def test_unfinished_runs_are_not_taken_for_done(tmp_path):

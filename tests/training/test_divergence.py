@@ -19,15 +19,16 @@ from vidsim.training.trainer import Trainer
 from vidsim.training.training_log import TrainingLog
 
 
-class Steep(Objective):
-    """Value 0; where SIM is above 1 its gradient is 0 times infinity."""
+class Odd(Objective):
+    """A constant; where SIM is 2 its gradient is 0 / 0, where SIM is 3 it is a NaN without one."""
 
     def __init__(self):
-        super().__init__(1.0, name="steep")
+        super().__init__(1.0, name="odd")
 
     def call(self, outputs, inputs):
-        above = ops.cast(inputs[schema.SIM] > 1, "float32")
-        return ops.sum(ops.sqrt(ops.square(outputs[schema.COSINE] * (1 - above)) * 0.0 + 1 - above))
+        sim, cosine = inputs[schema.SIM], outputs[schema.COSINE]
+        steep = ops.sum(ops.sqrt(ops.square(cosine) * 0.0 + ops.where(sim == 2, 0.0, 1.0)))
+        return steep + ops.where(sim[0] == 3, float("nan"), 0.0)
 
 
 def make_trainer(build_smallest, tokenizer, family="mix_nextvlad", jit_compile=False):
@@ -36,7 +37,7 @@ def make_trainer(build_smallest, tokenizer, family="mix_nextvlad", jit_compile=F
     objectives = build_objectives(configs, backbone, (*backbone.output_keys, schema.COSINE))
     config = OptimizerConfig(lr=1e-2, bert_lr=1e-2)
     optimizer = build_optimizer(config, steps=50, planned=50000)
-    return Trainer(PairScorer(backbone, [*objectives, Steep()]), optimizer, jit_compile)
+    return Trainer(PairScorer(backbone, [*objectives, Odd()]), optimizer, jit_compile)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def counts(trainer):
     return int(task.notfinite_count.numpy()), int(task.total_notfinite.numpy())
 
 
-@pytest.mark.parametrize("sim", [np.nan, np.inf, 2.0], ids=["nan", "inf", "gradient"])
+@pytest.mark.parametrize("sim", [np.nan, np.inf, 2.0, 3.0], ids=["nan", "inf", "gradient", "value"])
 def test_such_an_update_leaves_no_trace(trainer, examples, sim):
     """Weights, moving statistics, moments, steps, dropout's seeds, metrics: all as before."""
     trainer.reset()
