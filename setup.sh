@@ -51,9 +51,9 @@ for extra; do
     grep -q "^$extra = \[" pyproject.toml || fail "pyproject.toml has no extra '$extra'"
 done
 place=$(pwd -P) # an environment and what is installed in it know the folder they were made in
-made_in='' installed=''
+made_in='' made_of='' installed=''
 if [ -f "$stamp" ]; then
-    { IFS= read -r made_in && read -r _ && read -r installed; } <"$stamp" || :
+    { IFS= read -r made_in && read -r made_of && read -r installed; } <"$stamp" || :
 fi
 # shellcheck disable=SC2086 # one word for each extra
 extras=$(printf '%s\n' $installed "$@" | sort -u | tr '\n' ' ')
@@ -64,7 +64,8 @@ if [ -x "$python" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; the
 fi
 
 # --- 2. The environment ---------------------------------------------------------------------------
-if [ ! -x "$python" ] || [ "${made_in:-$place}" != "$place" ]; then
+# a package in whose midst pip was killed is one that pip stumbles over ever after
+if [ ! -x "$python" ] || [ "${made_in:-$place}" != "$place" ] || [ "$made_of" = killed ]; then
     make_venv
 fi
 supported "$python" || fail "$("$python" --version 2>&1) in .venv is not 3.11, 3.12 or 3.13;" \
@@ -74,7 +75,8 @@ supported "$python" || fail "$("$python" --version 2>&1) in .venv is not 3.11, 3
 # --- 3. The packages ------------------------------------------------------------------------------
 say "installing vidsim and its pinned dependencies into .venv;" \
     "a new one takes 2 minutes, 2.3 GB and what the download takes"
-printf '%s\nincomplete\n%s\n' "$place" "$extras" >"$stamp"
+mark() { printf '%s\n%s\n%s\n' "$place" "$1" "$extras" >"$stamp"; }
+mark killed # as it will read if that is what happens
 [ -t 1 ] || export PIP_QUIET=2 # 2: no warnings, only errors
 locks='-r requirements/core.txt' loose=''
 for extra in $extras; do
@@ -85,13 +87,16 @@ for extra in $extras; do
     fi
 done
 pip() {
-    "$python" -m pip install --no-compile --disable-pip-version-check "$@" ||
-        fail "pip could not install it (its words are above); run this again to retry"
+    "$python" -m pip install --no-compile --disable-pip-version-check "$@" && return
+    mark incomplete
+    fail "pip could not install it (its words are above); run this again to retry"
 }
 # shellcheck disable=SC2086 # one word for each file
 pip --require-hashes $locks
 pip --no-deps --no-build-isolation -e .
 [ -z "$loose" ] || pip --no-build-isolation -e ".[${loose#,}]"
+
+mark incomplete
 
 # --- 4. Proof that it imports ---------------------------------------------------------------------
 # It also compiles exactly the modules in use, for which --no-compile left out the byte code of all
