@@ -1,6 +1,7 @@
 """Story: the sample's rows become a checked result.zip, twice the same, and only once done."""
 
 import json
+import socket
 import zipfile
 
 import numpy as np
@@ -11,6 +12,21 @@ from vidsim.preprocess import pipeline
 from vidsim.records.sample import write_sample
 
 RECIPES = ("mix", "uniter_roformer")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def attempts():
+    """Everything here runs with the network cut off; whom it asked for all the same."""
+    asked = []
+
+    def refuse(*arguments, **_):
+        asked.append(arguments)
+        raise OSError("no network in this test")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", refuse)
+        patch.setattr(socket, "getaddrinfo", refuse)
+        yield asked
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +118,10 @@ def test_one_seed_gives_the_same_bytes_in_any_order(first, data, tmp_path, monke
         compared += 1
     assert compared == 8
     assert (first / "result.zip").read_bytes() == (tmp_path / "result.zip").read_bytes()
+
+
+def test_nobody_asked_for_the_network(first, attempts):
+    assert attempts == []
 
 
 def test_done_steps_are_skipped_and_changed_ones_redone(first, data, capsys):
