@@ -1,6 +1,7 @@
 """What every test stands on: a quiet TensorFlow, and the real ratings where they are at hand."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,13 @@ CXC = "VIDSIM_CXC_DIR"
 def pytest_report_header():
     """Says which data the tests that need real ratings will see."""
     return f"{CXC}: {os.environ.get(CXC) or 'not set, tests on real ratings are skipped'}"
+
+
+@pytest.fixture(autouse=True)
+def _same_luck_every_time():
+    """Weights that a test does not choose are the same in every run of it."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
 
 
 @pytest.fixture(scope="session")

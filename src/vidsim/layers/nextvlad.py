@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from vidsim.layers.numeric import Tensor, at_least_float32, l2_normalize
+from vidsim.layers.numeric import Tensor, at_least_float32, float32_range, l2_normalize
 
 
 @keras.saving.register_keras_serializable("vidsim")
@@ -109,7 +109,8 @@ class NeXtVLAD(keras.layers.Layer):
         batch, size = ops.shape(frames)[0], self.centres.shape[-1]
         wide = self.expand(frames)  # (B, T, D) -> (B, T, E)
         assignment = self._assign(wide, mask, training)  # (B, T * G, K)
-        groups = ops.reshape(wide, (batch, -1, size))  # (B, T, E) -> (B, T * G, S)
+        # A centre that hardly any frame is near gives short residuals: gradients beyond float16.
+        groups = ops.reshape(float32_range(wide), (batch, -1, size))  # (B, T, E) -> (B, T * G, S)
 
         # sum_n a_nk (x_n - c_k) = sum_n a_nk x_n - c_k sum_n a_nk: nothing of size T * G * K * S.
         sums = ops.matmul(ops.transpose(assignment, (0, 2, 1)), groups)  # (B, K, S)
@@ -132,7 +133,7 @@ class NeXtVLAD(keras.layers.Layer):
         attention = ops.sigmoid(at_least_float32(self.attention(wide)))  # (B, T, G)
         attention = ops.where(mask[:, :, None], attention, 0.0)
         assignment = ops.softmax(scores) * ops.reshape(attention, (batch, -1, 1))
-        return ops.cast(assignment, wide.dtype)
+        return ops.cast(assignment, float32_range(wide).dtype)
 
     def compute_mask(self, *_: Any, **__: Any) -> None:
         """Return no mask: the result has no time axis."""

@@ -29,6 +29,21 @@ def at_least_float32(x: Tensor) -> Tensor:
     return x if keras.backend.standardize_dtype(x.dtype) == "float64" else ops.cast(x, "float32")
 
 
+def float32_range(x: Tensor) -> Tensor:
+    """Turn float16 into float32; other formats, bfloat16 among them, reach as far and stay.
+
+    For a product whose gradient is divided by a length that may be small: in float16 whatever is
+    beyond 65,504 is infinite, and infinity times an attention of zero is NaN.
+
+    Args:
+        x: Floating-point tensor of any shape.
+
+    Returns:
+        The same values.
+    """
+    return ops.cast(x, "float32") if keras.backend.standardize_dtype(x.dtype) == "float16" else x
+
+
 def l2_normalize(x: Tensor, axis: int = -1) -> Tensor:
     """Scale vectors to length 1; a vector shorter than 1e-6 is left as it is.
 
