@@ -90,6 +90,9 @@ class Task(keras.Model):
             )
         return logs, tuple([scope.get_current_value(item) for item in part] for part in variables)
 
+    def _maybe_symbolic_build(self, **_):
+        """Nothing is left to build, where Keras would run a mean of the replicas' batches first."""
+
     def _moved_by_forward_pass(self):
         return [*self.backbone.non_trainable_variables, *self.metrics_variables]
 
