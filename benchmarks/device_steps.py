@@ -47,6 +47,7 @@ class Stage:
     Args:
         setting: what to build.
         stage: one of STAGES.
+        optimized: whether XLA optimizes the step for the processor.
 
     Attributes:
         videos_per_row: 2 where a row of a batch is a pair.
@@ -56,7 +57,7 @@ class Stage:
         state: the first; nothing else refers to its arrays.
     """
 
-    def __init__(self, setting: Setting, stage: str):
+    def __init__(self, setting: Setting, stage: str, optimized: bool = True):
         self.setting, self.stage = setting, stage
         keras.config.set_dtype_policy(setting.dtype)
         keras.utils.set_random_seed(_SEED)
@@ -75,7 +76,9 @@ class Stage:
         )
         forward = forward_flops(model, encoder, self.shape)
         self.flops_per_video = forward if stage == "embed" else TRAINING * forward
-        self.step, self.state = self._embedding() if stage == "embed" else self._training()
+        step, self.state = self._embedding() if stage == "embed" else self._training()
+        options = None if optimized else {"xla_backend_optimization_level": 0}
+        self.step = jax.jit(step, donate_argnums=0, compiler_options=options)
 
     def _training(self):
         """Keras' own stateless step of the task; what it reports are the losses."""
@@ -92,7 +95,7 @@ class Stage:
             optimizer.variables,
             task.metrics_variables,
         )
-        return jax.jit(task.train_step, donate_argnums=0), _values(variables)
+        return task.train_step, _values(variables)
 
     def _embedding(self):
         model = EmbeddingModel(self._backbone)
@@ -101,7 +104,7 @@ class Stage:
             return model.stateless_call(*state, batch)[0], state
 
         variables = (model.trainable_variables, model.non_trainable_variables)
-        return jax.jit(embed, donate_argnums=0), _values(variables)
+        return embed, _values(variables)
 
     def batch(self, rows: int, seed: int) -> dict[str, np.ndarray]:
         """A made batch, on the host: titles and frames of full length, nothing padded.
@@ -132,13 +135,15 @@ class Stage:
         return made
 
 
-def first_losses(setting: Setting, stage: str, steps: int, device: jax.Device) -> list[float]:
+def first_losses(
+    setting: Setting, stage: str, steps: int, device: jax.Device, optimized: bool = True
+) -> list[float]:
     """Losses of the first updates from the seed's weights, computed on the device in full float32.
 
     Dropout is on: JAX draws the same numbers on every device.
     """
     with jax.default_device(device), jax.default_matmul_precision("highest"):
-        work = Stage(setting, stage)
+        work = Stage(setting, stage, optimized)
         state, losses = work.state, []
         for number in range(steps):
             logs, state = work.step(state, work.batch(COMPARED_ROWS, number))

@@ -116,7 +116,8 @@ def long_functions(source: Source) -> list[str]:
 def outside(sources: dict[str, Source]) -> set[str]:
     """Top-level names imported from neither the standard library nor this repository."""
     roots = {name.partition(".")[0] for s in sources.values() for name in imported(s.tree)}
-    return roots - sys.stdlib_module_names - {"vidsim", "door"}
+    neighbours = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
+    return roots - sys.stdlib_module_names - {"vidsim", "door"} - neighbours
 
 
 def declared(requirements: list[str]) -> set[str]:

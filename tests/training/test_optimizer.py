@@ -84,3 +84,19 @@ def test_each_group_is_clipped_by_its_own_norm():
     found = path[1] - path[0]
     np.testing.assert_allclose(found, [second_step(clipped, 0.2), second_step(0.3, 0.2)], rtol=1e-4)
     assert abs(second_step(clipped, 0.2) - second_step(300, 0.2)) > 1e-3
+
+
+def test_clipping_goes_by_the_norm_of_a_gradient_that_is_added_up():
+    """An embedding looked up three times in one row: that row's gradient is (3, 3), its norm 3 √2,
+    whatever TensorFlow keeps of the three. Adam's mean of it is a tenth of what clipping left."""
+    import tensorflow as tf
+
+    weights = Weights(shape=(4, 2))
+    config = OptimizerConfig(**PLAIN | {"clip_norm": 1.0})
+    optimizer = build_optimizer(config, 4, planned=4)
+    optimizer.build([weights.encoder, weights.rest])
+    sparse = tf.IndexedSlices(tf.ones((3, 2)), tf.constant([1, 1, 1]), tf.constant([4, 2]))
+    optimizer.apply([sparse, tf.ones((4, 2))])
+    (mean,) = [v for v in optimizer.variables if "momentum" in v.path and "encoder" in v.path]
+    np.testing.assert_allclose(mean.numpy()[1], 0.1 / 2**0.5, rtol=1e-5)
+    np.testing.assert_array_equal(mean.numpy()[[0, 2, 3]], 0)

@@ -124,5 +124,7 @@ class Task(keras.Model):
 
 def _by_variable(variables, values):
     """Pairs of a variable and its value, by the variable's identity."""
-    pairs = [pair for part in zip(variables, values, strict=True) for pair in zip(*part)]
+    pairs = [
+        pair for part in zip(variables, values, strict=True) for pair in zip(*part, strict=True)
+    ]
     return {id(variable): (variable, value) for variable, value in pairs}

@@ -1,7 +1,10 @@
-"""One machine, several devices: what is built here is trained on all of them, a part of each batch
-on each, with the losses that one device has on the whole batch."""
+"""One machine, several devices: each has a part of every batch.
+
+The losses are those that one device has on the whole batch.
+"""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 
 import keras
@@ -33,13 +36,19 @@ def data_parallel(config: RunConfig) -> Iterator[None]:
         keras.distribution.set_distribution(parallel)
         yield
         return
-    strategy = tf.distribute.MirroredStrategy(names)
+    strategy = _strategy(tuple(names))
     set_replicas(MirroredReplicas(strategy))
     try:
         with strategy.scope():
             yield
     finally:
         set_replicas(Replicas())
+
+
+@functools.cache
+def _strategy(names: tuple[str, ...]) -> tf.distribute.Strategy:
+    """One for the whole process: a second one would number its collectives as the first did."""
+    return tf.distribute.MirroredStrategy(names)
 
 
 def _devices(config: RunConfig) -> list[str]:

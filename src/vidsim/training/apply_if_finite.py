@@ -20,8 +20,10 @@ class ApplyIfFinite(keras.optimizers.MultiOptimizer):
         self.replicas = replicas()
 
     def apply(self, grads, trainable_variables=None):
-        grads = self.replicas.sum(grads)
-        squares = [ops.sum(ops.square(grad)) for grad in grads if grad is not None]
+        # TensorFlow's sparse gradient has a row for every look-up, which a reshape adds up: clipping
+        # would go by the norm of what is not added up yet
+        grads = self.replicas.sum([ops.reshape(grad, grad.shape) for grad in grads])
+        squares = [ops.sum(ops.square(grad)) for grad in grads]
         finite = ops.isfinite(ops.sum(ops.stack(squares)))
         if keras.backend.backend() == "jax" or self.replicas.count > 1:
             self._apply_and_choose(finite, grads, trainable_variables)

@@ -1,0 +1,37 @@
+"""Operations counted by hand: a Uniter and a MixNeXtVLAD small enough to count on paper."""
+
+from vidsim.models.flops import VideoShape, forward_flops
+from vidsim.models.mix_nextvlad import MixNeXtVLADConfig
+from vidsim.models.uniter import UniterConfig
+
+SIZES = {"encoder_width": 4, "encoder_layers": 2, "encoder_heads": 1, "encoder_intermediate": 8}
+SIZES |= {"hidden_size": 2}
+
+
+def count(config, shape, vocabulary=10):
+    return forward_flops(config, config.encoder(vocabulary), shape)
+
+
+def test_uniter():
+    """Sequence 3 + 2 = 5. A token and layer: four 4 x 4 and two 4 x 8 products, 2 (64 + 64) = 256;
+    scores and sum, 2 x 2 x 4 x 5 = 80; 2 layers x 5 x 336 = 3360. Frames 2 x 2 x 1536 x 4 = 24576,
+    projection 2 x 4 x 2 = 16, classifier 2 x 2 x 3 = 12."""
+    config = UniterConfig(**SIZES)
+    plain = VideoShape(words=3, frames=2, labels=3)
+    assert count(config, plain) == 3360 + 24576 + 16 + 12
+    masked = VideoShape(words=3, frames=2, labels=3, masked=2)
+    assert count(config, masked) - count(config, plain) == 2 * (2 * 4 * 4 + 2 * 4 * 10)
+    skip = UniterConfig(**SIZES, frame_skip=True)
+    assert count(skip, plain) - count(config, plain) == 2 * 4 * 2
+
+
+def test_mix():
+    """Encoder over 3 words: 2 x 3 x (256 + 2 x 2 x 4 x 3) = 1824. Pooler 32, text 2 x 4 x 6 = 48,
+    gate 2 (1536 + 6) 2 = 6168. Two branches: a frame 2 x 1536 x 768 + 2 x 768 x 2 groups + 2 x 768
+    x 2 x 5 scores + 2 x 768 x 5 sums = 2385408, of which 2; projection 2 x 5 x 384 x 6 = 23040,
+    fusion 2 x 12 x 2 = 48, gates 2 x 2 x 2 x 1 = 8, classifier 12."""
+    vlad = {"branches": 2, "vlad_expansion": 0.5, "vlad_groups": 2, "vlad_cluster_size": 5}
+    config = MixNeXtVLADConfig(**SIZES, **vlad, vlad_hidden_size=6, se_ratio=2)
+    branch = 2 * 2385408 + 23040 + 48 + 8 + 12
+    expected = 1824 + 32 + 48 + 6168 + 2 * branch
+    assert count(config, VideoShape(words=3, frames=2, labels=3)) == expected
