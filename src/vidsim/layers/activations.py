@@ -7,6 +7,12 @@ import keras
 from keras import ops
 
 
+def _gelu(x):
+    """Exact, by erf; in this order of factors TensorFlow makes one kernel of it with the matrix
+    product before it. Keras' own has an erfc, which costs twice as much on a CPU (measured)."""
+    return (ops.erf(x * 0.5**0.5) + 1.0) * 0.5 * x
+
+
 def _quick_gelu(x):
     return x * ops.sigmoid(1.702 * x)
 
@@ -16,8 +22,8 @@ def _tanh_gelu(x):
 
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "gelu": keras.activations.gelu,  # exact, by erf
-    "gelu_python": keras.activations.gelu,
+    "gelu": _gelu,
+    "gelu_python": _gelu,
     "gelu_new": _tanh_gelu,
     "gelu_fast": _tanh_gelu,
     "gelu_pytorch_tanh": _tanh_gelu,

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from vidsim.layers.self_attention import dense
+from vidsim.layers.dense import dense
 
 
 class FrameEmbedding(keras.layers.Layer):

@@ -7,20 +7,8 @@ match the weight layout of published BERT checkpoints; hence this one.
 import keras
 from keras import ops
 
+from vidsim.layers.dense import dense
 from vidsim.layers.rotary import rotate
-
-INITIALIZER_STDDEV = 0.02
-
-
-def dense(width: int, name: str, **kwargs) -> keras.layers.Dense:
-    """A Dense layer with BERT's initialisation (truncated normal, 0.02)."""
-    return keras.layers.Dense(
-        width,
-        kernel_initializer=keras.initializers.TruncatedNormal(stddev=INITIALIZER_STDDEV),
-        name=name,
-        **kwargs,
-    )
-
 
 class SelfAttention(keras.layers.Layer):
     """Scaled dot-product self-attention, every position attending to the real ones.

@@ -3,7 +3,8 @@
 import keras
 
 from vidsim.layers.activations import ACTIVATIONS
-from vidsim.layers.self_attention import SelfAttention, dense
+from vidsim.layers.dense import dense
+from vidsim.layers.self_attention import SelfAttention
 
 
 class TransformerLayer(keras.layers.Layer):

@@ -11,7 +11,7 @@ from vidsim.layers.batch_norm import BatchNorm
 from vidsim.layers.gated_fusion import GatedFusion
 from vidsim.layers.nextvlad import NeXtVLAD
 from vidsim.layers.pooling import masked_max, masked_mean
-from vidsim.layers.self_attention import dense
+from vidsim.layers.dense import dense
 from vidsim.models.backbone import Backbone, BackboneConfig
 from vidsim.models.encoder_config import EncoderConfig
 from vidsim.models.text_encoder import TextEncoder

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from vidsim.layers.rotary import rotary_angles
-from vidsim.layers.self_attention import INITIALIZER_STDDEV, dense
+from vidsim.layers.dense import INITIALIZER_STDDEV, dense
 from vidsim.layers.transformer_layer import TransformerLayer
 from vidsim.models.encoder_config import EncoderConfig
 

@@ -7,7 +7,7 @@ from keras import ops
 
 from vidsim import schema
 from vidsim.layers.activations import ACTIVATIONS
-from vidsim.layers.self_attention import dense
+from vidsim.layers.dense import dense
 from vidsim.losses.masked_lm import masked_lm
 from vidsim.objectives.objective import Objective, ObjectiveConfig
 
