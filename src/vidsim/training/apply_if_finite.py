@@ -20,8 +20,8 @@ class ApplyIfFinite(keras.optimizers.MultiOptimizer):
         self.replicas = replicas()
 
     def apply(self, grads, trainable_variables=None):
-        # TensorFlow's sparse gradient has a row for every look-up, which a reshape adds up: clipping
-        # would go by the norm of what is not added up yet
+        # TensorFlow's sparse gradient has a row for every look-up, which a reshape adds up;
+        # clipping would go by the norm of what is not added up yet
         grads = self.replicas.sum([ops.reshape(grad, grad.shape) for grad in grads])
         squares = [ops.sum(ops.square(grad)) for grad in grads]
         finite = ops.isfinite(ops.sum(ops.stack(squares)))
