@@ -22,23 +22,24 @@ class ApplyIfFinite(keras.optimizers.MultiOptimizer):
     def apply(self, grads, trainable_variables=None):
         # TensorFlow's sparse gradient has a row for every look-up, which a reshape adds up;
         # clipping would go by the norm of what is not added up yet
-        grads = self.replicas.sum([ops.reshape(grad, grad.shape) for grad in grads])
+        trained = list(trainable_variables or self._trainable_variables)
+        whole = [ops.reshape(grad, v.shape) for grad, v in zip(grads, trained, strict=True)]
+        grads = self.replicas.sum(whole)
         squares = [ops.sum(ops.square(grad)) for grad in grads]
         finite = ops.isfinite(ops.sum(ops.stack(squares)))
         if keras.backend.backend() == "jax" or self.replicas.count > 1:
-            self._apply_and_choose(finite, grads, trainable_variables)
+            self._apply_and_choose(finite, grads, trained)
             return
         update = super().apply
-        ops.cond(finite, lambda: update(grads, trainable_variables), lambda: None)
+        ops.cond(finite, lambda: update(grads, trained), lambda: None)
 
-    def _apply_and_choose(self, finite, grads, trainable_variables):
+    def _apply_and_choose(self, finite, grads, trained):
         """Updates, then puts back: for XLA one pass over the weights, and no branch to wait for.
 
         Nor may a branch of `tf.cond` speak with other replicas, as Keras' update does.
         """
-        trained = trainable_variables or self._trainable_variables
         variables = [*trained, *self.variables]
         before = [ops.copy(variable.value) for variable in variables]
-        super().apply(self.replicas.only_first(grads), trainable_variables)
+        super().apply(self.replicas.only_first(grads), trained)
         for variable, value in zip(variables, before, strict=True):
             variable.assign(ops.where(finite, variable.value, value))
