@@ -50,6 +50,7 @@ def ours(policy: str, pairs: int, tokens: int, frames: int) -> Work:
     from vidsim.recipes.recipe import objectives
     from vidsim.recipes.registry import load
     from vidsim.schema import COSINE
+    from vidsim.stages.compiled import compiled
     from vidsim.training.optimizer import build_optimizer
     from vidsim.training.trainer import Trainer
 
@@ -60,7 +61,7 @@ def ours(policy: str, pairs: int, tokens: int, frames: int) -> Work:
     outputs = (*backbone.output_keys, COSINE)
     losses = build_objectives(objectives(recipe.finetune), backbone, outputs)
     task = PairScorer(backbone, losses)
-    Trainer(task, build_optimizer(recipe.finetune.optimizer, 4000, 4000))
+    Trainer(task, build_optimizer(recipe.finetune.optimizer, 4000, 4000, compiled))
     made = batch(pairs, tokens, frames)
 
     def step() -> dict[str, float]:

@@ -31,12 +31,15 @@ def python(environment, *words):
 
 
 def test_it_compares_losses_and_prints_a_row_for_each_stage(environment):
-    flags = "--size tiny --recipes uniter --stages finetune,embed --batch-sizes 2 --steps 1"
-    printed = python(environment, str(BENCHMARKS / "device.py"), *flags.split())
+    script, flags = str(BENCHMARKS / "device.py"), ["--size", "tiny", "--recipes", "uniter"]
+    printed = python(environment, script, *flags, "--stages", "finetune", "--steps", "0")
     assert "no GPU is at hand" in printed
     assert "uniter finetune: losses" in printed and "at most: within 0.001" in printed
+    assert "|" not in printed
+    flags += ["--stages", "embed", "--batch-sizes", "1,2", "--steps", "1"]
+    printed = python(environment, script, *flags)
     rows = [line for line in printed.splitlines() if line.startswith("| uniter")]
-    assert [row.split(" | ")[1] for row in rows] == ["finetune", "embed"]
+    assert [row.split(" | ")[1:3] for row in rows] == [["embed", "1"], ["embed", "2"]]
     assert all(len(row.split("|")) == 11 for row in rows)
 
 

@@ -10,6 +10,7 @@ from keras import ops
 from vidsim.layers.dense import dense
 from vidsim.layers.rotary import rotate
 
+
 class SelfAttention(keras.layers.Layer):
     """Scaled dot-product self-attention, every position attending to the real ones.
 

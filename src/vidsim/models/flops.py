@@ -47,8 +47,9 @@ def forward_flops(
     masked = shape.masked * (
         _dense(encoder.width, encoder.width) + _dense(encoder.width, encoder.vocab_size)
     )
-    family = _uniter if isinstance(config, UniterConfig) else _mix
-    return masked + family(config, encoder, shape)
+    if isinstance(config, UniterConfig):
+        return masked + _uniter(config, encoder, shape)
+    return masked + _mix(config, encoder, shape)
 
 
 def _dense(inputs: int, outputs: int) -> int:

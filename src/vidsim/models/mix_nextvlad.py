@@ -8,10 +8,10 @@ from keras import ops
 
 from vidsim import schema
 from vidsim.layers.batch_norm import BatchNorm
+from vidsim.layers.dense import dense
 from vidsim.layers.gated_fusion import GatedFusion
 from vidsim.layers.nextvlad import NeXtVLAD
 from vidsim.layers.pooling import masked_max, masked_mean
-from vidsim.layers.dense import dense
 from vidsim.models.backbone import Backbone, BackboneConfig
 from vidsim.models.encoder_config import EncoderConfig
 from vidsim.models.text_encoder import TextEncoder

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from vidsim.layers.rotary import rotary_angles
 from vidsim.layers.dense import INITIALIZER_STDDEV, dense
+from vidsim.layers.rotary import rotary_angles
 from vidsim.layers.transformer_layer import TransformerLayer
 from vidsim.models.encoder_config import EncoderConfig
 

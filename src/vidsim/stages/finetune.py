@@ -17,6 +17,7 @@ from vidsim.preprocess.pipeline import pair_dataset, steps_per_epoch
 from vidsim.recipes.recipe import Recipe, objectives
 from vidsim.records.video_table import VideoTable
 from vidsim.schema import COSINE
+from vidsim.stages.compiled import compiled
 from vidsim.stages.data_parallel import data_parallel
 from vidsim.stages.initial_model import (
     encoder_digest,
@@ -140,7 +141,9 @@ class Finetuning:
         backbone = self.first.backbone
         outputs = (*backbone.output_keys, COSINE)
         task = PairScorer(backbone, build_objectives(objectives(self.config), backbone, outputs))
-        optimizer = build_optimizer(self.config.optimizer, self.steps, self.config.total_steps)
+        optimizer = build_optimizer(
+            self.config.optimizer, self.steps, self.config.total_steps, compiled
+        )
         self.trainer, self.embedding = Trainer(task, optimizer), EmbeddingModel(backbone)
         return self.trainer
 

@@ -18,6 +18,7 @@ from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.recipes.recipe import PretrainConfig, Recipe, objectives
 from vidsim.records.pairs import Pairs
 from vidsim.records.video_table import VideoTable
+from vidsim.stages.compiled import compiled
 from vidsim.stages.data_files import complete, open_ratings
 from vidsim.stages.data_parallel import data_parallel
 from vidsim.stages.initial_model import encoder_digest, fresh_model, load_encoder
@@ -125,7 +126,7 @@ def _start(common: Common, recipe: Recipe, data: _Data, steps: int) -> tuple[Che
     backbone, config = first.backbone, recipe.pretrain
     losses = build_objectives(objectives(config), backbone, backbone.output_keys)
     load_encoder(common, backbone, losses)
-    optimizer = build_optimizer(config.optimizer, steps, config.total_steps)
+    optimizer = build_optimizer(config.optimizer, steps, config.total_steps, compiled)
     return first, Trainer(Task(backbone, losses), optimizer)
 
 

@@ -7,6 +7,8 @@ from keras import ops
 
 from vidsim.layers.replicas import replicas
 
+Compiled = Callable[[Callable[[], None]], Callable[[], None]]
+
 
 class ApplyIfFinite(keras.optimizers.MultiOptimizer):
     """A MultiOptimizer whose weights, moments and step stay as they are in such an update.
@@ -14,45 +16,44 @@ class ApplyIfFinite(keras.optimizers.MultiOptimizer):
     The choice is made on the device. A gradient so long that its square overflows counts as not
     finite: clipping it would give NaN.
 
+    Args:
+        optimizers: as for MultiOptimizer.
+        compiled: turns an update into one that the backend compiles by itself, where the step
+            around it is not compiled. Kernel by kernel, AdamW reads and writes weights, gradients
+            and moments some thirty times; a fused loop does it once.
+
     Reference: ``optax.apply_if_finite``.
     """
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self, *optimizers: keras.Optimizer, compiled: Compiled = lambda update: update, **kwargs
+    ):
+        super().__init__(*optimizers, **kwargs)
+        self.compiled = compiled
         self.replicas = replicas()
 
     def apply(self, grads, trainable_variables=None):
-        # TensorFlow's sparse gradient has a row for every look-up, which a reshape adds up: clipping
-        # would go by the norm of what is not added up yet
-        grads = self.replicas.sum([ops.reshape(grad, grad.shape) for grad in grads])
+        # TensorFlow's sparse gradient has a row for every look-up, which a reshape adds up;
+        # clipping would go by the norm of what is not added up yet
+        trained = list(trainable_variables or self._trainable_variables)
+        whole = [ops.reshape(grad, v.shape) for grad, v in zip(grads, trained, strict=True)]
+        grads = self.replicas.sum(whole)
         squares = [ops.sum(ops.square(grad)) for grad in grads]
         finite = ops.isfinite(ops.sum(ops.stack(squares)))
         if keras.backend.backend() == "jax" or self.replicas.count > 1:
-            self._apply_and_choose(finite, grads, trainable_variables)
+            self._apply_and_choose(finite, grads, trained)
             return
         update = super().apply
-        fused = _in_one_pass(lambda: update(grads, trainable_variables))
+        fused = self.compiled(lambda: update(grads, trained))
         ops.cond(finite, fused, lambda: None)
 
-    def _apply_and_choose(self, finite, grads, trainable_variables):
+    def _apply_and_choose(self, finite, grads, trained):
         """Updates, then puts back: for XLA one pass over the weights, and no branch to wait for.
 
         Nor may a branch of `tf.cond` speak with other replicas, as Keras' update does.
         """
-        trained = trainable_variables or self._trainable_variables
         variables = [*trained, *self.variables]
         before = [ops.copy(variable.value) for variable in variables]
-        super().apply(self.replicas.only_first(grads), trainable_variables)
+        super().apply(self.replicas.only_first(grads), trained)
         for variable, value in zip(variables, before, strict=True):
             variable.assign(ops.where(finite, variable.value, value))
-
-
-def _in_one_pass(update: Callable[[], None]) -> Callable[[], None]:
-    """The update compiled by XLA, whether or not the step around it is.
-
-    Kernel by kernel, AdamW reads and writes weights, gradients and moments some thirty times; a
-    fused loop over them does it once.
-    """
-    import tensorflow as tf
-
-    return tf.function(update, jit_compile=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import keras
 
-from vidsim.training.apply_if_finite import ApplyIfFinite
+from vidsim.training.apply_if_finite import ApplyIfFinite, Compiled
 from vidsim.training.schedule import LinearWarmupDecay
 
 ENCODER_PATTERN = r".*text_encoder/.*"
@@ -31,20 +31,26 @@ class OptimizerConfig:
     """Greatest norm of each group's gradient; 0 turns clipping off."""
 
 
-def build_optimizer(config: OptimizerConfig, steps: int, planned: int) -> keras.Optimizer:
+def build_optimizer(
+    config: OptimizerConfig,
+    steps: int,
+    planned: int,
+    compiled: Compiled = lambda update: update,
+) -> keras.Optimizer:
     """Two AdamW groups over disjoint variables.
 
     Args:
         config: learning rates and warm-up.
         steps: updates this run makes.
         planned: total_steps of the configuration; warm-up keeps its share of it.
+        compiled: see ApplyIfFinite.
 
     Reference: Loshchilov and Hutter 2019 (arXiv:1711.05101).
     """
     rest = _adamw("rest", config.lr, config.warmup_steps, config, steps, planned)
     encoder = _adamw("encoder", config.bert_lr, config.bert_warmup_steps, config, steps, planned)
     groups = keras.optimizers.OptimizerMap(rest, {ENCODER_PATTERN: encoder})
-    return ApplyIfFinite(groups)
+    return ApplyIfFinite(groups, compiled=compiled)
 
 
 def _adamw(
