@@ -10,11 +10,25 @@ from transformers import BertConfig, BertModel
 
 
 class TorchUniter(nn.Module):
-    """Words and frames through one BERT of 12 layers; a loss of pairs out."""
+    """Words and frames through one BERT; a loss of pairs out.
 
-    def __init__(self, words: int, tags: int, hidden: int = 256):
+    Args:
+        encoder: the architecture, vidsim's EncoderConfig.
+        tags: columns of the classifier.
+        hidden: size of an embedding.
+    """
+
+    def __init__(self, encoder, tags: int, hidden: int = 256):
         super().__init__()
-        config = BertConfig(vocab_size=words)
+        config = BertConfig(
+            vocab_size=encoder.vocab_size,
+            hidden_size=encoder.width,
+            num_hidden_layers=encoder.layers,
+            num_attention_heads=encoder.heads,
+            intermediate_size=encoder.intermediate,
+            hidden_dropout_prob=encoder.dropout,
+            attention_probs_dropout_prob=encoder.attention_dropout,
+        )
         self.bert = BertModel(config, add_pooling_layer=False)
         self.frames = nn.Sequential(nn.Linear(1536, config.hidden_size), nn.ReLU())
         self.project = nn.Linear(config.hidden_size, hidden)

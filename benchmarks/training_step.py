@@ -1,4 +1,4 @@
-"""One finetuning step of Uniter at its published size, beside the same model in PyTorch.
+"""One finetuning step of Uniter, at its published size, beside the same model in PyTorch.
 
     python benchmarks/training_step.py [--rounds 5] [--pairs 32]
 
@@ -7,7 +7,7 @@ fused attention, both videos of a pair in one forward pass as here, and the same
 its own longest, which a careful user of transformers does too. bfloat16 is autocast there and
 mixed_bfloat16 here. With --compile the peer goes through torch.compile.
 
-A second table gives our step's time by the length of what is in the batch.
+A second table gives our step's time by the length of the longest in the batch.
 """
 
 import argparse
@@ -37,31 +37,11 @@ def batch(pairs: int, tokens: int, frames: int) -> dict[str, np.ndarray]:
     }
 
 
-def ours(policy: str, pairs: int, tokens: int, frames: int) -> Work:
-    """The task that `python finetune --recipes uniter --size base` trains, and its trainer."""
-    from vidsim.tensorflow_start import start_tensorflow
+def ours(size: str, policy: str, pairs: int, tokens: int, frames: int) -> Work:
+    """The task that `python finetune --recipes uniter` trains."""
+    from finetuning_task import finetuning_task
 
-    start_tensorflow()
-    import keras
-
-    from vidsim.models.pair_scorer import PairScorer
-    from vidsim.models.registry import build_backbone
-    from vidsim.objectives.objective import build_objectives
-    from vidsim.recipes.recipe import objectives
-    from vidsim.recipes.registry import load
-    from vidsim.schema import COSINE
-    from vidsim.stages.compiled import compiled
-    from vidsim.training.optimizer import build_optimizer
-    from vidsim.training.trainer import Trainer
-
-    keras.config.set_dtype_policy(policy)
-    keras.utils.set_random_seed(0)
-    [recipe] = load("uniter", "base")
-    backbone = build_backbone(recipe.model, recipe.model.encoder(WORDS), TAGS)
-    outputs = (*backbone.output_keys, COSINE)
-    losses = build_objectives(objectives(recipe.finetune), backbone, outputs)
-    task = PairScorer(backbone, losses)
-    Trainer(task, build_optimizer(recipe.finetune.optimizer, 4000, 4000, compiled))
+    _, task = finetuning_task("uniter", size, policy, WORDS, TAGS)
     made = batch(pairs, tokens, frames)
 
     def step() -> dict[str, float]:
@@ -71,13 +51,16 @@ def ours(policy: str, pairs: int, tokens: int, frames: int) -> Work:
     return step
 
 
-def peer(bfloat16: bool, compiled: bool, pairs: int, tokens: int, frames: int) -> Work:
+def peer(size: str, bfloat16: bool, compiled: bool, pairs: int, tokens: int, frames: int) -> Work:
     """The same in PyTorch."""
     import torch
     from torch_uniter import TorchUniter
 
+    from vidsim.recipes.registry import load
+
     torch.manual_seed(0)
-    model = TorchUniter(WORDS, TAGS).train()
+    [recipe] = load("uniter", size)
+    model = TorchUniter(recipe.model.encoder(WORDS), TAGS).train()
     optimizer = torch.optim.AdamW(model.parameters(), 3e-5, fused=True)
     run = torch.compile(model) if compiled else model
     made = {
@@ -100,6 +83,7 @@ def peer(bfloat16: bool, compiled: bool, pairs: int, tokens: int, frames: int) -
 def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--size", default="base")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pairs", type=int, default=32)
     parser.add_argument("--tokens", type=int, default=32, help="of the longest title")
@@ -112,8 +96,8 @@ def main() -> None:
     for name, policy in (("float32", "float32"), ("bfloat16", "mixed_bfloat16")):
         times = alternate(
             {
-                "vidsim": (ours, (policy, *shape)),
-                "transformers": (peer, (name == "bfloat16", flags.compile, *shape)),
+                "vidsim": (ours, (flags.size, policy, *shape)),
+                "transformers": (peer, (flags.size, name == "bfloat16", flags.compile, *shape)),
             },
             flags.rounds,
             warm_up=2,
@@ -122,6 +106,24 @@ def main() -> None:
         ratio = f"{there.median / here.median:.2f}"
         rows.append([name, f"{here.median:.2f} s", f"{there.median:.2f} s", ratio])
     print_table(["step", "vidsim", "transformers", "ratio"], rows)
+    _lengths(flags)
+
+
+def _lengths(flags: argparse.Namespace) -> None:
+    """Our float32 step on batches of shorter titles and videos."""
+    shapes = [(flags.tokens // part, flags.frames // part) for part in (1, 2, 4)]
+    times = alternate(
+        {str(shape): (ours, (flags.size, "float32", flags.pairs, *shape)) for shape in shapes},
+        flags.rounds,
+        2,
+    )
+    rows = []
+    for tokens, frames in shapes:
+        taken = times[str((tokens, frames))].median
+        rows.append(
+            [tokens, frames, f"{taken:.2f} s", f"{taken / times[str(shapes[0])].median:.2f}"]
+        )
+    print_table(["longest title", "longest video", "step", "to the first"], rows)
 
 
 if __name__ == "__main__":
