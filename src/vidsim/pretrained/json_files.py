@@ -11,12 +11,14 @@ def read_json(path: Path) -> Any:
     """The content of a JSON file.
 
     Raises:
-        VidsimError: it is not JSON.
+        VidsimError: it is not JSON, or nested too deeply.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:  # UnicodeDecodeError is one, too
         raise VidsimError(f"{path}: this is not JSON ({error})") from None
+    except RecursionError:
+        raise VidsimError(f"{path}: accepted is JSON that is not nested so deeply") from None
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
