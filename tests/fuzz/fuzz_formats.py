@@ -5,6 +5,7 @@ Without this hardly a mutation would get past the checksum of a record or the he
 
 import io
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable
 from typing import NamedTuple
@@ -57,7 +58,8 @@ def _join_zip(parts: list[bytes]) -> bytes:
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in zip(parts[1::2], parts[2::2], strict=False):
             info = zipfile.ZipInfo(name.decode(errors="replace")[:200])
-            archive.writestr(info, content, method)
+            with warnings.catch_warnings(action="ignore"):  # two members of one name
+                archive.writestr(info, content, method)
     return file.getvalue()
 
 

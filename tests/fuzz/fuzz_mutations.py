@@ -4,8 +4,10 @@ Half of them are made inside the input's format, so that checksums and lengths f
 are made to the file as it lies on disk, checksums and all.
 """
 
+import contextlib
 import re
 import struct
+from collections.abc import Iterator
 from random import Random
 
 from fuzz_formats import Format
@@ -29,16 +31,16 @@ class Mutator:
     """
 
     def __init__(self, seeds: list[bytes], form: Format, tokens: tuple[bytes, ...], random: Random):
-        self._seeds, self._format, self._random = seeds, form, random
+        self._seeds, self._format, self.random = seeds, form, random
         self._tokens = tokens or (b"\0",)
 
     def next(self) -> bytes:
         """One of the seeds, changed."""
-        return self.changed(self._random.choice(self._seeds))
+        return self.changed(self.random.choice(self._seeds))
 
     def changed(self, data: bytes) -> bytes:
         """The input with one to four changes."""
-        random = self._random
+        random = self.random
         try:
             parts = self._format.split(data) if random.random() < 0.5 else []
         except ValueError:
@@ -55,14 +57,14 @@ class Mutator:
 
     def _rearrange(self, parts: list[bytes]) -> None:
         """A part doubled, left out, or put elsewhere."""
-        part = self._random.choice(parts)
-        if self._random.getrandbits(1):
+        part = self.random.choice(parts)
+        if self.random.getrandbits(1):
             parts.remove(part)
-        if self._random.getrandbits(1):
-            parts.insert(self._random.randint(0, len(parts)), part)
+        if self.random.getrandbits(1):
+            parts.insert(self.random.randint(0, len(parts)), part)
 
     def _change(self, data: bytes) -> bytes:
-        random = self._random
+        random = self.random
         at = self._place(len(data))
         few = random.choice((1, 1, 1, 2, 4, 8, 16, 64))
         match random.randrange(11):
@@ -85,49 +87,57 @@ class Mutator:
             case 7:
                 return self._spliced(data, at)
             case 8:
-                return data[:at] + data[at : at + few] * random.choice((2, 3, 50)) + data[at + few :]
+                return (
+                    data[:at] + data[at : at + few] * random.choice((2, 3, 50)) + data[at + few :]
+                )
             case 9:
                 return self._other_digits(data)
         return data[:at] + random.randbytes(few) + data[at:]
 
     def _place(self, length: int) -> int:
         """Anywhere; half of the time near an end, where most headers are."""
-        random = self._random
+        random = self.random
         if random.getrandbits(1):
             return random.randint(0, length)
         near = min(length, random.randrange(64))
         return near if random.getrandbits(1) else length - near
 
     def _number(self) -> bytes:
-        edge = self._random.choice(_EDGES)
-        form = self._random.choice(("<Q", "<I", "<H", "<B", ">Q", ">I", ">H"))
+        edge = self.random.choice(_EDGES)
+        form = self.random.choice(("<Q", "<I", "<H", "<B", ">Q", ">I", ">H"))
         size = struct.calcsize(form)
         return struct.pack(form, edge & (1 << 8 * size) - 1)
 
     def _spliced(self, data: bytes, at: int) -> bytes:
         """The beginning of this and the end of another, of this one's form."""
-        other = self._random.choice(self._seeds)
-        try:
-            other = self._random.choice(self._format.split(other) or [other])
-        except ValueError:
-            pass
+        other = self.random.choice(self._seeds)
+        with contextlib.suppress(ValueError):
+            other = self.random.choice(self._format.split(other) or [other])
         return data[:at] + other[self._place(len(other)) :]
 
     def _other_digits(self, data: bytes) -> bytes:
         found = list(_DIGITS.finditer(data))
         if not found:
-            return data + self._random.choice(_TEXTS)
-        start, stop = self._random.choice(found).span()
-        return data[:start] + self._random.choice(_TEXTS) + data[stop:]
+            return data + self.random.choice(_TEXTS)
+        start, stop = self.random.choice(found).span()
+        return data[:start] + self.random.choice(_TEXTS) + data[stop:]
 
 
-def blown_up(seeds: list[bytes], form: Format, tokens: tuple[bytes, ...], size: int):
-    """Every token again and again at three places of the smallest seed: nesting, long numbers."""
-    whole = min(seeds, key=len)
-    parts = form.split(whole)
-    for token in (*tokens, b"9", b"a", b" ", b"\0", b"\xff"):
-        many = token * (size // len(token))
-        for number, part in enumerate(parts):
-            for at in {0, len(part) // 2, len(part)}:
-                long = part[:at] + many + part[at:]
-                yield form.join([*parts[:number], long, *parts[number + 1 :]])
+def blown_up(
+    seeds: list[bytes], form: Format, tokens: tuple[bytes, ...], size: int, most: int
+) -> Iterator[bytes]:
+    """A token again and again, somewhere in the smallest seed: nesting, long numbers, long words.
+
+    At nine places of every part of it, or a choice of `most` of all these.
+    """
+    parts = form.split(min(seeds, key=len))
+    ways = [
+        (token, number, len(part) * step // 8)
+        for token in (*tokens, b"9", b"a", b" ", b"\0", b"\xff")
+        for number, part in enumerate(parts)
+        for step in range(9)
+    ]
+    for token, number, at in Random(0).sample(ways, min(most, len(ways))):
+        part = parts[number]
+        long = part[:at] + token * (size // len(token)) + part[at:]
+        yield form.join([*parts[:number], long, *parts[number + 1 :]])

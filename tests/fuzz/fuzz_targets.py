@@ -4,28 +4,31 @@ A target may answer, or refuse with a VidsimError that names the file. Anything 
 a hang, or memory out of proportion is a finding.
 """
 
-import json
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 from fuzz_formats import FLAT, RECORDS, SAFETENSORS, ZIP, Format
-
 from vidsim.blending.submission import check_submission
 from vidsim.errors import VidsimError
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
+from vidsim.pretrained.hdf5_tensors import hdf5_tensors
 from vidsim.pretrained.json_files import read_json_object
 from vidsim.pretrained.weight_files import read_weights
+from vidsim.records import sidecar
 from vidsim.records.labels import label_notes, read_labels
 from vidsim.records.pairs import read_pair_file
 from vidsim.records.record_log import RecordLog
+from vidsim.records.sidecar import INDEX_SUFFIX
 from vidsim.records.video_file import read_video_columns
-from vidsim.records.video_table import table_from_columns
+from vidsim.records.video_table import VideoTable, table_from_columns
 from vidsim.records.wire import WireError, parse_example
+from vidsim.schema import FRAME_BYTES
 
 CORPUS = Path(__file__).parent / "corpus"
+INDEXED_AT = 10**18  # nanoseconds: when the file of the kept index was changed last
 
 
 @dataclass(frozen=True)
@@ -37,23 +40,22 @@ class Target:
         read: called with its path; raises VidsimError to refuse.
         format: how to change the inside of an input and make lengths and checksums fit again.
         tokens: what the mutator likes to put in.
+        ends_process: some inputs crash it or keep it busy; it never runs in vidsim's own process.
     """
 
     file: str
     read: Callable[[Path], object]
     format: Format = FLAT
     tokens: tuple[bytes, ...] = ()
+    ends_process: bool = False
 
 
 class Runner:
-    """Runs inputs of one target in a folder of its own, in memory where the system has such."""
+    """Runs inputs of one target in a folder that has nothing else."""
 
-    def __init__(self, name: str):
-        self.target = TARGETS[name]
-        memory = Path("/dev/shm")
-        place = memory if os.access(memory, os.W_OK) else None
-        self._folder = tempfile.TemporaryDirectory(prefix="vidsim_fuzz_", dir=place)
-        self.path = Path(self._folder.name) / self.target.file
+    def __init__(self, name: str, folder: Path):
+        self.name, self.target = name, TARGETS[name]
+        self.path = folder / self.target.file
 
     def __call__(self, content: bytes) -> bool:
         """Whether the input was read; False if it was refused as it should be."""
@@ -76,11 +78,16 @@ def seeds(name: str) -> list[bytes]:
 
 
 def _videos(path: Path) -> None:
-    """Every frame of every video lies in the file."""
     log = RecordLog(skip=True)
-    table = table_from_columns(read_video_columns(path, log), path)
-    ends = table.frame_offset + table.n_frames * table.frame_stride.astype("int64")
-    assert len(table) and (ends <= path.stat().st_size).all()
+    _check_table(table_from_columns(read_video_columns(path, log), path))
+
+
+def _check_table(table: VideoTable) -> None:
+    """Every frame lies in the file, and what is made of ids, titles and tags can be made."""
+    last = table.frame_offset + (table.n_frames - 1) * table.frame_stride.astype("int64")
+    ends = last[table.n_frames > 0] + FRAME_BYTES
+    assert len(table) and (ends <= table.paths[0].stat().st_size).all() and table.digest
+    assert all(video_id.decode() is not None for video_id in table.ids.tolist())
 
 
 def _pairs(path: Path) -> None:
@@ -121,8 +128,25 @@ def _submission(path: Path) -> None:
         raise VidsimError(f"{path}: {problems[0][:200]}")
 
 
+def _hdf5(path: Path) -> None:
+    size = sum(tensor.nbytes for tensor in hdf5_tensors(path).values())
+    assert size <= path.stat().st_size
+
+
+def _index(path: Path) -> None:
+    """Whatever the index says, the table has places in the file, and its digest can be made."""
+    videos = path.with_name(path.name.removesuffix(INDEX_SUFFIX))
+    if not videos.exists():
+        videos.write_bytes((CORPUS / "videos" / "two").read_bytes())
+        os.utime(videos, ns=(0, INDEXED_AT))
+    log = RecordLog(skip=True)
+    with patch.object(sidecar, "_save", lambda *_: True):  # the next input takes its place anyway
+        _check_table(table_from_columns(sidecar.indexed_columns(videos, None, log), videos))
+    list(log.lines())
+
+
 _NUMBERS = (b"-1", b"0", b"1e999", b"NaN", b"1.5", b"null", b'""', b"true")
-_JSON = (*b"[]{},:\" \\", *_NUMBERS, b'{"a":', b"[[[[[[[[", b"\\ud800", b"\xff", b"\xc0\x80")
+_JSON = (*b'[]{},:" \\', *_NUMBERS, b'{"a":', b"[[[[[[[[", b"\\ud800", b"\xff", b"\xc0\x80")
 _JSON = tuple(bytes((part,)) if isinstance(part, int) else part for part in _JSON)
 _WIRE = (b"\x0a", b"\x12", b"\x1a", b"\x08", b"\x0d", b"\x0a\x00", b"\xff" * 9 + b"\x01")
 _NAMES = (b"id", b"title", b"tag_id", b"category_id", b"frame_feature", b"sim", b"_1", b"_2")
@@ -145,6 +169,7 @@ _HDF5 = (b"TREE", b"SNOD", b"HEAP", b"OHDR", b"OCHK", b"GCOL", b"\x89HDF\r\n\x1a
 TARGETS = {
     "videos": Target("v.tfrecords", _videos, RECORDS, _WIRE + _NAMES),
     "pairs": Target("p.tfrecord", _pairs, RECORDS, _WIRE + _NAMES),
+    "index": Target(f"v.tfrecords{INDEX_SUFFIX}", _index, ZIP, (b"<i8", b"|S1", b"|O", b"(2,)")),
     "payload": Target("payload", _payload, FLAT, _WIRE + _NAMES),
     "labels": Target(
         "label.tsv",
@@ -156,7 +181,7 @@ TARGETS = {
     "safetensors": Target("model.safetensors", _weights, SAFETENSORS, _HEADER),
     "torch_zip": Target("pytorch_model.bin", _weights, ZIP, _PICKLE),
     "torch_legacy": Target("pytorch_model.bin", _weights, FLAT, _PICKLE),
-    "hdf5": Target("tf_model.h5", _weights, FLAT, _HDF5),
+    "hdf5": Target("tf_model.h5", _hdf5, FLAT, _HDF5, ends_process=True),
     "shards": Target("model.safetensors.index.json", _shards, FLAT, (*_JSON, b"a.safetensors")),
     "json": Target("config.json", read_json_object, FLAT, _JSON),
     "submission": Target("result.zip", _submission, ZIP, (*_JSON, b'"11"', b'"22"')),

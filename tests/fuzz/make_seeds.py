@@ -5,6 +5,7 @@ What else lies there was found by fuzzing or by thought, and is kept because it 
 
 import io
 import json
+import os
 import pickle
 import struct
 import sys
@@ -17,11 +18,13 @@ import h5py
 import numpy as np
 from safetensors.numpy import save
 
+from fuzz_targets import CORPUS, INDEXED_AT
 from vidsim.blending.submission import write_submission
+from vidsim.records.record_log import RecordLog
+from vidsim.records.sidecar import INDEX_SUFFIX, indexed_columns
 from vidsim.records.tfrecord import frame_record
 from vidsim.records.wire import BYTES, FLOAT, INT64, Feature, encode_example
 
-HERE = Path(__file__).parent
 VIDEO = {
     "id": Feature(BYTES, [b"7"]),
     "title": Feature(BYTES, ["好".encode()]),
@@ -111,14 +114,25 @@ def torch_legacy() -> bytes:
 # --- The others -----------------------------------------------------------------------------------
 
 
-def hdf5(**how: object) -> bytes:
+def hdf5(names: type, **how: object) -> bytes:
     file = io.BytesIO()
     with h5py.File(file, "w", **how) as made:
-        made.attrs["layer_names"] = ["bert"]
-        made.create_group("bert").attrs["weight_names"] = ["m/bert/a/kernel:0", "m/bert/b:0"]
+        made.attrs["layer_names"] = np.array(["bert"], names)
+        weights = np.array(["m/bert/a/kernel:0", "m/bert/b:0"], names)
+        made.create_group("bert").attrs["weight_names"] = weights
         made["bert"]["m/bert/a/kernel:0"] = np.ones((2, 3), "float32")
         made["bert"]["m/bert/b:0"] = np.ones(2, ">f8")
     return file.getvalue()
+
+
+def index() -> bytes:
+    """Of the videos in "two"; it knows the time of their last change."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "v.tfrecords"
+        path.write_bytes((CORPUS / "videos" / "two").read_bytes())
+        os.utime(path, ns=(0, INDEXED_AT))
+        indexed_columns(path, None, RecordLog(skip=True))
+        return path.with_name(f"{path.name}{INDEX_SUFFIX}").read_bytes()
 
 
 def submission() -> bytes:
@@ -131,7 +145,7 @@ def submission() -> bytes:
 def stored_submission() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("result.json"), '{"22": [1, 2.5e-1], "11": [0, -0.0]}')
+        archive.writestr(zipfile.ZipInfo("result.json"), '{"22": [1, 2.5e-1], "11": [0, -1e3]}')
     return file.getvalue()
 
 
@@ -154,16 +168,22 @@ def main() -> None:
         },
         "torch_zip": {f"protocol_{n}": torch_zip(pickled(state(), n)) for n in (2, 4)},
         "torch_legacy": {"whole": torch_legacy()},
-        "hdf5": {"old": hdf5(), "latest": hdf5(libver="latest")},
+        "hdf5": {
+            "fixed": hdf5(np.bytes_),
+            "variable": hdf5(object),  # names in a heap of their own, where damage is worst
+            "latest": hdf5(np.bytes_, libver="latest"),
+        },
         "shards": {"index": json.dumps(places).encode()},
         "json": {"config": b'{"a": [1, -2.5e3, null, {"b": "\\u597d"}], "c": true}'},
         "submission": {"deflated": submission(), "stored": stored_submission()},
     }
     for target, files in made.items():
-        folder = HERE / "corpus" / target
+        folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             (folder / name).write_bytes(content)
+    (CORPUS / "index").mkdir(exist_ok=True)
+    (CORPUS / "index" / "whole").write_bytes(index())
 
 
 if __name__ == "__main__":

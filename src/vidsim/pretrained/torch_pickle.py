@@ -185,7 +185,9 @@ class TorchPickle:
         if tag != "storage" or not isinstance(kind, _Global) or any(view):
             raise _refusal("refers to something that is not a storage of its own")
         if not (isinstance(key, str) and isinstance(numel, int) and 0 <= numel < _TOO_LARGE):
-            raise VidsimError("its pickle has a storage without a key, of negative size, or too large")
+            raise VidsimError(
+                "its pickle has a storage without a key, of negative size, or too large"
+            )
         storage = TorchStorage(kind.name, key, numel)
         if self.storages.setdefault(key, storage) != storage:
             raise VidsimError(f"its pickle has two storages with the key {key!r:.60}")

@@ -121,8 +121,8 @@ def _weight_map(index: Path) -> dict[str, str]:
         # A path could lead anywhere, and another kind of file be less safe than the index's.
         if not isinstance(shard, str) or not _is_plain(shard) or not shard.endswith(suffix):
             raise VidsimError(
-                f"{index}: {tensor:.200} is in {shard!r:.200}; accepted are names of {suffix} files in the "
-                "same folder"
+                f"{index}: {tensor:.200} is in {shard!r:.200}; accepted are names of {suffix} "
+                "files in the same folder"
             )
     return places
 
