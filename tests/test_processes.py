@@ -1,6 +1,7 @@
 """Real processes: killed by the system, or at work side by side."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,3 +103,31 @@ def test_a_second_process_on_one_run_is_refused(data, tmp_path, capsys):
         assert main(flags) == 1
         assert f"process {first.pid} on " in capsys.readouterr().err
         first.kill()
+
+
+def stage_flags(stage: str, data: Path, save: Path, folds: str) -> list[str]:
+    flags = ["--data-dir", data, "--save-dir", save, "--size", "tiny", "--recipes", "uniter"]
+    flags += ["--folds", folds]
+    if stage == "finetune":
+        flags += ["--total-steps", 2, "--eval-freq", 2, "--batch-size", 8]
+    return [stage, *map(str, flags)]
+
+
+def test_folds_in_two_processes_are_those_of_one(data, tmp_path):
+    """Fold 0 here, fold 1 there, at the same time and in the same folders."""
+    assert main(["write_tfrecord", "--data-dir", str(data)]) == 0
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert main(pretrain_flags(data, one)) == 0
+    shutil.copytree(one, two)
+    for stage in ("finetune", "inference"):
+        assert main(stage_flags(stage, data, one, "0,1")) == 0
+        commands = [stage_flags(stage, data, two, fold) for fold in "01"]
+        started = [subprocess.Popen([sys.executable, "-c", MAIN, *flags]) for flags in commands]
+        assert [process.wait() for process in started] == [0, 0]
+    files = sorted(one.rglob("inference/**/*.npz"))
+    assert len(files) == 2
+    for file in files:
+        with np.load(file) as expected, np.load(two / file.relative_to(one)) as found:
+            assert set(expected.files) == set(found.files) >= {"id", "embedding"}
+            for name in expected.files:
+                assert found[name].tobytes() == expected[name].tobytes(), (file, name)

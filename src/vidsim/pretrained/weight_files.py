@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from vidsim.errors import VidsimError
 from vidsim.pretrained.hdf5_file import read_hdf5_file
-from vidsim.pretrained.json_files import read_json_object
+from vidsim.pretrained.json_files import is_file_name, read_json_object
 from vidsim.pretrained.torch_file import read_torch_file, widen_bfloat16
 
 ACCEPTED = (
@@ -38,7 +38,7 @@ _DTYPES = {
     "BOOL": "?",
 }
 _LFS_POINTER = b"version https://git-lfs"
-_LISTED, _NAME_BYTES = 20, 255
+_LISTED = 20
 
 
 def read_weights(folder: Path) -> tuple[Path, dict[str, np.ndarray]]:
@@ -119,18 +119,12 @@ def _weight_map(index: Path) -> dict[str, str]:
     suffix = Path(index.name.removesuffix(_INDEX)).suffix
     for tensor, shard in places.items():
         # A path could lead anywhere, and another kind of file be less safe than the index's.
-        if not isinstance(shard, str) or not _is_plain(shard) or not shard.endswith(suffix):
+        if not is_file_name(shard) or not shard.endswith(suffix):
             raise VidsimError(
                 f"{index}: {tensor:.200} is in {shard!r:.200}; accepted are names of {suffix} "
                 "files in the same folder"
             )
     return places
-
-
-def _is_plain(name: str) -> bool:
-    if any(sign in name for sign in ("/", "\\", "\0")) or name in ("", ".", ".."):
-        return False
-    return len(name.encode(errors="replace")) <= _NAME_BYTES
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
