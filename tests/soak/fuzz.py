@@ -1,6 +1,6 @@
 """Fuzzes every reader of bytes that others wrote, guided by coverage, for as long as is asked.
 
-    pip install '.[soak]' && python tests/soak/fuzz.py --inputs 1000000
+    sh setup.sh soak && .venv/bin/python tests/soak/fuzz.py --inputs 1000000
 
 Begins with tests/fuzz/corpus. A target has a process of its own; where that hangs, crashes or takes
 too much memory, the input is kept under --findings, as is one that raises another error than a
