@@ -1,6 +1,7 @@
 """Real processes: killed by the system, or at work side by side."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,6 +38,14 @@ def pretrain_flags(data: Path, save: Path) -> list[str]:
     return ["pretrain", *map(str, flags), "--save-seconds", "0"]
 
 
+@pytest.fixture(scope="module")
+def pretrained(data, tmp_path_factory) -> Path:
+    """What a run leaves that nobody disturbed."""
+    save = tmp_path_factory.mktemp("pretrained") / "save"
+    assert main(pretrain_flags(data, save)) == 0
+    return save
+
+
 def kill_at(words: str, flags: list[str]) -> str:
     """Starts the command, kills it when it has said these words; returns what it said."""
     command = [sys.executable, "-u", "-c", MAIN, *flags]
@@ -51,9 +60,8 @@ def kill_at(words: str, flags: list[str]) -> str:
     return said
 
 
-def test_killed_twice_and_going_on_each_time(data, tmp_path, capsys):
+def test_killed_twice_and_going_on_each_time(data, pretrained, tmp_path, capsys):
     """Two kills by the system, three processes: the weights of one that nobody disturbed."""
-    assert main(pretrain_flags(data, tmp_path / "whole")) == 0
     flags = pretrain_flags(data, tmp_path / "killed")
     kill_at("step 2/8", flags)
     assert "goes on after step" in kill_at("step 6/8", flags)
@@ -61,12 +69,12 @@ def test_killed_twice_and_going_on_each_time(data, tmp_path, capsys):
     assert main(flags) == 0
     assert "goes on after step" in capsys.readouterr().out
     for name in ("checkpoints.json", "done.json"):
-        runs = [tmp_path / run / "pretrain/uniter" / name for run in ("whole", "killed")]
+        runs = [run / "pretrain/uniter" / name for run in (pretrained, tmp_path / "killed")]
         assert file_digest(runs[0]) == file_digest(runs[1])
-    weights = sorted((tmp_path / "whole").rglob("model.safetensors"))
+    weights = sorted(pretrained.rglob("model.safetensors"))
     assert weights
     for path in weights:
-        other = tmp_path / "killed" / path.relative_to(tmp_path / "whole")
+        other = tmp_path / "killed" / path.relative_to(pretrained)
         assert file_digest(path) == file_digest(other)
     assert not [path for path in (tmp_path / "killed").rglob("*") if path.suffix == ".tmp"]
 
@@ -102,3 +110,31 @@ def test_a_second_process_on_one_run_is_refused(data, tmp_path, capsys):
         assert main(flags) == 1
         assert f"process {first.pid} on " in capsys.readouterr().err
         first.kill()
+
+
+def stage_flags(stage: str, data: Path, save: Path, folds: str) -> list[str]:
+    flags = ["--data-dir", data, "--save-dir", save, "--size", "tiny", "--recipes", "uniter"]
+    flags += ["--folds", folds]
+    if stage == "finetune":
+        flags += ["--total-steps", 2, "--eval-freq", 2, "--batch-size", 8]
+    return [stage, *map(str, flags)]
+
+
+def test_folds_in_two_processes_are_those_of_one(data, pretrained, tmp_path):
+    """Fold 0 here, fold 1 there, at the same time and in the same folders."""
+    assert main(["write_tfrecord", "--data-dir", str(data)]) == 0
+    one, two = tmp_path / "one", tmp_path / "two"
+    for save in (one, two):
+        shutil.copytree(pretrained, save)
+    for stage in ("finetune", "inference"):
+        assert main(stage_flags(stage, data, one, "0,1")) == 0
+        commands = [stage_flags(stage, data, two, fold) for fold in "01"]
+        started = [subprocess.Popen([sys.executable, "-c", MAIN, *flags]) for flags in commands]
+        assert [process.wait() for process in started] == [0, 0]
+    files = sorted(one.rglob("inference/**/*.npz"))
+    assert len(files) == 4  # of the test videos and of the fold's own, each
+    for file in files:
+        with np.load(file) as expected, np.load(two / file.relative_to(one)) as found:
+            assert set(expected.files) == set(found.files) >= {"id", "embedding"}
+            for name in expected.files:
+                assert found[name].tobytes() == expected[name].tobytes(), (file, name)

@@ -186,3 +186,34 @@ def test_a_zip_that_unpacks_to_gigabytes_is_refused_unread(tmp_path):
     path.write_bytes(path.read_bytes().replace(size, (100).to_bytes(4, "little")))
     (problem,) = check_submission(path, IDS)
     assert "not a readable zip" in problem
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_another_compression_is_refused_unread(tmp_path, method):
+    """LZMA takes as much memory to begin with as the file says: up to 4 GiB."""
+    path = tmp_path / "made.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("result.json", changed())
+    (problem,) = check_submission(path, IDS)
+    assert f"made.zip: compressed by method {method}; accepted is deflate" in problem
+
+
+@pytest.mark.parametrize("start", ['{"11": [', '{"11": "', '{"', '{"11": [1], "22": [', '{"11": 1'])
+def test_a_long_entry_is_refused_before_it_fills_the_memory(zipped, start):
+    """A megabyte of empty lists is 28 MB of objects."""
+    path = zipped(start + "[]," * 330_000)
+    tracemalloc.start()
+    (problem,) = check_submission(path, IDS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "not a JSON object of number lists" in problem
+    assert peak < 8 << 20
+
+
+def test_many_members_are_not_all_named(tmp_path):
+    path = tmp_path / "made.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(3000):
+            archive.writestr(f"{number}.json", "")
+    (problem,) = check_submission(path, IDS)
+    assert "its members are 3000: '0.json, 1.json, 2.json'; accepted is" in problem

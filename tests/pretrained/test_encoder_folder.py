@@ -172,11 +172,28 @@ def test_more_words_than_the_encoder_has(make_folder):
         ({"is_decoder": True}, r"config\.json: is_decoder is set"),
         ({"hidden_size": "16"}, r"config\.json: hidden_size is '16'; it must be a whole number"),
         ({"vocab_size": None}, r"config\.json: vocab_size is None"),
+        (
+            {"max_position_embeddings": "512"},
+            "max_position_embeddings is '512'; it must be a whole",
+        ),
+        ({"layer_norm_eps": "1e-5"}, "layer_norm_eps is '1e-5'; accepted is 0 to 1"),
+        ({"model_type": ["bert"]}, r"model_type \['bert'\]; supported are bert, roformer"),
+        ({"hidden_act": {}}, r"hidden_act \{\}; supported are gelu"),
     ],
 )
 def test_another_architecture(make_folder, config, message):
     path, _ = make_folder("bert", config=config)
     with pytest.raises(VidsimError, match=message):
+        EncoderFolder(path)
+
+
+@pytest.mark.parametrize("sizes", [{"vocab_size": 10**12}, {"embedding_size": -1}])
+def test_sizes_that_no_encoder_has(make_folder, sizes):
+    path, _ = make_folder("bert")
+    (path / "config.json").write_text(
+        json.dumps(json.loads((path / "config.json").read_text()) | sizes)
+    )
+    with pytest.raises(VidsimError, match=r"config\.json: \w+_size is .* above 0 and at most"):
         EncoderFolder(path)
 
 

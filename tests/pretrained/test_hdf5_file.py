@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from vidsim.errors import VidsimError
-from vidsim.pretrained.hdf5_file import pytorch_name, read_hdf5_file
+from vidsim.pretrained.hdf5_file import read_hdf5_file
+from vidsim.pretrained.hdf5_tensors import pytorch_name
 
 BERT = "tf_bert_for_pre_training"
 LAYERS = ["bert", "nsp___cls", "mlm___cls"]

@@ -210,6 +210,25 @@ def test_words_that_never_come_out(make):
         ("tokenizer.json", "{}", r"tokenizer\.json: not a tokenizer \("),
         ("tokenizer_config.json", "{", r"tokenizer_config\.json: this is not JSON \("),
         ("tokenizer_config.json", "[]", r"tokenizer_config\.json: this is list; expected is a"),
+        ("vocab.txt", b"\xff", r"vocab\.txt: not UTF-8 text \("),
+        ("tokenizer_config.json", "[" * 2000, "accepted is JSON that is not nested so deeply"),
+        (
+            "tokenizer_config.json",
+            '{"added_tokens_decoder": [1]}',
+            "added_tokens_decoder: accepted",
+        ),
+        ("tokenizer_config.json", '{"added_tokens_decoder": {"x": {}}}', "added_tokens_decoder: "),
+        (
+            "tokenizer_config.json",
+            '{"fast_tokenizer_files": ["tokenizer./../5.json"]}',
+            "same folder",
+        ),
+        (
+            "added_tokens.json",
+            '{"[X]": []}',
+            r"added_tokens\.json: accepted are tokens with a whole",
+        ),
+        ("added_tokens.json", '{"[X]": 1e999}', r"added_tokens\.json: accepted are tokens with a"),
         ("special_tokens_map.json", "[1]", "transformers cannot read its tokenizer: "),
         ("tokenizer_config.json", '{"tokenizer_class": "T5Tokenizer"}', "'T5Tokenizer'; supported"),
         ("added_tokens.json", '{"[X]": 18}', r"it has 17 tokens, transformers reads 17 .*'\[X\]'"),
@@ -217,7 +236,7 @@ def test_words_that_never_come_out(make):
 )
 def test_files_that_do_not_do(make, name, text, message):
     folder = make()
-    (folder / name).write_text(text)
+    (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(VidsimError, match=message):
         read(folder)
 

@@ -157,3 +157,42 @@ def test_lengths_that_lie_take_no_memory(program):
         follow(program)
     assert tracemalloc.get_traced_memory()[1] < 1 << 20
     tracemalloc.stop()
+
+
+NONES = b"N" * 300_000
+FLOATS = b"ctorch\nFloatStorage\n"
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    ("long", "again"),
+    [
+        # the sizes of a tensor: one list for all of them
+        (b"](" + NONES + b"eq\1", b"ctorch._utils\n_rebuild_tensor_v2\n(h\2K\1h\1h\1tR"),
+        # more arguments than a tensor has
+        (b"(h\2" + NONES + b"tq\1", b"ctorch._utils\n_rebuild_tensor_v2\nh\1R"),
+        # a storage with more parts than one has
+        (b"(X\7\0\0\0storage" + FLOATS + b"X\1\0\0\0000K\1" + NONES + b"tq\1", b"h\1Q"),
+        # the pairs of an OrderedDict
+        (b"](" + b"X\2\0\0\0ab" * 60_000 + b"e\x85q\1", b"ccollections\nOrderedDict\nh\1R"),
+    ],
+    ids=["sizes", "arguments", "storage", "pairs"],
+)
+def test_what_is_long_is_not_copied_again_and_again(long, again):
+    """A megabyte that is named ten thousand times would take hours and all memory."""
+    tracemalloc.start()
+    with pytest.raises(VidsimError):
+        follow(STORAGE + b"q\2" + long + again * 10_000 + b".")
+    assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.timeout(30)
+def test_numbers_of_megabytes_are_not_multiplied():
+    large = 1 << 8 * (1 << 20)
+    storage = TorchStorage("torch.FloatStorage", "0", 2)
+    with pytest.raises(VidsimError, match=r"whole numbers from 0 to 2\*\*63"):
+        TorchTensor(storage, 0, (*[large] * 63, 0), (0,) * 64).span()
+    with pytest.raises(VidsimError, match="too large"):
+        program = STORAGE.replace(b"K\x06", b"\x8b\x09\0\0\0" + b"\1" * 9)
+        follow(program + b".")

@@ -176,6 +176,7 @@ def test_tensors_that_are_not_in_their_shard(sharded):
         "",
         "..",
         "a\0.safetensors",
+        "a" * 300 + ".safetensors",
         7,
         None,
     ],
@@ -187,7 +188,7 @@ def test_shards_elsewhere_or_of_another_kind(sharded, shard):
 
 
 @pytest.mark.parametrize(
-    "content", ["[]", "{}", '{"weight_map": {}}', '{"weight_map": ["a"]}', "{"]
+    "content", ["[]", "{}", '{"weight_map": {}}', '{"weight_map": ["a"]}', "{", "[" * 2000]
 )
 def test_an_index_that_is_none(sharded, content):
     (sharded / "model.safetensors.index.json").write_text(content)

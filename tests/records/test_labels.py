@@ -108,3 +108,16 @@ def test_ratings_that_are_unusual_are_counted():
     again = "ratings of pairs rated before"
     assert noted(*rows[:2], rows[3]) == [f"1 {again} (first: lines 1 and 3)"]
     assert noted(*rows)[1:] == [f"2 {again}, 1 of them differently (first: lines 1 and 5)"]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "odd", ["9" * 1_000_000 + "x", "0." + "1" * 1_000_000 + "e", "1" * 1_000_000]
+)
+def test_a_number_of_a_million_digits_is_refused_at_once(tmp_path, odd):
+    path = tmp_path / "label.tsv"
+    path.write_text(f"1\t2\t{odd}\n")
+    with pytest.raises(VidsimError, match=r"label\.tsv:1: .*accepted is"):
+        read_labels(path)
+    path.write_text(f"1\t2\t0.{'1' * 1_000_000}\n")
+    assert read_labels(path).sim.tolist() == [np.float32(1 / 9)]

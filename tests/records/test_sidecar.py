@@ -1,6 +1,7 @@
 """The index remembers what is bad, and tells when a file has lost its end or is gone."""
 
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,73 @@ def test_a_file_that_is_gone_is_missed(path, make_video):
 def test_an_index_is_no_file_of_videos(path):
     load_videos(path)
     assert len(load_videos(f"{path.parent}/v.*")) == 5
+
+
+# --- An index that came with the data -------------------------------------------------------------
+
+
+def other(stored: dict[str, np.ndarray], **changes) -> dict[str, np.ndarray]:
+    return stored | {name: np.asarray(value) for name, value in changes.items()}
+
+
+CHANGES = {
+    "a frame outside of the file": lambda s: other(s, frame_offset=s["frame_offset"] + (1 << 40)),
+    "a frame before the file": lambda s: other(s, frame_offset=-s["frame_offset"]),
+    "more frames than the file has": lambda s: other(s, n_frames=s["n_frames"] + np.int32(9)),
+    "a record outside of the file": lambda s: other(s, record_bytes=s["record_bytes"] + 99999),
+    "a column less": lambda s: {name: s[name] for name in s if name != "tag_values"},
+    "a column more": lambda s: other(s, skipped=1),
+    "another type": lambda s: other(s, categories=s["categories"].astype("float64")),
+    "another shape": lambda s: other(s, categories=s["categories"][:, None]),
+    "a row less": lambda s: other(s, checksums=s["checksums"][1:]),
+    "titles that overlap": lambda s: other(s, title_splits=s["title_splits"][::-1]),
+    "a title that ends in a character": lambda s: other(
+        s, title_splits=s["title_splits"] + (s["title_splits"] == s["title_splits"][1])
+    ),
+    "tags that are not there": lambda s: other(s, tag_splits=s["tag_splits"] + np.arange(6)),
+    "an id that is no text": lambda s: other(s, ids=np.array([b"\xff"] * 5)),
+    "no list of bad records": lambda s: other(s, bad_records=np.frombuffer(b"[[1]]", np.uint8)),
+    "deeply nested bad records": lambda s: other(s, bad_records=np.full(9999, 91, np.uint8)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_an_index_that_lies_is_replaced(path, change, monkeypatch):
+    expected = load_videos(path)
+    place = path.with_name(f"{path.name}.index.npz")
+    with np.load(place) as stored:
+        columns = dict(stored)
+    np.savez(place, **columns)
+    with monkeypatch.context() as patch:
+        patch.setattr(sidecar, "read_video_columns", None)
+        assert load_videos(path).digest == expected.digest  # written so, it is used
+    np.savez(place, **change(columns))
+    table = load_videos(path)
+    assert table.digest == expected.digest
+    assert table.frame_offset.tolist() == expected.frame_offset.tolist()
+
+
+def test_a_packed_index_is_not_unpacked(path):
+    """A thousandth of the bytes would do to fill the memory."""
+    load_videos(path)
+    place = path.with_name(f"{path.name}.index.npz")
+    with np.load(place) as stored:
+        columns = dict(stored)
+    np.savez_compressed(place, **columns)
+    assert sidecar._load(place) is None
+    load_videos(path)
+    assert sidecar._load(place) is not None
+
+
+def test_an_index_that_announces_petabytes(path):
+    """Its columns are empty and say that they have 2**50 numbers."""
+    expected = load_videos(path).digest
+    place = path.with_name(f"{path.name}.index.npz")
+    with np.load(place) as stored:
+        columns = dict(stored)
+    with zipfile.ZipFile(place, "w") as archive:
+        for name, column in columns.items():
+            header = np.lib.format.header_data_from_array_1_0(column) | {"shape": (1 << 50,)}
+            with archive.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array_header_1_0(member, header)
+    assert load_videos(path).digest == expected

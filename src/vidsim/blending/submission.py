@@ -22,6 +22,9 @@ from vidsim.files import atomic_file
 MEMBER = "result.json"
 _MARK = re.compile(r"[ \t\n\r]*([{}:,])[ \t\n\r]*")
 _NUMBER_BYTES, _SPARE_BYTES = 32, 1 << 20  # no longer is a float64 in full, with comma and space
+_ENTRY_SIGNS = 4 * MAX_DIMENSIONS * _NUMBER_BYTES  # of an id or a list, however it is indented
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may take gigabytes to begin with
+_NAMED_BYTES = 200
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: no clock in the bytes
 
 
@@ -113,7 +116,11 @@ def _read_member(path: Path, limit: int) -> str:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             if names != [MEMBER]:
-                raise VidsimError(f"{path}: its members are {names}; accepted is {MEMBER} alone")
+                named = f"{len(names)}: {', '.join(names[:3])!r:.{_NAMED_BYTES}}"
+                raise VidsimError(f"{path}: its members are {named}; accepted is {MEMBER} alone")
+            method = archive.getinfo(MEMBER).compress_type
+            if method not in _METHODS:
+                raise VidsimError(f"{path}: compressed by method {method}; accepted is deflate")
             with archive.open(MEMBER) as member:
                 content = member.read(limit + 1)
             if len(content) > limit:
@@ -122,7 +129,7 @@ def _read_member(path: Path, limit: int) -> str:
                     f"set's videos can take with {MAX_DIMENSIONS} numbers each"
                 )
             return content.decode()
-    # RuntimeError: encrypted; NotImplementedError: a compression Python does not know
+    # RuntimeError: encrypted
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise VidsimError(f"{path}: not a readable zip: {error}") from error
 
@@ -135,15 +142,26 @@ def _entries(text: str) -> Iterator[tuple[str, Any]]:
     if text[at : at + 1] == "}":
         mark, at = _punctuation(text, at, "}")
     while mark == ",":
-        name, end = decoder.raw_decode(text, at)
-        if not isinstance(name, str):
+        if text[at : at + 1] != '"':
             raise json.JSONDecodeError("Expecting an id in double quotes", text, at)
+        name, end = _decoded(decoder, text, at)
         _, at = _punctuation(text, end, ":")
-        value, at = decoder.raw_decode(text, at)
+        value, at = _decoded(decoder, text, at)
         yield name, value
         mark, at = _punctuation(text, at, ",}")
     if at != len(text):
         raise json.JSONDecodeError("Extra data", text, at)
+
+
+def _decoded(decoder: json.JSONDecoder, text: str, at: int) -> tuple[Any, int]:
+    """One id or list and where it ends; a long one is refused before it fills the memory."""
+    near = text[at : at + _ENTRY_SIGNS]
+    try:
+        value, size = decoder.raw_decode(near)
+    except json.JSONDecodeError as error:
+        cut = f" within {_ENTRY_SIGNS} characters" if at + _ENTRY_SIGNS < len(text) else ""
+        raise json.JSONDecodeError(error.msg + cut, text, at + error.pos) from None
+    return value, at + size
 
 
 def _punctuation(text: str, at: int, accepted: str) -> tuple[str, int]:

@@ -27,6 +27,8 @@ _SIZES = (
     "num_attention_heads",
     "intermediate_size",
 )
+_OPTIONAL_SIZES = ("max_position_embeddings", "type_vocab_size", "embedding_size")
+_LARGEST = 1 << 24  # no model comes near
 
 
 class EncoderFolder:
@@ -49,9 +51,10 @@ class EncoderFolder:
             )
         self._config = read_json_object(path / "config.json")
         kind = self._config.get("model_type")
-        if kind not in POSITIONS:
+        if not isinstance(kind, str) or kind not in POSITIONS:
             raise VidsimError(
-                f"{path / 'config.json'}: model_type {kind!r}; supported are {', '.join(POSITIONS)}"
+                f"{path / 'config.json'}: model_type {kind!r:.200}; supported are "
+                f"{', '.join(POSITIONS)}"
             )
         self.positions: Positions = POSITIONS[kind]
         self._check_config(path / "config.json")
@@ -118,14 +121,20 @@ class EncoderFolder:
 
     def _check_config(self, path: Path) -> None:
         stated = self._config
-        for name in _SIZES:
+        for name in (*_SIZES, *(name for name in _OPTIONAL_SIZES if stated.get(name) is not None)):
             size = stated.get(name)
-            if not isinstance(size, int) or size < 1:
-                raise VidsimError(f"{path}: {name} is {size!r}; it must be a whole number above 0")
+            if not isinstance(size, int) or not 1 <= size <= _LARGEST:
+                raise VidsimError(
+                    f"{path}: {name} is {size!r:.200}; it must be a whole number above 0 and at "
+                    f"most {_LARGEST}"
+                )
+        epsilon = stated.get("layer_norm_eps", 1e-12)
+        if not isinstance(epsilon, float | int) or not 0 <= epsilon < 1:
+            raise VidsimError(f"{path}: layer_norm_eps is {epsilon!r:.200}; accepted is 0 to 1")
         activation = stated.get("hidden_act", "gelu")
-        if activation not in ACTIVATIONS:
+        if not isinstance(activation, str) or activation not in ACTIVATIONS:
             raise VidsimError(
-                f"{path}: hidden_act {activation!r}; supported are {', '.join(ACTIVATIONS)}"
+                f"{path}: hidden_act {activation!r:.200}; supported are {', '.join(ACTIVATIONS)}"
             )
         positions = stated.get("position_embedding_type", "absolute")
         if positions != "absolute":

@@ -19,7 +19,7 @@ from vidsim.preprocess.title_tokenizer import (
     TitleTokenizer,
     check_special,
 )
-from vidsim.pretrained.json_files import read_json_object
+from vidsim.pretrained.json_files import is_file_name, read_json_object
 from vidsim.transformers_start import import_transformers
 
 VOCABULARY_NAME, ADDED_NAME = "vocab.txt", "added_tokens.json"
@@ -61,12 +61,18 @@ def _kind(path: Path, settings: Mapping[str, Any], config: Mapping[str, Any]) ->
     stated = settings.get("tokenizer_class") or config.get("tokenizer_class")
     name = stated or _BY_MODEL_TYPE[config["model_type"]]
     known = _BY_MODEL_TYPE.values()
+    other = settings.get("fast_tokenizer_files") or []
+    if not isinstance(other, list) or not all(map(is_file_name, other)):  # transformers opens them
+        raise VidsimError(
+            f"{path.parent / SETTINGS_NAME}: fast_tokenizer_files is {other!r:.200}; accepted are "
+            "names of files in the same folder"
+        )
     if name in _GENERIC and path.name == FILE_NAME:
         return _GENERIC[0]
     if str(name).removesuffix("Fast") not in known:
         raise VidsimError(
-            f"{path.parent}: tokenizer_class {name!r}; supported are {', '.join(known)}, and with "
-            f"{FILE_NAME} also {', '.join(_GENERIC)}"
+            f"{path.parent}: tokenizer_class {name!r:.200}; supported are {', '.join(known)}, and "
+            f"with {FILE_NAME} also {', '.join(_GENERIC)}"
         )
     return name.removesuffix("Fast")
 
@@ -75,8 +81,13 @@ def _read_vocabulary(path: Path) -> dict[str, int]:
     """Every token and its number; RoFormer's jieba must be given this, not the path."""
     if path.name == VOCABULARY_NAME:
         # not splitlines(): U+2028 and its like are words
-        with path.open(encoding="utf-8") as file:
-            return {line.rstrip("\n"): number for number, line in enumerate(file)}
+        try:
+            with path.open(encoding="utf-8") as file:
+                return {line.rstrip("\n"): number for number, line in enumerate(file)}
+        except UnicodeDecodeError as error:
+            raise VidsimError(
+                f"{path}: not UTF-8 text ({error}); accepted is a word a line"
+            ) from None
     try:
         return Tokenizer.from_file(str(path)).get_vocab(with_added_tokens=True)
     except Exception as error:  # tokenizers raises no narrower one
@@ -86,9 +97,17 @@ def _read_vocabulary(path: Path) -> dict[str, int]:
 def _added(folder: Path, settings: Mapping[str, Any]) -> dict[str, int]:
     """Tokens that are stated outside of the vocabulary, in the newer or in the older way."""
     stated = settings.get("added_tokens_decoder")
-    if stated is None:
-        return _read_if_there(folder / ADDED_NAME)
-    return {str(token["content"]): int(number) for number, token in stated.items()}
+    try:
+        if stated is None:
+            added = _read_if_there(folder / ADDED_NAME).items()
+        else:
+            added = [(token["content"], number) for number, token in stated.items()]
+        return {str(token): int(number) for token, number in added}
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+        name = ADDED_NAME if stated is None else f"{SETTINGS_NAME}: added_tokens_decoder"
+        raise VidsimError(
+            f"{folder / name}: accepted are tokens with a whole number each"
+        ) from None
 
 
 def _load(path: Path, kind: str, vocabulary: dict[str, int]) -> Tokenizer:

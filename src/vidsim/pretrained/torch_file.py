@@ -61,7 +61,7 @@ def read_torch_file(path: Path) -> dict[str, np.ndarray]:
         raise VidsimError(f"{path}: {error.strerror or error}") from error
     except Exception as error:  # zipfile and pickletools have a dozen kinds for damaged bytes
         raise VidsimError(
-            f"{path}: damaged or cut short ({type(error).__name__}: {error})"
+            f"{path}: damaged or cut short ({type(error).__name__}: {error!s:.500})"
         ) from error
 
 

@@ -38,6 +38,9 @@ _LITERALS = {"BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"}
 _LITERALS |= {"BINUNICODE", "SHORT_BINUNICODE", "BINSTRING", "SHORT_BINSTRING"}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _MOST_DIMENSIONS = 64  # numpy's
+_TOO_LARGE = 1 << 63  # multiplying numbers of megabytes would take for ever
+_MOST_PAIRS = 1 << 20  # given to OrderedDicts; a list of them can be given again and again
+_STORAGE_PARTS, _TENSOR_PARTS = (5, 6), range(4, 8)
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,8 @@ class TorchTensor:
         numbers = (self.offset, *self.shape, *self.strides)
         if len(self.shape) != len(self.strides) or len(self.shape) > _MOST_DIMENSIONS:
             raise VidsimError(f"it has {len(self.shape)} sizes and {len(self.strides)} strides")
-        if not all(isinstance(number, int) and number >= 0 for number in numbers):
-            raise VidsimError("its offset, sizes or strides are not whole numbers from 0")
+        if not all(isinstance(number, int) and 0 <= number < _TOO_LARGE for number in numbers):
+            raise VidsimError("its offset, sizes or strides are not whole numbers from 0 to 2**63")
         if 0 in self.shape:
             return 0
         steps = zip(self.shape, self.strides, strict=True)
@@ -102,6 +105,7 @@ class TorchPickle:
         self._stack: list[Any] = []
         self._marks: list[int] = []
         self._memo: dict[int, Any] = {}
+        self._pairs_left = _MOST_PAIRS
 
     def follow(self) -> Any:
         """What the stream's next pickle describes.
@@ -154,7 +158,7 @@ class TorchPickle:
             case "BINPERSID":
                 stack.append(self._storage(*self._pop(1)))
             case "REDUCE":
-                stack.append(_made(*self._pop(2)))
+                stack.append(self._made(*self._pop(2)))
             case "BUILD" if isinstance(stack[-2], dict):
                 self._pop(1)  # attributes of an OrderedDict: _metadata, of no use for loading
             case _:
@@ -175,15 +179,38 @@ class TorchPickle:
 
     def _storage(self, identity: Any) -> TorchStorage:
         """The storage of ("storage", type, key, device, number of elements[, None])."""
+        if not isinstance(identity, tuple) or len(identity) not in _STORAGE_PARTS:
+            raise _refusal("refers to something that is not a storage of its own")
         tag, kind, key, _, numel, *view = identity
         if tag != "storage" or not isinstance(kind, _Global) or any(view):
             raise _refusal("refers to something that is not a storage of its own")
-        if not (isinstance(key, str) and isinstance(numel, int) and numel >= 0):
-            raise VidsimError("its pickle has a storage without a key, or of negative size")
+        if not (isinstance(key, str) and isinstance(numel, int) and 0 <= numel < _TOO_LARGE):
+            raise VidsimError(
+                "its pickle has a storage without a key, of negative size, or too large"
+            )
         storage = TorchStorage(kind.name, key, numel)
         if self.storages.setdefault(key, storage) != storage:
             raise VidsimError(f"its pickle has two storages with the key {key!r:.60}")
         return storage
+
+    def _made(self, function: Any, arguments: Any) -> Any:
+        """What the call would make, described; nothing long is copied."""
+        name = function.name if isinstance(function, _Global) else type(function).__name__
+        first = arguments[0] if arguments else ()
+        if name == _ORDERED_DICT:
+            self._pairs_left -= len(first)
+            if self._pairs_left < 0:
+                raise VidsimError(f"its pickle gives more than {_MOST_PAIRS} pairs to OrderedDicts")
+            described: dict[Any, Any] = {}
+            _fill(described, first)
+            return described
+        if name == _TENSOR and isinstance(first, TorchStorage) and len(arguments) in _TENSOR_PARTS:
+            _, offset, shape, strides, *_ = arguments
+            if isinstance(shape, tuple) and isinstance(strides, tuple):
+                return TorchTensor(first, offset, shape, strides)
+        if name == _PARAMETER and isinstance(first, TorchTensor):
+            return first
+        raise _refusal(f"calls {name} with a {type(first).__name__}")
 
 
 @dataclass(frozen=True)
@@ -213,19 +240,3 @@ def _fill(target: Any, pairs: Iterable[Any]) -> None:
         if not isinstance(key, str):  # others can be made so that they take for ever to hash
             raise VidsimError(f"its pickle has a dict with a key of type {type(key).__name__}")
         target[key] = value
-
-
-def _made(function: Any, arguments: Any) -> Any:
-    """What the call would make, described."""
-    name = function.name if isinstance(function, _Global) else type(function).__name__
-    first = arguments[0] if arguments else ()
-    if name == _ORDERED_DICT:
-        described: dict[Any, Any] = {}
-        _fill(described, first)
-        return described
-    if name == _TENSOR and isinstance(first, TorchStorage):
-        _, offset, shape, strides, *_ = arguments
-        return TorchTensor(first, offset, tuple(shape), tuple(strides))
-    if name == _PARAMETER and isinstance(first, TorchTensor):
-        return first
-    raise _refusal(f"calls {name} with a {type(first).__name__}")

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from vidsim.errors import VidsimError
 from vidsim.pretrained.hdf5_file import read_hdf5_file
-from vidsim.pretrained.json_files import read_json_object
+from vidsim.pretrained.json_files import is_file_name, read_json_object
 from vidsim.pretrained.torch_file import read_torch_file, widen_bfloat16
 
 ACCEPTED = (
@@ -60,11 +60,14 @@ def read_weights(folder: Path) -> tuple[Path, dict[str, np.ndarray]]:
     if not folder.is_dir():
         raise VidsimError(f"{folder}: no such folder")
     present = sorted(path.name for path in folder.iterdir())
-    listed = ", ".join(present[:_LISTED]) + (", ..." if len(present) > _LISTED else "")
     raise VidsimError(
         f"{folder} has no weights: accepted are {', '.join(ACCEPTED)}; the folder has "
-        f"{listed or 'no files'}"
+        f"{_listed(present) or 'no files'}"
     )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
 
 
 def _read_file(path: Path) -> dict[str, np.ndarray]:
@@ -93,7 +96,7 @@ def _read_shards(index: Path) -> dict[str, np.ndarray]:
         shards.setdefault(shard, []).append(tensor)
     absent = sorted(shard for shard in shards if not (index.parent / shard).is_file())
     if absent:
-        raise VidsimError(f"{index} names files that are not there: {', '.join(absent)}")
+        raise VidsimError(f"{index} names files that are not there: {_listed(absent)}")
     found: dict[str, np.ndarray] = {}
     for shard, tensors in shards.items():
         stored = _read_file(index.parent / shard)
@@ -101,7 +104,7 @@ def _read_shards(index: Path) -> dict[str, np.ndarray]:
         if missing:
             raise VidsimError(
                 f"{index.parent / shard}: {len(missing)} tensors that {index.name} places there "
-                f"are not in it, {missing[0]} for one"
+                f"are not in it, {missing[0]:.200} for one"
             )
         found |= {tensor: stored[tensor] for tensor in tensors}
     return found
@@ -116,16 +119,12 @@ def _weight_map(index: Path) -> dict[str, str]:
     suffix = Path(index.name.removesuffix(_INDEX)).suffix
     for tensor, shard in places.items():
         # A path could lead anywhere, and another kind of file be less safe than the index's.
-        if not isinstance(shard, str) or not _is_plain(shard) or not shard.endswith(suffix):
+        if not is_file_name(shard) or not shard.endswith(suffix):
             raise VidsimError(
-                f"{index}: {tensor} is in {shard!r}; accepted are names of {suffix} files in the "
-                "same folder"
+                f"{index}: {tensor:.200} is in {shard!r:.200}; accepted are names of {suffix} "
+                "files in the same folder"
             )
     return places
-
-
-def _is_plain(name: str) -> bool:
-    return not any(sign in name for sign in ("/", "\\", "\0")) and name not in ("", ".", "..")
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
@@ -139,7 +138,7 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
             header.pop("__metadata__", None)
             return {name: _tensor(file, 8 + length, header[name]) for name in header}
     except (SafetensorError, OSError, ValueError) as error:
-        raise VidsimError(f"{path}: not a whole safetensors file ({error})") from error
+        raise VidsimError(f"{path}: not a whole safetensors file ({error!s:.500})") from error
 
 
 def _tensor(file: BinaryIO, start: int, entry: dict[str, Any]) -> np.ndarray:

@@ -13,7 +13,7 @@ _ACCEPTED = (
     "accepted is: id_1 <tab> id_2 <tab> similarity, a number from 0 to 1 with a decimal point, "
     "without a header line"
 )
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _NAMED = 5  # how many further lines an error names
 
 

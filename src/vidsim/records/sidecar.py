@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from vidsim.files import atomic_file
+from vidsim.records.index_checks import are_columns, lie_within
 from vidsim.records.record_error import RecordError
 from vidsim.records.record_log import RecordLog
 from vidsim.records.video_file import read_video_columns
@@ -42,8 +43,10 @@ def indexed_columns(path: Path, cache_dir: Path | None, log: RecordLog) -> dict[
     for place in places:
         stored = _load(place)
         if stored is not None and stored.pop(_KEY).tolist() == key:
-            log.extend(_unpack_bad(path, stored.pop(_BAD)))
-            return stored
+            bad = _unpack_bad(path, stored.pop(_BAD))
+            if lie_within(stored, stat.st_size):
+                log.extend(bad)
+                return stored
     own = RecordLog(log.skip)
     columns = read_video_columns(path, own)
     find_lost(path, columns, cache_dir, own)
@@ -113,11 +116,15 @@ def _unpack_bad(path: Path, packed: np.ndarray) -> RecordLog:
 def _load(place: Path) -> dict[str, np.ndarray] | None:
     """What stands in an index of the present format."""
     try:
-        with place.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            if stored[_KEY][0] != INDEX_FORMAT:
+        with zipfile.ZipFile(place) as archive:  # savez compresses nothing
+            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
                 return None
-            return {name: stored[name] for name in stored.files}
-    except (OSError, EOFError, KeyError, ValueError, IndexError, zipfile.BadZipFile):
+        with place.open("rb") as file, np.load(file, allow_pickle=False) as opened:
+            stored = {name: opened[name] for name in opened.files}
+        _unpack_bad(place, stored[_BAD])
+        columns = {name: stored[name] for name in stored.keys() - {_KEY, _BAD}}
+        return stored if stored[_KEY][0] == INDEX_FORMAT and are_columns(columns) else None
+    except Exception:  # zipfile, numpy and json have a dozen kinds for damaged bytes
         return None
 
 
