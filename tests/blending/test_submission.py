@@ -186,3 +186,33 @@ def test_a_zip_that_unpacks_to_gigabytes_is_refused_unread(tmp_path):
     path.write_bytes(path.read_bytes().replace(size, (100).to_bytes(4, "little")))
     (problem,) = check_submission(path, IDS)
     assert "not a readable zip" in problem
+
+
+def test_neither_writing_nor_checking_holds_all_of_it(tmp_path):
+    """6,000 videos of 256 numbers: 12 MB as text, 3 MB as float16; and 30 times what is written."""
+
+    class Rows:
+        shape = (6000, 256)
+
+        def __getitem__(self, rows):
+            return np.full((rows.stop - rows.start, 256), 1 / 3, np.float32)
+
+    ids = [str(10**18 + number) for number in range(6000)]
+    tracemalloc.start()
+    write_submission(tmp_path / "result.zip", ids, Rows())
+    written = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    assert check_submission(tmp_path / "result.zip", ids) == []
+    checked = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    with zipfile.ZipFile(tmp_path / "result.zip") as archive:
+        text = archive.getinfo("result.json").file_size
+    assert text > 10_000_000
+    assert max(written, checked) < text * 0.9
+
+
+def test_an_entry_longer_than_any_valid_one(zipped):
+    text = changed(_22=[1] * 30_000)
+    (problem,) = check_submission(zipped(text), IDS)
+    assert "not a JSON object of number lists: An entry of more than 65,536 characters" in problem
+    assert "(char 19)" in problem

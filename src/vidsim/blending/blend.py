@@ -19,7 +19,7 @@ Apply = Callable[[Sequence[np.ndarray]], np.ndarray]
 """Rows of every recipe's matrix, each (K, D), to K rows of the blend, float64."""
 
 Method = Callable[[Sequence[RowSource], Sequence[float]], Apply]
-"""Looks at all rows of every recipe's matrix, each (N, D), and tells how any of them are blended."""
+"""Looks at all rows of each recipe's matrix (N, D), and tells how any of them are blended."""
 
 
 def l2_normalize(vectors: np.ndarray) -> np.ndarray:
