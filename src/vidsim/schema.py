@@ -39,6 +39,7 @@ BRANCH_LOGITS = "branch_logits"  # (K, B, C), the mixture's branches
 TEXT_VECTOR = "text_vector"  # (B, D) text before fusion
 VISION_VECTORS = "vision_vectors"  # (K, B, D) each branch's frames before fusion
 HIDDEN_STATES = "hidden_states"  # (B, L, H) encoder output over the title's tokens
+BY_BRANCH = (BRANCH_LOGITS, VISION_VECTORS)  # whose batch axis is the second
 
 # --- outputs that a task adds -------------------------------------------------------------------
 COSINE = "cosine"  # (B,) float32, of the two embeddings of each pair

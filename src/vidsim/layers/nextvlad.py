@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from vidsim.layers.batch_norm import BatchNorm
 from vidsim.layers.numeric import Tensor, at_least_float32, float32_range, l2_normalize
 
 
@@ -81,9 +82,7 @@ class NeXtVLAD(keras.layers.Layer):
         self.attention = self._dense(self.groups, "attention", (*lead, wide))
         self.assignment = self._dense(scores, "assignment", (*lead, wide), use_bias=False)
         if self.batch_norm:
-            self.score_norm = keras.layers.BatchNormalization(
-                dtype=self.dtype_policy, name="score_norm"
-            )
+            self.score_norm = BatchNorm(dtype=self.dtype_policy, name="score_norm")
             self.score_norm.build((*lead, scores))
         self.centres = self.add_weight(
             name="centres",

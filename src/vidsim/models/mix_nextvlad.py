@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from vidsim import schema
+from vidsim.layers.batch_norm import BatchNorm
 from vidsim.layers.gated_fusion import GatedFusion
 from vidsim.layers.nextvlad import NeXtVLAD
 from vidsim.layers.pooling import masked_max, masked_mean
@@ -71,7 +72,7 @@ class MixNeXtVLAD(Backbone):
         self.feature_dropout = keras.layers.SpatialDropout1D(
             config.feature_dropout, name="feature_dropout"
         )
-        self.gate_norm = keras.layers.BatchNormalization(name="gate_norm")
+        self.gate_norm = BatchNorm(name="gate_norm")
         self.gate = keras.layers.Dense(config.branches, dtype="float32", name="gate")
         self.vlads, self.fusions, self.classifiers = [], [], []
         for k in range(config.branches):

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
+from vidsim import schema
+from vidsim.layers.replicas import replicas
 from vidsim.models.backbone import Backbone
 from vidsim.objectives.objective import Objective
 
@@ -31,6 +33,7 @@ class Task(keras.Model):
         super().__init__(**kwargs)
         self.backbone = backbone
         self.objectives = list(objectives)
+        self.replicas = replicas()
         self.parts = [keras.metrics.Mean(name=objective.name) for objective in objectives]
         self.notfinite_count = self._counter("notfinite_count", ())
         self.total_notfinite = self._counter("total_notfinite", ())
@@ -45,31 +48,81 @@ class Task(keras.Model):
         return inputs
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        inputs, total, broken = self.objective_inputs(x), 0.0, []
+        inputs, outputs = self._of_all_replicas(self.objective_inputs(x), y_pred)
+        total, broken = 0.0, []
         for objective, part in zip(self.objectives, self.parts, strict=True):
-            value = objective(y_pred, inputs)
+            value = objective(outputs, inputs)
             part.update_state(value)
             broken.append(ops.logical_not(ops.isfinite(value)))
             total = total + objective.weight * value
-        self.notfinite_parts.assign(ops.cast(ops.stack(broken), "int64"))
+        self.notfinite_parts.assign(ops.cast(ops.stack(broken), self.notfinite_parts.dtype))
         # with a loss that is not finite no gradient is, not even one that the NaN passed by
-        return total * ops.stop_gradient(ops.where(ops.isfinite(total), 1.0, float("nan")))
+        total = total * ops.stop_gradient(ops.where(ops.isfinite(total), 1.0, float("nan")))
+        return total / self.replicas.count  # each replica adds the whole batch's gradient
 
-    def train_step(self, data):
-        """One update, or none."""
-        moved = [*self.backbone.non_trainable_variables, *self.metrics_variables]
-        before = [ops.copy(variable) for variable in moved]
+    def train_step(self, *args):
+        """One update, or none; ``(data)``, or on JAX ``(state, data)`` with a new state."""
+        if keras.backend.backend() == "jax":
+            return self._stateless_train_step(*args)
+        moved = self._moved_by_forward_pass()
+        before = [ops.copy(variable.value) for variable in moved]
         updates = ops.copy(self.optimizer.iterations)
-        super().train_step(data)
+        super().train_step(*args)
+        return self._settle(moved, before, updates)
+
+    def _stateless_train_step(self, state, data):
+        """The same where variables are values that come and go."""
+        variables = [
+            self.trainable_variables,
+            self.non_trainable_variables,
+            self.optimizer.variables,
+            self.metrics_variables,
+        ]
+        before = _by_variable(variables, state)
+        _, after = super().train_step(state, data)
+        mapping = list(_by_variable(variables, after).values())
+        moved = self._moved_by_forward_pass()
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            logs = self._settle(
+                moved,
+                [before[id(variable)][1] for variable in moved],
+                before[id(self.optimizer.iterations)][1],
+            )
+        return logs, tuple([scope.get_current_value(item) for item in part] for part in variables)
+
+    def _maybe_symbolic_build(self, **_):
+        """Nothing is left to build, where Keras would run a mean of the replicas' batches first."""
+
+    def _moved_by_forward_pass(self):
+        return [*self.backbone.non_trainable_variables, *self.metrics_variables]
+
+    def _settle(self, moved, before, updates):
+        """Puts back what moved if no update was made, counts that, and returns the logs."""
         made = self.optimizer.iterations > updates
         for variable, value in zip(moved, before, strict=True):
-            variable.assign(ops.where(made, variable, value))
-        skipped = ops.cast(ops.logical_not(made), "int64")
+            variable.assign(ops.where(made, variable.value, value))
+        skipped = ops.cast(ops.logical_not(made), self.notfinite_count.dtype)
         self.notfinite_count.assign((self.notfinite_count + 1) * skipped)
         self.total_notfinite.assign_add(skipped)
         return self.get_metrics_result()
 
+    def _of_all_replicas(self, inputs, outputs):
+        """The whole batch, on every replica. No objective reads the frames themselves."""
+        if self.replicas.count == 1:
+            return inputs, outputs
+        gather = self.replicas.gather
+        return (
+            {key: gather(value) for key, value in inputs.items() if key != schema.FRAMES},
+            {key: gather(value, int(key in schema.BY_BRANCH)) for key, value in outputs.items()},
+        )
+
     def _counter(self, name, shape):
         return self.add_weight(
-            name=name, shape=shape, dtype="int64", initializer="zeros", trainable=False
+            name=name, shape=shape, dtype="int", initializer="zeros", trainable=False
         )
+
+
+def _by_variable(variables, values):
+    """Pairs of a variable and its value, by the variable's identity."""
+    pairs = [pair for part in zip(variables, values, strict=True) for pair in zip(*part)]
+    return {id(variable): (variable, value) for variable, value in pairs}

@@ -17,6 +17,7 @@ from vidsim.preprocess.pipeline import pair_dataset, steps_per_epoch
 from vidsim.recipes.recipe import Recipe, objectives
 from vidsim.records.video_table import VideoTable
 from vidsim.schema import COSINE
+from vidsim.stages.data_parallel import data_parallel
 from vidsim.stages.initial_model import (
     encoder_digest,
     first_checkpoint,
@@ -88,7 +89,8 @@ class Finetuning:
             return
 
         # ---- 2 Model and optimizer, built once, then back to the same first state --------------
-        trainer = self._trainer(data)
+        with data_parallel(config):
+            trainer = self._trainer(data)
         trainer.reset()
 
         # ---- 3 Data ----------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from vidsim.recipes.recipe import PretrainConfig, Recipe, objectives
 from vidsim.records.pairs import Pairs
 from vidsim.records.video_table import VideoTable
 from vidsim.stages.data_files import complete, open_ratings
+from vidsim.stages.data_parallel import data_parallel
 from vidsim.stages.initial_model import encoder_digest, fresh_model, load_encoder
 from vidsim.stages.inputs import (
     PAIRWISE,
@@ -70,7 +71,8 @@ def _pretrain(common: Common, recipe: Recipe, folder: Path) -> None:
     steps = config.steps(steps_per_epoch(len(data.videos), config.batch_size, "videos"))
 
     # ---- 3 Model and optimizer -----------------------------------------------------------------
-    first, trainer = _start(common, recipe, data, steps)
+    with data_parallel(config):
+        first, trainer = _start(common, recipe, data, steps)
     backbone, parts = first.backbone, (first.tokenizer, data.tags)
 
     # ---- 4 Fit and evaluate --------------------------------------------------------------------

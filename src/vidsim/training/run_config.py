@@ -39,6 +39,9 @@ class RunConfig:
     save_seconds: float = 300
     """Seconds between two saved states, from which a run that was killed goes on. There is also one
     at every validation."""
+    devices: int = 1
+    """GPUs (CPUs where there is none) that share every batch: --batch-size stays that of all
+    together. 1: no sharing."""
     dtype_policy: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Keras dtype policy of the model's arithmetic; weights and embeddings stay float32."""
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
@@ -49,7 +52,7 @@ class RunConfig:
         return min(self.total_steps, self.epochs * per_epoch)
 
     def identity(self) -> dict[str, Any]:
-        """The fields that a result is known by: all but how often the run saves its state."""
+        """The fields that a result is known by: not how often a run saves, nor where it runs."""
         fields = dataclasses.asdict(self)
-        del fields["save_seconds"]
+        del fields["save_seconds"], fields["devices"]
         return fields

@@ -16,12 +16,11 @@ class Trainer:
     Args:
         task: backbone and objectives, weights created.
         optimizer: not built yet.
-        jit_compile: whether XLA compiles the update; default: where there is a GPU.
+        jit_compile: whether XLA compiles the update; default: on JAX, and where there is one GPU.
     """
 
     def __init__(self, task: Task, optimizer: keras.Optimizer, jit_compile: bool | None = None):
-        # XLA undoes oneDNN's bfloat16 kernels on CPU and gains nothing in float32 (measured)
-        jit_compile = _has_gpu() if jit_compile is None else jit_compile
+        jit_compile = _compile_by_default(task) if jit_compile is None else jit_compile
         optimizer.build(task.trainable_variables)
         task.compile(optimizer=optimizer, jit_compile=jit_compile)
         task.optimizer.build(task.trainable_variables)  # in float16 another one wraps it
@@ -32,7 +31,7 @@ class Trainer:
 
     def state(self) -> dict[str, np.ndarray]:
         """All that an update reads and changes: weights, optimizer, dropout's seeds, metrics."""
-        return {name: np.array(variable.numpy()) for name, variable in self._variables.items()}
+        return {name: _copy(variable) for name, variable in self._variables.items()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Takes over what `state` gave.
@@ -60,7 +59,7 @@ class Trainer:
 
 def _keep(variables: list[keras.Variable]) -> Any:
     """Puts back what Keras clears at the start: a run may go on within a window of losses."""
-    values = [np.array(variable.numpy()) for variable in variables]
+    values = [_copy(variable) for variable in variables]
 
     def put_back(*_: Any) -> None:
         for variable, value in zip(variables, values, strict=True):
@@ -69,5 +68,12 @@ def _keep(variables: list[keras.Variable]) -> Any:
     return put_back
 
 
-def _has_gpu() -> bool:
-    return bool(keras.distribution.list_devices("gpu"))
+def _copy(variable: keras.Variable) -> np.ndarray:
+    return np.array(keras.ops.copy(variable.value))
+
+
+def _compile_by_default(task: Task) -> bool:
+    # on CPU, XLA undoes TensorFlow's bfloat16 kernels and gains nothing in float32 (measured)
+    if keras.backend.backend() == "jax":
+        return True
+    return task.replicas.count == 1 and bool(keras.distribution.list_devices("gpu"))

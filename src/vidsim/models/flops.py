@@ -1,0 +1,99 @@
+"""Floating-point operations that a model's matrix products must do, counted by hand.
+
+What a step achieves is these over its time: work that a compiler repeats, and everything that is no
+matrix product, counts as time and not as achievement.
+"""
+
+from dataclasses import dataclass
+
+from vidsim import schema
+from vidsim.models.encoder_config import EncoderConfig
+from vidsim.models.mix_nextvlad import MixNeXtVLADConfig
+from vidsim.models.uniter import UniterConfig
+
+TRAINING = 3  # a product's gradient is two products of its size: by its input and by its weight
+
+
+@dataclass(frozen=True)
+class VideoShape:
+    """What one video looks like to a model.
+
+    Attributes:
+        words: tokens of its title, padding included.
+        frames: its frames, padding included.
+        labels: tags of the classifier.
+        masked: slots for masked words; 0 without that objective.
+    """
+
+    words: int
+    frames: int
+    labels: int
+    masked: int = 0
+
+
+def forward_flops(
+    config: MixNeXtVLADConfig | UniterConfig, encoder: EncoderConfig, shape: VideoShape
+) -> int:
+    """Operations of one video's way through the model, a multiplication and an addition being two.
+
+    Training takes ``TRAINING`` times as many. Not counted: what compares videos with each other
+    (cosines, the contrastive loss), B or fewer products of one vector each.
+
+    Args:
+        config: of the family.
+        encoder: its text encoder.
+        shape: of the video.
+    """
+    masked = shape.masked * (
+        _dense(encoder.width, encoder.width) + _dense(encoder.width, encoder.vocab_size)
+    )
+    family = _uniter if isinstance(config, UniterConfig) else _mix
+    return masked + family(config, encoder, shape)
+
+
+def _dense(inputs: int, outputs: int) -> int:
+    """One row through a dense layer."""
+    return 2 * inputs * outputs
+
+
+def _encoder(encoder: EncoderConfig, length: int) -> int:
+    width = encoder.width
+    row = 4 * _dense(width, width) + 2 * _dense(width, encoder.intermediate)
+    attention = 2 * _dense(width, length)  # scores, and the weighted sum of the values
+    return encoder.layers * length * (row + attention)
+
+
+def _uniter(config: UniterConfig, encoder: EncoderConfig, shape: VideoShape) -> int:
+    pooled = 2 * encoder.width if config.frame_skip else encoder.width
+    return (
+        shape.frames * _dense(schema.FRAME_SIZE, encoder.width)
+        + _encoder(encoder, shape.words + shape.frames)
+        + _dense(pooled, config.hidden_size)
+        + _dense(config.hidden_size, shape.labels)
+    )
+
+
+def _mix(config: MixNeXtVLADConfig, encoder: EncoderConfig, shape: VideoShape) -> int:
+    size, hidden, clusters = config.vlad_hidden_size, config.hidden_size, config.vlad_cluster_size
+    wide = round(config.vlad_expansion * schema.FRAME_SIZE)
+    frame = (
+        _dense(schema.FRAME_SIZE, wide)
+        + _dense(wide, config.vlad_groups)
+        + _dense(wide, config.vlad_groups * clusters)
+        + _dense(wide, clusters)  # every group's part of the sums of all clusters
+    )
+    branch = (
+        shape.frames * frame
+        + _dense(clusters * wide // config.vlad_groups, size)
+        + _dense(2 * size, hidden)
+        + 2 * _dense(hidden, hidden // config.se_ratio)
+        + _dense(hidden, shape.labels)
+    )
+    pooler = _dense(encoder.width, encoder.width) if config.text_pooling == "cls" else 0
+    return (
+        _encoder(encoder, shape.words)
+        + pooler
+        + _dense(encoder.width, size)
+        + _dense(schema.FRAME_SIZE + size, config.branches)
+        + config.branches * branch
+    )

@@ -1,0 +1,58 @@
+"""One machine, several devices: what is built here is trained on all of them, a part of each batch
+on each, with the losses that one device has on the whole batch."""
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+
+from vidsim.errors import VidsimError
+from vidsim.layers.replicas import Replicas, set_replicas
+from vidsim.stages.mirrored_replicas import MirroredReplicas
+from vidsim.training.run_config import RunConfig
+
+
+@contextlib.contextmanager
+def data_parallel(config: RunConfig) -> Iterator[None]:
+    """Model, task and optimizer that are made within train on ``--devices`` devices.
+
+    `keras.distribution.DataParallel` on JAX, `tf.distribute.MirroredStrategy` on TensorFlow. GPUs
+    where there are any, otherwise CPUs. One device: nothing is changed.
+
+    Raises:
+        VidsimError: there are not so many devices, or they cannot share such a batch.
+    """
+    if config.devices == 1:
+        yield
+        return
+    names = _devices(config)
+    if keras.backend.backend() == "jax":
+        # The whole batch's program: losses and statistics are those of one device by themselves.
+        parallel = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
+        keras.distribution.set_distribution(parallel)
+        yield
+        return
+    strategy = tf.distribute.MirroredStrategy(names)
+    set_replicas(MirroredReplicas(strategy))
+    try:
+        with strategy.scope():
+            yield
+    finally:
+        set_replicas(Replicas())
+
+
+def _devices(config: RunConfig) -> list[str]:
+    count, found = config.devices, keras.distribution.list_devices()
+    if not 1 <= count <= len(found):
+        raise VidsimError(f"--devices {count}: this machine has {len(found)} ({', '.join(found)})")
+    if config.batch_size % count:
+        raise VidsimError(
+            f"--batch-size {config.batch_size} cannot be divided among --devices {count}"
+        )
+    if config.dtype_policy == "mixed_float16":
+        raise VidsimError(
+            "--devices with --dtype-policy mixed_float16: each device would scale the loss by "
+            "itself; take mixed_bfloat16"
+        )
+    return found[:count]
