@@ -73,15 +73,16 @@ class JsonEntries:
         return found[1], found.end()
 
     def _let_go(self, at: int) -> int:
-        """Holds two entries' length behind a place again; returns where that place is now."""
+        """Sees that two entries fit into what is held behind a place; returns where it is now."""
         if self._ended or len(self._text) - at >= 2 * ENTRY:
             return at
         gone, self._text = self._text[:at], self._text[at:]
         self._before += len(gone)
         self._lines += gone.count("\n")
         self._column = len(gone) - gone.rfind("\n") - 1 if "\n" in gone else self._column + at
-        more = self._file.read(_PIECE)
-        self._ended = len(more) < _PIECE
+        wanted = 2 * ENTRY + _PIECE - len(self._text)
+        more = self._file.read(wanted)
+        self._ended = len(more) < wanted
         self._text += more
         return 0
 
