@@ -279,7 +279,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--plot", type=Path, default=Path(__file__).with_suffix(".png"))
     flags = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(dir=flags.folder, prefix="vidsim_scale_") as folder:
-        print(about("numpy", "tensorflow"), flush=True)
+        print(about("numpy", "keras"), flush=True)
         if flags.stages:
             print()
             grow(flags, Path(folder))

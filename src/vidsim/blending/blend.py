@@ -8,6 +8,7 @@ methods differ in what they do about that.
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+from scipy.linalg import eigh
 
 from vidsim.blending.row_source import RowSource, chunks
 from vidsim.errors import VidsimError
@@ -129,8 +130,9 @@ def concatenated_svd(sources: Sequence[RowSource], weights: Sequence[float]) -> 
     for chunk in chunks(rows):
         wide = side_by_side([source[chunk] for source in sources])
         gram += wide.T @ wide
-    _, vectors = np.linalg.eigh(gram)  # ascending
-    vectors = vectors[:, ::-1][:, : min(MAX_DIMENSIONS, rows, width)]
+    kept = min(MAX_DIMENSIONS, rows, width)
+    _, vectors = eigh(gram, subset_by_index=[width - kept, width - 1])  # ascending
+    vectors = vectors[:, ::-1]
     largest = np.abs(vectors).argmax(axis=0)
     vectors = vectors * np.sign(vectors[largest, np.arange(vectors.shape[1])])
     return lambda matrices: side_by_side(matrices) @ vectors

@@ -209,10 +209,10 @@ def _score_test(plan: _Plan, sources: Mapping[str, RowSource]) -> dict[str, floa
     """Spearman on the test pairs by name; nothing without ratings."""
     if plan.test_pairs is None:
         return {}
-    scores = {}
+    scores, (rows_1, rows_2) = {}, plan.test_rows.T
     for name, source in sources.items():
         dtype = "float16" if name == ENSEMBLE else "float32"  # scored as it is in the file
-        cosines = source_cosine(source, *plan.test_rows.T, dtype)
+        cosines = source_cosine(source, rows_1, rows_2, dtype)
         scores[name] = spearman(cosines, plan.test_pairs.sim)
     return scores
 
