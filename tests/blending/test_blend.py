@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from vidsim.blending.blend import BLENDS, blend, fold_mean, l2_normalize
+from vidsim.blending import row_source
+from vidsim.blending.blend import BLENDS, Blend, blend, fold_mean, l2_normalize
 from vidsim.errors import VidsimError
 
 
@@ -159,3 +160,17 @@ def test_blend_refuses(method):
         blend([made(3, 4, 0), made(3, 5, 0)], [0.5, 0.5], method)
     with pytest.raises(VidsimError, match="257 numbers"):
         blend([made(3, 257, 0)], [1], method)
+
+
+@pytest.mark.parametrize("method", BLENDS)
+def test_chunks_make_no_difference(method, monkeypatch):
+    """Sums made of chunks, rows blended a few at a time and out of order; without sums of squares
+    that reach over several chunks the directions would be those of the first.
+    """
+    matrices = [made(100, 6, seed) for seed in range(3)]
+    whole = blend(matrices, [0.2, 0.3, 0.5], method)
+    monkeypatch.setattr(row_source, "CHUNK", 7)
+    by_rows = Blend(matrices, [0.2, 0.3, 0.5], method)
+    assert by_rows.shape == whole.shape
+    for rows in (slice(0, 7), slice(90, 100), np.array([50, 3, 3])):
+        np.testing.assert_allclose(by_rows[rows], whole[rows], rtol=1e-5, atol=1e-6)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from vidsim.blending.members import load_member, member_path, name_ids, validation_path
+from vidsim.blending.member_file import name_ids
+from vidsim.blending.members import load_member, member_path, validation_path
 from vidsim.errors import VidsimError
 
 IDS = np.array(["7", "12", "9000000000000000001"])

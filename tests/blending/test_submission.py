@@ -217,3 +217,35 @@ def test_many_members_are_not_all_named(tmp_path):
             archive.writestr(f"{number}.json", "")
     (problem,) = check_submission(path, IDS)
     assert "its members are 3000: '0.json, 1.json, 2.json'; accepted is" in problem
+
+
+def test_memory_does_not_grow_with_the_videos(tmp_path):
+    """Twice as many, 5 MB more of text and 2 MB more of numbers; only the ids are held."""
+
+    class Rows:
+        def __init__(self, count):
+            self.shape = (count, 256)
+
+        def __getitem__(self, rows):
+            return np.full((rows.stop - rows.start, 256), 1 / 3, np.float32)
+
+    peaks = []
+    for count in (3000, 6000):
+        ids = [str(10**18 + number) for number in range(count)]
+        tracemalloc.start()
+        write_submission(tmp_path / "result.zip", ids, Rows(count))
+        written = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        assert check_submission(tmp_path / "result.zip", ids) == []
+        peaks.append((written, tracemalloc.get_traced_memory()[1]))
+        tracemalloc.stop()
+    (written, checked), (written_twice, checked_twice) = peaks
+    assert written_twice - written < 1e6
+    assert checked_twice - checked < 2e6
+
+
+def test_an_entry_longer_than_any_valid_one(zipped):
+    text = changed(_22=[1] * 30_000)
+    (problem,) = check_submission(zipped(text), IDS)
+    assert "not a JSON object of number lists: An entry of more than 65,536 characters" in problem
+    assert "(char 19)" in problem

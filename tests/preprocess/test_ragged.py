@@ -39,3 +39,9 @@ def test_lengths(ragged):
 def test_no_rows():
     values, mask = Ragged.from_lists([]).pad(np.zeros(0, int))
     assert values.shape == mask.shape == (0, 1)
+
+
+def test_concat_is_all_rows_in_order():
+    parts = [Ragged.from_lists(LISTS[:2]), Ragged.from_lists([]), Ragged.from_lists(LISTS[2:])]
+    values, mask = Ragged.concat(parts).pad(np.arange(len(LISTS)))
+    assert [row[real].tolist() for row, real in zip(values, mask, strict=True)] == list(LISTS)

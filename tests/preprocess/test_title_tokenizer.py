@@ -12,6 +12,7 @@ from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 
 from vidsim.errors import VidsimError
+from vidsim.preprocess import title_tokenizer
 from vidsim.preprocess.title_tokenizer import TitleTokenizer, bert_tokenizer
 
 TITLES = [
@@ -269,3 +270,17 @@ def test_a_length_without_room(published):
     assert encode(published, ["猫咪"], 2) == [[2, 3]]
     with pytest.raises(VidsimError, match="titles of 1 tokens"):
         published.encode(["猫"], 1)
+
+
+def test_titles_a_few_at_a_time_are_the_same(monkeypatch):
+    """The library makes large objects of every title: many are packed in pieces."""
+    tokenizer = TitleTokenizer(bert_tokenizer({word: i for i, word in enumerate(VOCABULARY)}))
+    whole, sizes, inner = tokenizer.encode(TITLES, 6), [], TitleTokenizer._encode
+    monkeypatch.setattr(title_tokenizer, "_AT_A_TIME", 4)
+    monkeypatch.setattr(
+        TitleTokenizer, "_encode", lambda *args: sizes.append(len(args[1])) or inner(*args)
+    )
+    pieces = tokenizer.encode(TITLES, 6)
+    assert sizes == [4, 2]
+    np.testing.assert_array_equal(pieces.values, whole.values)
+    np.testing.assert_array_equal(pieces.splits, whole.splits)

@@ -89,7 +89,7 @@ def compare(found: Path, expected: Path) -> int:
     same = (found / "result.zip").read_bytes() == (expected / "result.zip").read_bytes()
     check(same, found, "result.zip differs")
     left = [path for path in found.rglob("*") if path.name.endswith(".tmp")]
-    left += list(found.rglob("state-*"))
+    left += [*found.rglob("state-*"), *found.rglob("*.parts")]
     check(not left, found, f"left lying about: {left}")
     return len(members)
 

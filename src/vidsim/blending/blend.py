@@ -8,13 +8,19 @@ methods differ in what they do about that.
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+from scipy.linalg import eigh
 
+from vidsim.blending.row_source import RowSource, chunks
 from vidsim.errors import VidsimError
 
 MAX_DIMENSIONS = 256
 """The challenge accepts at most this many numbers for a video."""
 
-Method = Callable[[Sequence[np.ndarray], Sequence[float]], np.ndarray]
+Apply = Callable[[Sequence[np.ndarray]], np.ndarray]
+"""Rows of every recipe's matrix, each (K, D), to K rows of the blend, float64."""
+
+Method = Callable[[Sequence[RowSource], Sequence[float]], Apply]
+"""Looks at all rows of each recipe's matrix (N, D), and tells how any of them are blended."""
 
 
 def l2_normalize(vectors: np.ndarray) -> np.ndarray:
@@ -48,42 +54,56 @@ def fold_mean(members: Iterable[np.ndarray], raw: bool = False) -> np.ndarray:
     return (total / count).astype(np.float32)
 
 
-def weighted_sum(matrices: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+def weighted_sum(sources: Sequence[RowSource], weights: Sequence[float]) -> Apply:
     """Adds the vectors, each times its recipe's weight, as the 4th place published it.
 
     The dot product of two sums has a cosine of each recipe in it, and a cross-term of each two
     recipes that compares coordinates with nothing in common: noise, of which the other two methods
     are free.
 
-    Shapes: each matrix (N, D); returns (N, D) float64.
+    Shapes: each matrix (N, D); the rows are blended to (K, D).
     """
-    total = np.zeros(matrices[0].shape)
-    for weight, matrix in zip(weights, matrices, strict=True):
-        total += weight * matrix.astype(np.float64)
-    return total
+
+    def apply(matrices: Sequence[np.ndarray]) -> np.ndarray:
+        total = np.zeros(matrices[0].shape)
+        for weight, matrix in zip(weights, matrices, strict=True):
+            total += weight * matrix.astype(np.float64)
+        return total
+
+    return apply
 
 
-def aligned_sum(matrices: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+def aligned_sum(sources: Sequence[RowSource], weights: Sequence[float]) -> Apply:
     """Turns every recipe's basis onto the first recipe's before the weighted sum.
 
     A rotation changes no cosine of its recipe, but makes the cross-terms of ``weighted_sum`` speak
     of the same thing. The rotation R is the orthogonal matrix (reflections included) for which
-    matrix R is nearest to the first matrix over these same videos; no label is used.
+    matrix R is nearest to the first matrix over these same videos; no label is used. It follows
+    from the (D, D) cross matrix, a sum over the videos.
 
-    Shapes: each matrix (N, D); returns (N, D) float64.
+    Shapes: each matrix (N, D); the rows are blended to (K, D).
 
     Reference: Schönemann 1966, A generalized solution of the orthogonal Procrustes problem,
     Psychometrika 31(1).
     """
-    target = matrices[0].astype(np.float64)
-    turned = [target]
-    for matrix in matrices[1:]:
-        u, _, vt = np.linalg.svd(matrix.astype(np.float64).T @ target)
-        turned.append(matrix @ (u @ vt))
-    return weighted_sum(turned, weights)
+    rows, width = sources[0].shape
+    crosses = np.zeros((len(sources) - 1, width, width))
+    for chunk in chunks(rows):
+        target = sources[0][chunk].astype(np.float64)
+        for cross, source in zip(crosses, sources[1:], strict=True):
+            cross += source[chunk].astype(np.float64).T @ target
+    u, _, vt = np.linalg.svd(crosses)
+    rotations = u @ vt  # (R - 1, D, D)
+    add = weighted_sum(sources, weights)
+
+    def apply(matrices: Sequence[np.ndarray]) -> np.ndarray:
+        turned = [m @ rotation for m, rotation in zip(matrices[1:], rotations, strict=True)]
+        return add([matrices[0], *turned])
+
+    return apply
 
 
-def concatenated_svd(matrices: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+def concatenated_svd(sources: Sequence[RowSource], weights: Sequence[float]) -> Apply:
     """Sets the recipes side by side, then keeps the 256 directions that hold the most.
 
     Each matrix is scaled by the square root of its weight, so a dot product of two concatenations
@@ -92,20 +112,30 @@ def concatenated_svd(matrices: Sequence[np.ndarray], weights: Sequence[float]) -
     It is fitted on the videos blended, without labels and without centring; the sign of each
     direction is fixed by its largest coefficient, so the result does not depend on the solver.
 
-    Shapes: each matrix (N, D), R of them; returns (N, min(256, N, R * D)) float64.
+    Shapes: each matrix (N, D), R of them; the rows are blended to (K, min(256, N, R * D)).
 
     Reference: Ma, Lou, Ouyang 2021, Top1 solution of QQ Browser 2021 AI algorithm competition
     track 1 (arXiv:2111.01677), the ensemble; the challenge's winner.
     """
-    wide = np.concatenate(
-        [np.sqrt(w) * m.astype(np.float64) for w, m in zip(weights, matrices, strict=True)], axis=1
-    )  # (N, R * D)
+
+    def side_by_side(matrices: Sequence[np.ndarray]) -> np.ndarray:
+        return np.concatenate(
+            [np.sqrt(w) * m.astype(np.float64) for w, m in zip(weights, matrices, strict=True)],
+            axis=1,
+        )  # (K, R * D)
+
+    rows, width = sources[0].shape[0], sum(source.shape[1] for source in sources)
     # The right singular vectors from the (R * D, R * D) Gram matrix: N is the long side.
-    _, vectors = np.linalg.eigh(wide.T @ wide)  # ascending
-    vectors = vectors[:, ::-1][:, : min(MAX_DIMENSIONS, *wide.shape)]
+    gram = np.zeros((width, width))
+    for chunk in chunks(rows):
+        wide = side_by_side([source[chunk] for source in sources])
+        gram += wide.T @ wide
+    kept = min(MAX_DIMENSIONS, rows, width)
+    _, vectors = eigh(gram, subset_by_index=[width - kept, width - 1])  # ascending
+    vectors = vectors[:, ::-1]
     largest = np.abs(vectors).argmax(axis=0)
     vectors = vectors * np.sign(vectors[largest, np.arange(vectors.shape[1])])
-    return wide @ vectors
+    return lambda matrices: side_by_side(matrices) @ vectors
 
 
 BLENDS: dict[str, Method] = {
@@ -115,31 +145,55 @@ BLENDS: dict[str, Method] = {
 }
 
 
-def blend(
-    matrices: Sequence[np.ndarray], weights: Sequence[float], method: str, raw: bool = False
-) -> np.ndarray:
-    """Blends one matrix per recipe into one.
+class Blend:
+    """One matrix per recipe blended into one, itself a ``RowSource``: rows are made when asked for.
 
     Args:
-        matrices: (N, D) float, one per recipe, rows of the same videos in the same order.
+        sources: (N, D) float, one per recipe, rows of the same videos in the same order. What the
+            method must know of all rows is found out at once, in chunks.
         weights: one per matrix.
         method: a name in ``BLENDS``.
         raw: blend the vectors as they come, as published; by default each is first scaled to
             length one, so that a recipe counts by its weight and not by the length of its vectors.
 
-    Returns:
-        (N, D) float32; fewer columns by "svd" where there are fewer than 256 videos.
+    Attributes:
+        shape: (N, D); fewer columns by "svd" where there are fewer than 256 videos.
 
     Raises:
         VidsimError: matrices of different shapes or of more than 256 columns.
     """
-    shapes = sorted({m.shape for m in matrices})
-    if len(shapes) != 1:
-        raise VidsimError(f"embeddings of different shapes cannot be blended: {shapes}")
-    if shapes[0][1] > MAX_DIMENSIONS:
-        raise VidsimError(
-            f"embeddings of {shapes[0][1]} numbers; the challenge accepts {MAX_DIMENSIONS}"
-        )
-    if not raw:
-        matrices = [l2_normalize(m) for m in matrices]
-    return BLENDS[method](matrices, weights).astype(np.float32)
+
+    def __init__(
+        self, sources: Sequence[RowSource], weights: Sequence[float], method: str, raw: bool = False
+    ):
+        shapes = sorted({source.shape for source in sources})
+        if len(shapes) != 1:
+            raise VidsimError(f"embeddings of different shapes cannot be blended: {shapes}")
+        if shapes[0][1] > MAX_DIMENSIONS:
+            raise VidsimError(
+                f"embeddings of {shapes[0][1]} numbers; the challenge accepts {MAX_DIMENSIONS}"
+            )
+        self._sources = sources if raw else [_Normalized(source) for source in sources]
+        self._apply = BLENDS[method](self._sources, weights)
+        self.shape = (shapes[0][0], self[:0].shape[1])
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        """The rows (K, D) float32, by slice or by numbers (K,)."""
+        return self._apply([source[rows] for source in self._sources]).astype(np.float32)
+
+
+def blend(
+    matrices: Sequence[np.ndarray], weights: Sequence[float], method: str, raw: bool = False
+) -> np.ndarray:
+    """The whole ``Blend``, (N, D) float32; same arguments and errors."""
+    return Blend(matrices, weights, method, raw)[:]
+
+
+class _Normalized:
+    """The rows of a matrix scaled to length one."""
+
+    def __init__(self, source: RowSource):
+        self._source, self.shape = source, source.shape
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        return l2_normalize(self._source[rows])

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from vidsim.blending.blend import blend
+from vidsim.blending.blend import Blend
+from vidsim.blending.row_source import RowSource, source_cosine
 from vidsim.blending.scores import ENSEMBLE, Scores
-from vidsim.metrics.spearman import pair_cosine, spearman
+from vidsim.metrics.spearman import spearman
 from vidsim.records.pairs import Pairs
 
-Load = Callable[[str, int, np.ndarray], np.ndarray]
+Load = Callable[[str, int, np.ndarray], RowSource]
 """(recipe, fold, ids (N,) str) -> (N, D): the embeddings of those videos by the fold's model."""
 
 
@@ -48,12 +49,13 @@ def score_out_of_fold(
     seen: set[tuple[bytes, bytes]] = set()
     for fold, pairs in fold_pairs.items():
         ids, rows = np.unique(np.concatenate([pairs.id_1, pairs.id_2]), return_inverse=True)
-        matrices = {name: load(name, fold, np.char.decode(ids, "utf-8")) for name in weights}
-        matrices[ENSEMBLE] = blend(list(matrices.values()), list(weights.values()), method, raw)
+        text = np.char.decode(ids, "utf-8")
+        matrices = {name: load(name, fold, text) for name in weights}
+        matrices[ENSEMBLE] = Blend(list(matrices.values()), list(weights.values()), method, raw)
         first = _first_time(pairs, seen)
         ratings.append(pairs.sim[first])
         for name, matrix in matrices.items():
-            cosines = pair_cosine(matrix, rows[: len(pairs)], rows[len(pairs) :])
+            cosines = source_cosine(matrix, rows[: len(pairs)], rows[len(pairs) :])
             folds[name][fold] = spearman(cosines, pairs.sim)
             pooled[name].append(cosines[first])
     sim = np.concatenate(ratings)

@@ -3,8 +3,9 @@
 A submission can be sent in only a few times, and a wrong one is found out only by a lost attempt.
 """
 
+import codecs
+import io
 import json
-import re
 import zipfile
 import zlib
 from collections import defaultdict
@@ -15,24 +16,26 @@ from typing import Any
 import numpy as np
 
 from vidsim.blending.blend import MAX_DIMENSIONS
-from vidsim.blending.members import name_ids
+from vidsim.blending.json_entries import JsonEntries
+from vidsim.blending.member_file import name_ids
+from vidsim.blending.row_source import RowSource, chunks
 from vidsim.errors import VidsimError
 from vidsim.files import atomic_file
 
 MEMBER = "result.json"
-_MARK = re.compile(r"[ \t\n\r]*([{}:,])[ \t\n\r]*")
 _NUMBER_BYTES, _SPARE_BYTES = 32, 1 << 20  # no longer is a float64 in full, with comma and space
-_ENTRY_SIGNS = 4 * MAX_DIMENSIONS * _NUMBER_BYTES  # of an id or a list, however it is indented
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may take gigabytes to begin with
 _NAMED_BYTES = 200
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: no clock in the bytes
+_HALF_BYTES = 12  # of a float16, with its comma
+_PIECE = 1 << 20  # bytes unpacked at a time
 
 
-def write_submission(path: Path, ids: Sequence[str], vectors: np.ndarray) -> None:
+def write_submission(path: Path, ids: Sequence[str], vectors: RowSource) -> None:
     """Writes {id: numbers} as the only member of a zip, beside ``path`` first and then into place.
 
     Numbers are rounded to float16, each written as the shortest decimal that reads back to the
-    same float16. The bytes depend on nothing but ``ids`` and ``vectors``.
+    same float16. The bytes depend on nothing but ``ids`` and ``vectors``, of which a chunk at a
+    time is in memory.
 
     Args:
         path: the zip; its folder is made when there is none.
@@ -42,24 +45,28 @@ def write_submission(path: Path, ids: Sequence[str], vectors: np.ndarray) -> Non
     Raises:
         VidsimError: a value that float16 cannot hold.
     """
-    with np.errstate(over="ignore"):
-        half = np.asarray(vectors).astype(np.float16)
-    if len(ids) != len(half):
-        raise ValueError(f"{len(ids)} ids for {len(half)} vectors")
-    bad = [ids[row] for row in np.flatnonzero(~np.isfinite(half).all(axis=1)).tolist()]
-    if bad:
-        raise VidsimError(f"{path}: values beyond float16 for {name_ids(bad)}; none written")
-    with atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:
-        member = zipfile.ZipInfo(MEMBER, _EPOCH)
-        member.external_attr = 0o644 << 16
-        # Level 3: the default 6 takes three times as long and saves one byte in seven.
-        archive.writestr(member, _to_json(ids, half), zipfile.ZIP_DEFLATED, compresslevel=3)
+    if len(ids) != vectors.shape[0]:
+        raise ValueError(f"{len(ids)} ids for {vectors.shape[0]} vectors")
+    large = len(ids) * (vectors.shape[1] * _HALF_BYTES + 1000) > zipfile.ZIP64_LIMIT
+    # Level 3: the default 6 takes three times as long and saves one byte in seven.
+    with (
+        atomic_file(path) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive,
+    ):
+        bad: list[str] = []
+        with archive.open(MEMBER, "w", force_zip64=large) as member:  # dated 1980: no clock
+            for text in _to_json(ids, vectors, bad):
+                member.write(text.encode())
+        archive.getinfo(MEMBER).external_attr = 0o644 << 16
+        if bad:
+            raise VidsimError(f"{path}: values beyond float16 for {name_ids(bad)}; none written")
 
 
 def check_submission(path: Path, ids: Iterable[str]) -> list[str]:
     """Everything the challenge would refuse in a submission, or rank as nonsense.
 
-    One video is taken apart at a time: the text is in memory, never the numbers as a whole.
+    The file is gone through twice, first whether it can be read at all. One video is taken apart at
+    a time: neither the text nor the numbers are ever in memory as a whole.
 
     Args:
         path: the zip.
@@ -69,14 +76,11 @@ def check_submission(path: Path, ids: Iterable[str]) -> list[str]:
         Problems in words, the ids concerned counted and a few named; empty when there are none.
     """
     wanted, seen = set(ids), set[str]()
-    try:
-        text = _read_member(path, _SPARE_BYTES + len(wanted) * MAX_DIMENSIONS * _NUMBER_BYTES)
-    except VidsimError as problem:
-        return [str(problem)]
     problems: dict[str, list[str]] = defaultdict(list)
     sizes: dict[int, list[str]] = defaultdict(list)
     try:
-        for name, value in _entries(text):
+        _verify(path, _SPARE_BYTES + len(wanted) * MAX_DIMENSIONS * _NUMBER_BYTES)
+        for name, value in _entries(path):
             if name in seen:
                 problems["more than once in the file"].append(name)
             elif name not in wanted:
@@ -87,6 +91,8 @@ def check_submission(path: Path, ids: Iterable[str]) -> list[str]:
                 problems[problem].append(name)
             else:
                 sizes[len(value)].append(name)
+    except VidsimError as problem:
+        return [str(problem)]
     except (ValueError, RecursionError) as error:
         return [f"{MEMBER}: not a JSON object of number lists: {error}"]
     if wanted - seen:
@@ -97,21 +103,27 @@ def check_submission(path: Path, ids: Iterable[str]) -> list[str]:
     return [f"{len(names)} x {what}: {name_ids(names)}" for what, names in problems.items()]
 
 
-def _to_json(ids: Sequence[str], half: np.ndarray) -> str:
+def _to_json(ids: Sequence[str], vectors: RowSource, bad: list[str]) -> Iterator[str]:
+    """The text in pieces; ids whose numbers float16 cannot hold go to `bad`."""
     # There are only 65,536 float16 values: each is spelled once, and rows are put together from
     # the spellings.
     values = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     spelled = np.array([str(value) for value in values], object)
-    codes = np.ascontiguousarray(half).view(np.uint16)
-    lines = (
-        f"{json.dumps(str(name))}: [{','.join(spelled[row].tolist())}]"
-        for name, row in zip(ids, codes, strict=True)
-    )
-    return "{" + ",\n".join(lines) + "}\n"
+    yield "{"
+    for chunk in chunks(len(ids)):
+        with np.errstate(over="ignore"):
+            half = np.ascontiguousarray(vectors[chunk], np.float16)
+        bad += [ids[chunk][row] for row in np.flatnonzero(~np.isfinite(half).all(axis=1)).tolist()]
+        lines = (
+            f"{json.dumps(str(name))}: [{','.join(spelled[row].tolist())}]"
+            for name, row in zip(ids[chunk], half.view(np.uint16), strict=True)
+        )
+        yield (",\n" if chunk.start else "") + ",\n".join(lines)
+    yield "}\n"
 
 
-def _read_member(path: Path, limit: int) -> str:
-    """The text; never more than ``limit`` bytes are unpacked, whatever the zip announces."""
+def _verify(path: Path, limit: int) -> None:
+    """Reads all of the member once; never more than ``limit`` bytes, whatever the zip announces."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -121,55 +133,25 @@ def _read_member(path: Path, limit: int) -> str:
             method = archive.getinfo(MEMBER).compress_type
             if method not in _METHODS:
                 raise VidsimError(f"{path}: compressed by method {method}; accepted is deflate")
+            size, decoder = 0, codecs.getincrementaldecoder("utf-8")()
             with archive.open(MEMBER) as member:
-                content = member.read(limit + 1)
-            if len(content) > limit:
-                raise VidsimError(
-                    f"{path}: {MEMBER} unpacks to more than the {limit:,} bytes that the test "
-                    f"set's videos can take with {MAX_DIMENSIONS} numbers each"
-                )
-            return content.decode()
+                while piece := member.read(min(_PIECE, limit + 1 - size)):
+                    size += len(piece)
+                    if size > limit:
+                        raise VidsimError(
+                            f"{path}: {MEMBER} unpacks to more than the {limit:,} bytes that the "
+                            f"test set's videos can take with {MAX_DIMENSIONS} numbers each"
+                        )
+                    decoder.decode(piece)
+            decoder.decode(b"", final=True)
     # RuntimeError: encrypted
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise VidsimError(f"{path}: not a readable zip: {error}") from error
 
 
-def _entries(text: str) -> Iterator[tuple[str, Any]]:
-    """Each key and value of a JSON object in the order of the file, repeated keys included."""
-    decoder = json.JSONDecoder()
-    _, at = _punctuation(text, 0, "{")
-    mark = ","
-    if text[at : at + 1] == "}":
-        mark, at = _punctuation(text, at, "}")
-    while mark == ",":
-        if text[at : at + 1] != '"':
-            raise json.JSONDecodeError("Expecting an id in double quotes", text, at)
-        name, end = _decoded(decoder, text, at)
-        _, at = _punctuation(text, end, ":")
-        value, at = _decoded(decoder, text, at)
-        yield name, value
-        mark, at = _punctuation(text, at, ",}")
-    if at != len(text):
-        raise json.JSONDecodeError("Extra data", text, at)
-
-
-def _decoded(decoder: json.JSONDecoder, text: str, at: int) -> tuple[Any, int]:
-    """One id or list and where it ends; a long one is refused before it fills the memory."""
-    near = text[at : at + _ENTRY_SIGNS]
-    try:
-        value, size = decoder.raw_decode(near)
-    except json.JSONDecodeError as error:
-        cut = f" within {_ENTRY_SIGNS} characters" if at + _ENTRY_SIGNS < len(text) else ""
-        raise json.JSONDecodeError(error.msg + cut, text, at + error.pos) from None
-    return value, at + size
-
-
-def _punctuation(text: str, at: int, accepted: str) -> tuple[str, int]:
-    """The punctuation mark that must come next, and where the text goes on after it."""
-    found = _MARK.match(text, at)
-    if not found or found[1] not in accepted:
-        raise json.JSONDecodeError(f"Expecting {' or '.join(accepted)}", text, at)
-    return found[1], found.end()
+def _entries(path: Path) -> Iterator[tuple[str, Any]]:
+    with zipfile.ZipFile(path) as archive, archive.open(MEMBER) as member:
+        yield from JsonEntries(io.TextIOWrapper(member, encoding="utf-8", newline=""))
 
 
 def _vector_problem(value: Any) -> str | None:

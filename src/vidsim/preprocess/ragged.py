@@ -23,6 +23,13 @@ class Ragged:
         values = np.concatenate([np.asarray(row, dtype) for row in rows]) if len(rows) else []
         return cls(np.asarray(values, dtype), np.concatenate([[0], np.cumsum(lengths)]))
 
+    @classmethod
+    def concat(cls, parts: Sequence["Ragged"]) -> "Ragged":
+        """The rows of one or more, one after the other."""
+        lengths = np.concatenate([np.diff(part.splits) for part in parts])
+        values = np.concatenate([part.values for part in parts])
+        return cls(values, np.concatenate([[0], np.cumsum(lengths)]))
+
     def __len__(self) -> int:
         return len(self.splits) - 1
 

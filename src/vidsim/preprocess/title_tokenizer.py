@@ -17,6 +17,7 @@ from vidsim.transformers_start import import_transformers
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 FILE_NAME = "tokenizer.json"
 SETTINGS_NAME = "tokenizer_config.json"
+_AT_A_TIME = 8192  # titles; the library's own objects take far more than the token ids
 NO_JIEBA = (
     "this tokenizer cuts words with jieba, whose package rjieba is not installed; "
     "run: sh setup.sh jieba, or pip install rjieba"
@@ -117,6 +118,10 @@ class TitleTokenizer:
         """
         if length < 2:
             raise VidsimError(f"titles of {length} tokens: [CLS] and [SEP] alone take 2")
+        starts = range(0, max(len(titles), 1), _AT_A_TIME)
+        return Ragged.concat([self._encode(titles[i : i + _AT_A_TIME], length) for i in starts])
+
+    def _encode(self, titles: Sequence[str], length: int) -> Ragged:
         rows = (encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(titles)))
         return Ragged.from_lists(
             [ids if len(ids) <= length else [*ids[: length - 1], ids[-1]] for ids in rows]

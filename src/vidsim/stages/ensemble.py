@@ -1,6 +1,7 @@
 """Door 4: many models' embeddings -> result.zip, and what it should score.
 
-It needs neither a model nor TensorFlow, takes seconds, and so runs every time.
+It needs neither a model nor TensorFlow, takes seconds, and so runs every time. Members are read by
+rows, so that memory does not grow with the videos.
 """
 
 import json
@@ -13,18 +14,21 @@ import numpy as np
 import tyro
 from rich.filesize import decimal
 
-from vidsim.blending.blend import blend, fold_mean
+from vidsim.blending.blend import Blend
 from vidsim.blending.figure import draw_report
-from vidsim.blending.members import load_member, member_path, name_ids, validation_path
+from vidsim.blending.fold_mean import FoldMean
+from vidsim.blending.member_file import MemberFile
+from vidsim.blending.members import find_members, member_path, validation_path
 from vidsim.blending.out_of_fold import pair_keys, score_out_of_fold
 from vidsim.blending.report import Report, print_report
+from vidsim.blending.row_source import RowSource, source_cosine
 from vidsim.blending.scores import ENSEMBLE, Scores
 from vidsim.blending.submission import check_submission, write_submission
 from vidsim.blending.weights import resolve_weights
 from vidsim.config import Common, parse_folds
 from vidsim.errors import VidsimError
 from vidsim.files import write_json
-from vidsim.metrics.spearman import pair_cosine, spearman
+from vidsim.metrics.spearman import spearman
 from vidsim.recipes import registry
 from vidsim.records.fold_manifest import VAL_FILE, read_folds
 from vidsim.records.labels import read_labels
@@ -85,16 +89,17 @@ def run(common: Common, config: EnsembleConfig) -> None:
 
     # 2 Blend
     ids = np.array(plan.ids)
-    matrices = {name: _recipe_mean(common, config, plan, name, ids) for name in plan.weights}
+    sources: dict[str, RowSource] = {
+        name: _recipe_mean(common, config, plan, name, ids) for name in plan.weights
+    }
     weights = list(plan.weights.values())
-    blended = blend(list(matrices.values()), weights, config.blend, config.raw)
+    blended = Blend(list(sources.values()), weights, config.blend, config.raw)
 
     # 3 Write
     _write_checked(common.output_zip, plan.ids, blended)
 
     # 4 Evaluate
-    matrices[ENSEMBLE] = blended.astype(np.float16)  # scored as it is in the file
-    report = _evaluate(common, config, plan, matrices)
+    report = _evaluate(common, config, plan, sources | {ENSEMBLE: blended})
 
     # 5 Report
     _save(common, config, plan, report)
@@ -117,7 +122,7 @@ def _plan(common: Common, config: EnsembleConfig) -> _Plan:
     notes.append(
         f"{seen:,} of {videos:,} validation videos are in other pairs of the training part"
     )
-    files = _find_members(common, names, folds)
+    files = find_members(common, names, folds)
     pairwise = common.data_dir / "pairwise"
     test_file = _test_file(common, config)
     table = open_table(common, test_file)
@@ -143,42 +148,14 @@ def _test_file(common: Common, config: EnsembleConfig) -> Path:
     return config.test_b_file or common.data_dir / "test_b" / "test_b.tfrecords"
 
 
-def _find_members(common: Common, names: Sequence[str], folds: Sequence[int]) -> list[Path]:
-    """The files of every recipe and fold; an error that tells how to make those that lack."""
-    members = {
-        path(common.save_dir, name, fold): (name, fold)
-        for name in names
-        for fold in folds
-        for path in (member_path, validation_path)
-    }
-    missing = {path: member for path, member in members.items() if not path.is_file()}
-    if missing:
-        recipes = ",".join(dict.fromkeys(name for name, _ in missing.values()))
-        numbers = ",".join(map(str, sorted({fold for _, fold in missing.values()})))
-        changed = [
-            f"--{flag.replace('_', '-')} {getattr(common, flag)} "
-            for flag in ("data_dir", "save_dir", "size")
-            if getattr(common, flag) != getattr(Common(), flag)
-        ]
-        flags = f"{''.join(changed)}--recipes {recipes} --folds {numbers}"
-        raise VidsimError(
-            f"{len(missing)} of {len(members)} files of embeddings are missing: "
-            f"{name_ids([str(path) for path in missing])}. Make them with\n"
-            f"    python inference {flags}\n"
-            f"(before it, where a model is not trained yet: python finetune {flags}), or name the "
-            "folds to blend with --folds"
-        )
-    return list(members)
-
-
 def _recipe_mean(
     common: Common, config: EnsembleConfig, plan: _Plan, name: str, ids: np.ndarray
-) -> np.ndarray:
+) -> FoldMean:
     files = (member_path(common.save_dir, name, fold) for fold in plan.folds)
-    return fold_mean((load_member(path, ids) for path in files), config.raw)
+    return FoldMean([MemberFile(path, ids) for path in files], config.raw)
 
 
-def _write_checked(path: Path, ids: Sequence[str], vectors: np.ndarray) -> None:
+def _write_checked(path: Path, ids: Sequence[str], vectors: RowSource) -> None:
     write_submission(path, ids, vectors)
     _refuse_problems(path, ids)
 
@@ -197,15 +174,15 @@ def _refuse_problems(path: Path, ids: Sequence[str]) -> None:
 
 
 def _evaluate(
-    common: Common, config: EnsembleConfig, plan: _Plan, matrices: Mapping[str, np.ndarray]
+    common: Common, config: EnsembleConfig, plan: _Plan, sources: Mapping[str, RowSource]
 ) -> Report:
-    def load(name: str, fold: int, ids: np.ndarray) -> np.ndarray:
-        return load_member(validation_path(common.save_dir, name, fold), ids)
+    def load(name: str, fold: int, ids: np.ndarray) -> RowSource:
+        return MemberFile(validation_path(common.save_dir, name, fold), ids)
 
     scores, scored = score_out_of_fold(
         plan.fold_pairs, load, plan.weights, config.blend, config.raw
     )
-    test_scores = _score_test(plan, matrices)
+    test_scores = _score_test(plan, sources)
     return Report(
         scores={name: replace(row, test_b=test_scores.get(name)) for name, row in scores.items()},
         weights=plan.weights,
@@ -228,15 +205,16 @@ def _test_ratings(labels: Path, table: VideoTable) -> tuple[Pairs | None, np.nda
     return pairs.take(known), rows[known]
 
 
-def _score_test(plan: _Plan, matrices: Mapping[str, np.ndarray]) -> dict[str, float]:
+def _score_test(plan: _Plan, sources: Mapping[str, RowSource]) -> dict[str, float]:
     """Spearman on the test pairs by name; nothing without ratings."""
     if plan.test_pairs is None:
         return {}
-    rows_1, rows_2 = plan.test_rows.T
-    return {
-        name: spearman(pair_cosine(matrix, rows_1, rows_2), plan.test_pairs.sim)
-        for name, matrix in matrices.items()
-    }
+    scores, (rows_1, rows_2) = {}, plan.test_rows.T
+    for name, source in sources.items():
+        dtype = "float16" if name == ENSEMBLE else "float32"  # scored as it is in the file
+        cosines = source_cosine(source, rows_1, rows_2, dtype)
+        scores[name] = spearman(cosines, plan.test_pairs.sim)
+    return scores
 
 
 def _unlike_training(save_dir: Path, scores: Mapping[str, Scores]) -> list[str]:

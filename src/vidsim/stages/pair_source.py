@@ -87,16 +87,16 @@ class PairSource:
 
     def load(self, fold: int) -> FoldPairs:
         """Reads one fold. Videos of thin fold files are those of pairwise.tfrecords."""
-        train_part, val_part = self._parts[fold]
-        train, train_videos = open_pairs(self._common, train_part.path, train_part.pairs)
-        val, val_videos = open_pairs(self._common, val_part.path, val_part.pairs)
-        return FoldPairs(
-            fold,
-            train,
-            train_videos if train_videos is not None else self._pairwise(),
-            val,
-            val_videos if val_videos is not None else self._pairwise(),
-        )
+        train, train_videos = self._open(self._parts[fold][0])
+        return FoldPairs(fold, train, train_videos, *self.validation(fold))
+
+    def validation(self, fold: int) -> tuple[Pairs, VideoTable]:
+        """Reads the validation part of one fold alone: its pairs and the videos they are of."""
+        return self._open(self._parts[fold][1])
+
+    def _open(self, part: _Part) -> tuple[Pairs, VideoTable]:
+        pairs, videos = open_pairs(self._common, part.path, part.pairs)
+        return pairs, videos if videos is not None else self._pairwise()
 
     def _pairwise(self) -> VideoTable:
         if self._videos is None:
