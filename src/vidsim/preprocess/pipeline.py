@@ -47,8 +47,7 @@ def embedding_dataset(examples: Examples, rows: np.ndarray, batch_size: int) -> 
         batches, output_signature=tf.TensorSpec((None,), tf.int64)
     )
     specs = {key: _spec(key, (None,)) for key in _INPUTS}
-    dataset = _assembled(indices, assemble, specs)
-    return dataset.apply(tf.data.experimental.assert_cardinality(-(-len(rows) // batch_size)))
+    return _assembled(indices, assemble, specs, -(-len(rows) // batch_size))
 
 
 @dataclass(frozen=True)

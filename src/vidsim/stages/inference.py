@@ -20,12 +20,11 @@ from vidsim.files import file_digest
 from vidsim.locks import sole_process
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.preprocess.example_store import ExampleStore
-from vidsim.preprocess.pipeline import embedding_dataset
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import FinetuneConfig
 from vidsim.records.pairs import Pairs
 from vidsim.records.video_table import VideoTable
-from vidsim.stages.inputs import open_videos
+from vidsim.stages.inputs import embed_videos, open_videos
 from vidsim.stages.pair_source import PairSource
 from vidsim.stages.step_record import StepRecord, is_finished
 from vidsim.training.checkpoint import (
@@ -122,7 +121,7 @@ class _Embedder:
         assert self._model is not None
         model = self._checkpoint
         examples = self._store.get(table, model.tokenizer, model.tags, model.backbone.config)
-        return self._model.embed(embedding_dataset(examples, rows, self._batch_size))
+        return embed_videos(self._model, examples, rows, self._batch_size)
 
 
 def _shape(description: dict[str, Any]) -> list[Any]:

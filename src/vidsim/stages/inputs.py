@@ -35,6 +35,17 @@ def pair_rows(table: VideoTable, pairs: Pairs) -> np.ndarray:
     return np.stack([table.rows_of(pairs.id_1), table.rows_of(pairs.id_2)], axis=1)
 
 
+def embed_videos(
+    model: EmbeddingModel, examples: Examples, rows: np.ndarray, batch_size: int
+) -> np.ndarray:
+    """Embeds the given rows, those of like length together; (N, 256) in the order asked for."""
+    order = np.lexsort(examples.lengths(rows).T)
+    embedded = model.embed(embedding_dataset(examples, rows[order], batch_size))
+    result = np.empty_like(embedded)
+    result[order] = embedded
+    return result
+
+
 class PairValidation:
     """An evaluator without arguments: embeds the videos of rated pairs, correlates with ratings.
 
@@ -54,8 +65,9 @@ class PairValidation:
         self._rows, self._batch_size = used, batch_size
 
     def __call__(self) -> dict[str, float]:
-        dataset = embedding_dataset(self._examples, self._rows, self._batch_size)
-        return self._evaluate(self._model.embed(dataset))
+        return self._evaluate(
+            embed_videos(self._model, self._examples, self._rows, self._batch_size)
+        )
 
 
 def run_folder(common: Common, config: RunConfig, default: str, runs: int) -> Path:

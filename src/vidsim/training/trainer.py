@@ -16,11 +16,14 @@ class Trainer:
     Args:
         task: backbone and objectives, weights created.
         optimizer: not built yet.
-        jit_compile: whether XLA compiles the update; default: on JAX, and where there is one GPU.
+        jit_compile: whether XLA compiles the whole step; default: on JAX only. TensorFlow runs
+            batches of any length through one trace, where XLA would compile each length anew; and
+            on a CPU it undoes TensorFlow's bfloat16 kernels and gains nothing in float32.
     """
 
     def __init__(self, task: Task, optimizer: keras.Optimizer, jit_compile: bool | None = None):
-        jit_compile = _compile_by_default(task) if jit_compile is None else jit_compile
+        if jit_compile is None:
+            jit_compile = keras.backend.backend() == "jax"
         optimizer.build(task.trainable_variables)
         task.compile(optimizer=optimizer, jit_compile=jit_compile)
         task.optimizer.build(task.trainable_variables)  # in float16 another one wraps it
@@ -70,10 +73,3 @@ def _keep(variables: list[keras.Variable]) -> Any:
 
 def _copy(variable: keras.Variable) -> np.ndarray:
     return np.array(keras.ops.copy(variable.value))
-
-
-def _compile_by_default(task: Task) -> bool:
-    # on CPU, XLA undoes TensorFlow's bfloat16 kernels and gains nothing in float32 (measured)
-    if keras.backend.backend() == "jax":
-        return True
-    return task.replicas.count == 1 and bool(keras.distribution.list_devices("gpu"))
