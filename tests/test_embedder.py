@@ -64,7 +64,7 @@ def test_few_traces_for_all_lengths(build_smallest, tokenizer, tags, videos, fra
     call = backbone.call
     backbone.call = lambda *inputs, **flags: traces.append(1) or call(*inputs, **flags)
     embedder.encode(videos.titles, frames, batch_size=3)
-    assert 1 <= len(traces) <= 3  # TensorFlow leaves open what it has seen to differ
+    assert 1 <= len(traces) <= 4  # TensorFlow leaves open what it has seen to differ
     traces.clear()
     embedder.encode(videos.titles[:7], frames[:7], batch_size=5)
     assert not traces
