@@ -207,7 +207,7 @@ def main() -> None:
     parser.add_argument("--batch-sizes", default="32,64,128,256", help="tried for titles")
     flags = parser.parse_args()
     if flags.bert_dir:
-        print(about("tensorflow", "keras", "torch", "sentence-transformers"))
+        print(about("tensorflow", "keras", "torch", "sentence_transformers"))
         _titles(flags)
     print(about("tensorflow", "keras"), time.strftime("(%Y-%m-%d)"))
     _videos(flags)

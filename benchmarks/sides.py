@@ -74,9 +74,10 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         print("| " + " | ".join(str(cell) for cell in row) + " |", flush=True)
 
 
-def about(*packages: str) -> str:
-    """The machine and the versions that a table was made with, in one line."""
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in packages]
+def about(*modules: str) -> str:
+    """The machine and the versions of modules that a table was made with, in one line."""
+    owners = importlib.metadata.packages_distributions()  # tensorflow may be tensorflow-cpu's
+    versions = [f"{name} {importlib.metadata.version(owners[name][0])}" for name in modules]
     return ", ".join([f"{_processor()}, {os.cpu_count()} cores", *versions])
 
 
