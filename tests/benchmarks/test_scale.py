@@ -34,7 +34,7 @@ def test_the_ensemble_in_processes_of_its_own(scale, tmp_path, capsys):
         assert row in out
     whole = out.splitlines()[-1].split("|")
     assert whole[1].strip() == "66 x 30 x 256"
-    assert all(float(number) > 0 for number in whole[2:5])
+    assert all(float(number) > 0 for number in whole[2:6])
     assert plot.stat().st_size > 5000
     assert [path.name for path in tmp_path.iterdir()] == ["plot.png"]
 
