@@ -24,7 +24,8 @@ def scale(monkeypatch):
             del sys.modules[name]
 
 
-def test_the_ensemble_in_processes_of_its_own(scale, tmp_path, capsys):
+def test_the_ensemble_in_processes_of_its_own(scale, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(scale, "WIDTH", 8)
     plot = tmp_path / "plot.png"
     flags = ["--videos", "20", "--factors", "1,2", "--frames", "1", "--stages", "ensemble"]
     places = ["--folder", str(tmp_path), "--plot", str(plot)]
@@ -33,7 +34,7 @@ def test_the_ensemble_in_processes_of_its_own(scale, tmp_path, capsys):
     for row in ("| ensemble | 20 |", "| ensemble | 40 |"):
         assert row in out
     whole = out.splitlines()[-1].split("|")
-    assert whole[1].strip() == "66 x 30 x 256"
+    assert whole[1].strip() == "66 x 30 x 8"
     assert all(float(number) > 0 for number in whole[2:6])
     assert plot.stat().st_size > 5000
     assert [path.name for path in tmp_path.iterdir()] == ["plot.png"]
