@@ -102,7 +102,7 @@ def main() -> None:
             taken = alternate({"vidsim": (ours, (data,))}, flags.rounds)["vidsim"]
             size, peak = taken.figures["mb"], taken.figures["peak_mb"]
             rows.append([frames, f"{taken.median:.1f} s", f"{size:.1f} MB", f"{peak:.0f} MB"])
-        print_table(["frames a video", f"{FOLDS} folds", "files", "peak memory"], rows)
+        print_table(["frames a video", f"{FOLDS} folds", "files", "peak of own memory"], rows)
         copied = made_videos.write_video_file(folder / "videos_500.tfrecords", 500)
         there = alternate(
             {"copies": (peer, (copied, Path(scratch) / "copies", flags.copied_pairs))}, flags.rounds

@@ -30,7 +30,7 @@ from pathlib import Path
 
 import made_videos
 import numpy as np
-from sides import about, print_table
+from sides import about, own_kib, print_table
 
 MAIN = "import sys; from vidsim.cli import main; sys.exit(main())"
 RECIPES = ("mix", "mix_asl", "mix_roformer", "uniter", "uniter_asl", "uniter_roformer")
@@ -90,15 +90,8 @@ def measure(arguments: Sequence[str]) -> Process:
 
 def _sample(pid: int, own: list[int]) -> None:
     """Keeps the largest RssAnon, in KiB, until the process has ended."""
-    while True:
-        try:
-            status = Path(f"/proc/{pid}/status").read_text()
-        except OSError:
-            return
-        found = re.search(r"^RssAnon:\s*(\d+)", status, re.MULTILINE)
-        if not found:
-            return  # its memory is gone, it has ended
-        own[0] = max(own[0], int(found[1]))
+    while held := own_kib(pid):
+        own[0] = max(own[0], held)
         time.sleep(0.01)
 
 

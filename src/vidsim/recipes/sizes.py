@@ -73,7 +73,8 @@ _FINETUNE: dict[str, dict[str, Any]] = {
 }
 _PRETRAINED = {"bert_lr": 1e-4}  # an encoder that knows words is tuned and not taught
 _PRETRAINED_MODEL = {"frame_skip": True}
-_PRETRAINED_PRETRAIN = _PRETRAINED | {"mlm_weight": 0.0}  # few titles teach it no more of them
+# an encoder that brings no head for masked words; one that does was not measured
+_PRETRAINED_PRETRAIN = _PRETRAINED | {"mlm_weight": 0.0}
 
 
 def at_size(recipe: Recipe, size: Size, pretrained: bool = False) -> Recipe:
