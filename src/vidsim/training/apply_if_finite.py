@@ -20,7 +20,7 @@ class ApplyIfFinite(keras.optimizers.MultiOptimizer):
         optimizers: as for MultiOptimizer.
         compiled: turns an update into one that the backend compiles by itself, where the step
             around it is not compiled. Kernel by kernel, AdamW reads and writes weights, gradients
-            and moments some thirty times; a fused loop does it once.
+            and moments many times; a fused loop does it once.
 
     Reference: ``optax.apply_if_finite``.
     """
