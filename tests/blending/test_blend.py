@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from vidsim.blending import row_source
-from vidsim.blending.blend import BLENDS, Blend, blend, fold_mean, l2_normalize
+from vidsim.blending.blend import BLENDS, Blend, blend, l2_normalize
+from vidsim.blending.fold_mean import fold_mean
 from vidsim.errors import VidsimError
 
 

@@ -5,7 +5,7 @@ its own basis: coordinate 7 of one model has nothing to do with coordinate 7 of 
 methods differ in what they do about that.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.linalg import eigh
@@ -27,31 +27,6 @@ def l2_normalize(vectors: np.ndarray) -> np.ndarray:
     """Scales each row of (N, D) to length one; a zero row stays zero."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
-
-
-def fold_mean(members: Iterable[np.ndarray], raw: bool = False) -> np.ndarray:
-    """The mean of one recipe's folds, taken one at a time so that only one is in memory.
-
-    The folds of a recipe start from the same pretrained weights, so they share a basis well enough
-    for their vectors to be averaged as they are.
-
-    Args:
-        members: (N, D) float matrices, at least one, rows of the same videos.
-        raw: average the vectors as they come, as published; by default each is first scaled to
-            length one, so that no fold counts more because its vectors are longer.
-
-    Returns:
-        (N, D) float32.
-    """
-    total, count = np.zeros(()), 0
-    for member in members:
-        vectors = member.astype(np.float64)
-        if count and vectors.shape != total.shape:
-            raise VidsimError(f"folds of shapes {total.shape} and {vectors.shape} have no mean")
-        total, count = total + (vectors if raw else l2_normalize(vectors)), count + 1
-    if not count:
-        raise ValueError("the mean of no folds")
-    return (total / count).astype(np.float32)
 
 
 def weighted_sum(sources: Sequence[RowSource], weights: Sequence[float]) -> Apply:
