@@ -77,7 +77,7 @@ def peer(dtype: str, batch_size: int, bert_dir: Path, sentences: Sequence[str]) 
 
 
 def uniter(size: str, policy: str, videos: int, batch_size: int, length: int) -> Work:
-    """Uniter on made batches of so many words and frames; figures: FLOP of its matrix products."""
+    """Uniter on batches of so many words and frames a video; figures: FLOP of matrix products."""
     from vidsim.tensorflow_start import start_tensorflow
 
     start_tensorflow()
@@ -93,7 +93,7 @@ def uniter(size: str, policy: str, videos: int, batch_size: int, length: int) ->
     [recipe] = load("uniter", size)
     encoder = recipe.model.encoder(WORDS)
     model = EmbeddingModel(build_backbone(recipe.model, encoder, TAGS))
-    made = batch(batch_size // 2, length, length)
+    made = batch(batch_size // 2, length, length, full=True)
     inputs = {
         key: value.reshape(-1, *value.shape[2:])
         for key, value in made.items()

@@ -7,23 +7,28 @@ fused attention, both videos of a pair in one forward pass as here, and the same
 its own longest, which a careful user of transformers does too. bfloat16 is autocast there and
 mixed_bfloat16 here. With --compile the peer goes through torch.compile.
 
+Lengths are drawn evenly from half the longest to the longest, and once more all are the longest:
+batches with a quarter of padding, and with none.
+
 A second table gives our step's time by the length of the longest in the batch.
 """
 
 import argparse
+import itertools
 
 import numpy as np
 from sides import Work, about, alternate, print_table
 
 WORDS = 21128
 TAGS = 10000
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
-def batch(pairs: int, tokens: int, frames: int) -> dict[str, np.ndarray]:
-    """A made batch of pairs in vidsim's schema, of random lengths up to the given ones."""
+def batch(pairs: int, tokens: int, frames: int, full: bool = False) -> dict[str, np.ndarray]:
+    """A made batch of pairs in vidsim's schema, of random lengths up to the given ones, or full."""
     rng = np.random.default_rng(0)
-    n_tokens = rng.integers(tokens // 2, tokens + 1, (pairs, 2, 1))
-    n_frames = rng.integers(frames // 2, frames + 1, (pairs, 2, 1))
+    n_tokens = rng.integers(tokens if full else tokens // 2, tokens + 1, (pairs, 2, 1))
+    n_frames = rng.integers(frames if full else frames // 2, frames + 1, (pairs, 2, 1))
     n_tokens[0], n_frames[0] = tokens, frames  # the longest there is
     token_mask, frame_mask = np.arange(tokens) < n_tokens, np.arange(frames) < n_frames
     features = rng.normal(size=(pairs, 2, frames, 1536)) * frame_mask[..., None]
@@ -37,21 +42,21 @@ def batch(pairs: int, tokens: int, frames: int) -> dict[str, np.ndarray]:
     }
 
 
-def ours(size: str, policy: str, pairs: int, tokens: int, frames: int) -> Work:
-    """The task that `python finetune --recipes uniter` trains."""
+def ours(size: str, policy: str, *shape: int) -> Work:
+    """The task that `python finetune --recipes uniter` trains, on `batch(*shape)`."""
     from finetuning_task import finetuning_task
 
     _, task = finetuning_task("uniter", size, policy, WORDS, TAGS)
-    made = batch(pairs, tokens, frames)
+    made = batch(*shape)
 
     def step() -> dict[str, float]:
         logs = task.train_on_batch(made, return_dict=True)
-        return {"videos": 2 * pairs, "loss": float(logs["loss"])}
+        return {"videos": 2 * len(made["sim"]), "loss": float(logs["loss"])}
 
     return step
 
 
-def peer(size: str, bfloat16: bool, compiled: bool, pairs: int, tokens: int, frames: int) -> Work:
+def peer(size: str, bfloat16: bool, compiled: bool, *shape: int) -> Work:
     """The same in PyTorch."""
     import torch
     from torch_uniter import TorchUniter
@@ -65,7 +70,7 @@ def peer(size: str, bfloat16: bool, compiled: bool, pairs: int, tokens: int, fra
     run = torch.compile(model) if compiled else model
     made = {
         key: torch.from_numpy(value.reshape(-1, *value.shape[2:]) if key != "sim" else value)
-        for key, value in batch(pairs, tokens, frames).items()
+        for key, value in batch(*shape).items()
     }
 
     def step() -> dict[str, float]:
@@ -75,7 +80,7 @@ def peer(size: str, bfloat16: bool, compiled: bool, pairs: int, tokens: int, fra
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        return {"videos": 2 * pairs, "loss": float(loss.detach())}
+        return {"videos": 2 * len(made["sim"]), "loss": float(loss.detach())}
 
     return step
 
@@ -93,19 +98,20 @@ def main() -> None:
     shape = (flags.pairs, flags.tokens, flags.frames)
     print(about("tensorflow", "keras", "torch", "transformers"))
     rows = []
-    for name, policy in (("float32", "float32"), ("bfloat16", "mixed_bfloat16")):
+    for full, (name, policy) in itertools.product((False, True), POLICIES.items()):
+        made = (*shape, full)
         times = alternate(
             {
-                "vidsim": (ours, (flags.size, policy, *shape)),
-                "transformers": (peer, (flags.size, name == "bfloat16", flags.compile, *shape)),
+                "vidsim": (ours, (flags.size, policy, *made)),
+                "transformers": (peer, (flags.size, name == "bfloat16", flags.compile, *made)),
             },
             flags.rounds,
             warm_up=2,
         )
-        here, there = times["vidsim"], times["transformers"]
-        ratio = f"{there.median / here.median:.2f}"
-        rows.append([name, f"{here.median:.2f} s", f"{there.median:.2f} s", ratio])
-    print_table(["step", "vidsim", "transformers", "ratio"], rows)
+        here, there = (times[side].median for side in ("vidsim", "transformers"))
+        lengths = "all the longest" if full else "half to the longest"
+        rows.append([name, lengths, f"{here:.2f} s", f"{there:.2f} s", f"{there / here:.2f}"])
+    print_table(["step", "lengths", "vidsim", "transformers", "ratio"], rows)
     _lengths(flags)
 
 

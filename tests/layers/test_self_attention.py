@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from vidsim.layers.packing import pack
 from vidsim.layers.rotary import rotary_angles
 from vidsim.layers.self_attention import SelfAttention
 
@@ -61,31 +62,46 @@ def build(**kwargs):
     return layer, {name: value.astype("float64") for name, value in weights.items()}
 
 
+def attend(layer, x, mask, angles=None, training=None):
+    """(B, S, D) -> (B, S, D); angles of the S positions."""
+    packing = pack(mask, HEADS)
+    rotary = None
+    if angles is not None:
+        rotary = [packing.rows(np.stack(len(x) * [ops.convert_to_numpy(a)])) for a in angles]
+    rows = packing.rows(x.astype("float32"))
+    rows = layer(rows, packing=packing, rotary=rotary, training=training)
+    return ops.convert_to_numpy(packing.positions(rows))
+
+
 @pytest.mark.parametrize(("rotary", "rotary_value"), [(False, False), (True, False), (True, True)])
 def test_value_equals_the_reference(example, rotary, rotary_value):
     x, mask = example
     layer, weights = build(rotary_value=rotary_value)
     assert len(weights) == 8
     angles = rotary_angles(np.arange(LENGTH), SIZE) if rotary else None
-    found = ops.convert_to_numpy(layer(x.astype("float32"), mask, rotary=angles))
+    found = attend(layer, x, mask, angles)
     expected = reference(weights, x, mask, rotary, rotary_value)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found[mask], expected[mask], atol=1e-5)
+    assert not found[~mask].any()
 
 
 def test_what_the_mask_hides_is_not_read(example):
     """Not a trace: the results are equal to the last bit."""
     x, mask = example
     layer, _ = build()
-    other = np.where(mask[:, :, None], x, 50).astype("float32")
-    a, b = (ops.convert_to_numpy(layer(value, mask)) for value in (x.astype("float32"), other))
-    np.testing.assert_array_equal(a[mask], b[mask])
+    other = np.where(mask[:, :, None], x, 50)
+    np.testing.assert_array_equal(attend(layer, x, mask), attend(layer, other, mask))
 
 
-def test_a_row_without_anything_real_is_finite(example):
-    x, _ = example
+def test_videos_without_anything_real_do_no_harm(example):
+    x, mask = example
     layer, _ = build()
-    found = ops.convert_to_numpy(layer(x.astype("float32"), np.zeros((BATCH, LENGTH), bool)))
+    assert not attend(layer, x, np.zeros_like(mask)).any()
+    mask[1] = False
+    found = attend(layer, x, mask)
     assert np.isfinite(found).all()
+    alone = attend(layer, x[[0, 2]], mask[[0, 2]])
+    np.testing.assert_allclose(found[[0, 2]], alone, atol=1e-6)
 
 
 def test_dropout_only_in_training(example):
@@ -93,8 +109,7 @@ def test_dropout_only_in_training(example):
     keras.utils.set_random_seed(0)
     layer, _ = build(dropout=0.5)
     quiet, again, noisy = (
-        ops.convert_to_numpy(layer(x.astype("float32"), mask, training=training))
-        for training in (False, False, True)
+        attend(layer, x, mask, training=training) for training in (False, False, True)
     )
     np.testing.assert_array_equal(quiet, again)
     assert (quiet != noisy).any()

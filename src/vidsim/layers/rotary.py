@@ -26,11 +26,11 @@ def rotary_angles(positions, head_size: int):
 def rotate(x, sin, cos):
     """Rotates neighbouring features (2i, 2i+1) of x by their position's angle i.
 
-    Shapes: x (B, S, N, H) with heads N of size H; sin, cos (S, H / 2); returns x's shape and dtype.
+    Shapes: x (S, N, H) with heads N of size H; sin, cos (S, H / 2); returns x's shape and dtype.
     """
     dtype = x.dtype
-    sin = ops.cast(sin, dtype)[None, :, None, :]
-    cos = ops.cast(cos, dtype)[None, :, None, :]
+    sin = ops.cast(sin, dtype)[:, None, :]
+    cos = ops.cast(cos, dtype)[:, None, :]
     shape = ops.shape(x)
     pairs = ops.reshape(x, (*shape[:-1], shape[-1] // 2, 2))
     even, odd = pairs[..., 0], pairs[..., 1]

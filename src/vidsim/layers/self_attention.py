@@ -20,7 +20,7 @@ class SelfAttention(keras.layers.Layer):
         rotary_value: rotate the values too (RoFormer's ``rotary_value``).
 
     Shapes:
-        x (B, S, D), mask (B, S) bool, rotary None or (sin, cos) of (S, D / heads / 2) -> (B, S, D)
+        rows (R, D), packing of them, rotary None or (sin, cos) of (R, D / heads / 2) -> (R, D)
 
     Reference: Vaswani et al. 2017 (arXiv:1706.03762), section 3.2.
     """
@@ -42,28 +42,25 @@ class SelfAttention(keras.layers.Layer):
             layer.build(input_shape)
             setattr(self, f"{name}_dense", layer)
 
-    def call(self, x, mask, rotary=None, training=None):
-        query = self._split(self.query_dense(x))  # (B, S, D) -> (B, S, N, H)
-        key = self._split(self.key_dense(x))
-        value = self._split(self.value_dense(x))
+    def call(self, rows, packing, rotary=None, training=None):
+        query, key, value = self.query_dense(rows), self.key_dense(rows), self.value_dense(rows)
         if rotary is not None:
-            query, key = rotate(query, *rotary), rotate(key, *rotary)
-            value = rotate(value, *rotary) if self.rotary_value else value
-        query = ops.transpose(query, (0, 2, 1, 3))  # (B, N, S, H)
-        key = ops.transpose(key, (0, 2, 3, 1))  # (B, N, H, S)
-        scores = ops.matmul(query * self.head_size**-0.5, key)  # (B, N, S, S)
+            query, key = self._rotate(query, rotary), self._rotate(key, rotary)
+            value = self._rotate(value, rotary) if self.rotary_value else value
+        query = packing.split_heads(query * self.head_size**-0.5)  # (R, D) -> (B, N, S, H)
+        key, value = packing.split_heads(key), packing.split_heads(value)
+        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))  # (B, N, S, S)
         # -1e9 in float32: an exact zero after softmax, so padding changes no output
         scores = ops.cast(scores, "float32")
-        scores = ops.where(mask[:, None, None, :], scores, -1e9)
+        scores = ops.where(packing.mask[:, None, None, :], scores, -1e9)
         weights = ops.cast(ops.softmax(scores, axis=-1), self.compute_dtype)
         weights = self.dropout(weights, training=training)
-        context = ops.matmul(weights, ops.transpose(value, (0, 2, 1, 3)))  # (B, N, S, H)
-        context = ops.reshape(ops.transpose(context, (0, 2, 1, 3)), ops.shape(x))  # (B, S, D)
-        return self.output_dense(context)
+        context = ops.matmul(weights, value)  # (B, N, S, H)
+        return self.output_dense(packing.merge_heads(context))
 
-    def _split(self, x):
-        batch, length = ops.shape(x)[0], ops.shape(x)[1]
-        return ops.reshape(x, (batch, length, self.heads, self.head_size))
+    def _rotate(self, rows, rotary):
+        heads = ops.reshape(rows, (-1, self.heads, self.head_size))
+        return ops.reshape(rotate(heads, *rotary), ops.shape(rows))
 
     def get_config(self):
         return super().get_config() | {

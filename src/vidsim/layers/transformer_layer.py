@@ -20,7 +20,7 @@ class TransformerLayer(keras.layers.Layer):
         rotary_value: see SelfAttention.
 
     Shapes:
-        x (B, S, D), mask (B, S) bool, rotary None or (sin, cos) -> (B, S, D)
+        rows (R, D), packing of them, rotary None or (sin, cos) -> (R, D)
 
     Reference: Devlin et al. 2018, BERT (arXiv:1810.04805), section 3.
     """
@@ -53,11 +53,11 @@ class TransformerLayer(keras.layers.Layer):
         self.contract.build((*input_shape[:-1], self.intermediate))
         self.output_norm.build(input_shape)
 
-    def call(self, x, mask, rotary=None, training=None):
-        attended = self.attention(x, mask, rotary=rotary, training=training)
-        x = self.attention_norm(x + self.dropout(attended, training=training))
-        transformed = self.contract(self.expand(x))
-        return self.output_norm(x + self.dropout(transformed, training=training))
+    def call(self, rows, packing, rotary=None, training=None):
+        attended = self.attention(rows, packing=packing, rotary=rotary, training=training)
+        rows = self.attention_norm(rows + self.dropout(attended, training=training))
+        transformed = self.contract(self.expand(rows))
+        return self.output_norm(rows + self.dropout(transformed, training=training))
 
 
 def _layer_norm(epsilon: float, name: str) -> keras.layers.LayerNormalization:

@@ -19,8 +19,8 @@ class VideoShape:
     """What one video looks like to a model.
 
     Attributes:
-        words: tokens of its title, padding included.
-        frames: its frames, padding included.
+        words: tokens of its title; on JAX the padding that is computed with them, too.
+        frames: the same of its frames.
         labels: tags of the classifier.
         masked: slots for masked words; 0 without that objective.
     """

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from vidsim.layers.dense import INITIALIZER_STDDEV, dense
+from vidsim.layers.packing import pack
 from vidsim.layers.rotary import rotary_angles
 from vidsim.layers.transformer_layer import TransformerLayer
 from vidsim.models.encoder_config import EncoderConfig
@@ -59,12 +60,14 @@ class TextEncoder(keras.layers.Layer):
             mask = ops.concatenate([mask, ops.cast(extra_mask, "bool")], axis=1)
             after = self.extra_position + ops.arange(ops.shape(extra)[1])
             positions = ops.concatenate([positions, after])
-        rotary = None
+        packing = pack(mask, self.config.heads)
+        rows, rotary = packing.rows(x), None  # (R, width), without the padding
         if self.config.positions == "rotary":
-            rotary = rotary_angles(positions, self.config.width // self.config.heads)
+            angles = rotary_angles(positions, self.config.width // self.config.heads)
+            rotary = [packing.rows(_repeat(angle, ops.shape(mask)[0])) for angle in angles]
         for layer in self.layers:
-            x = layer(x, mask, rotary=rotary, training=training)
-        return x
+            rows = layer(rows, packing=packing, rotary=rotary, training=training)
+        return packing.positions(rows)
 
     def embed(self, token_ids, training=None):
         """Word, position and type embeddings of a title, normalised: (B, L) -> (B, L, width)."""
@@ -73,6 +76,11 @@ class TextEncoder(keras.layers.Layer):
             x = x + self.positions(ops.arange(ops.shape(token_ids)[1]))[None]
         x = self.dropout(self.norm(x), training=training)
         return x if self.widen is None else self.widen(x)
+
+
+def _repeat(x, batch: int):
+    """(S, D) -> (B, S, D)."""
+    return ops.broadcast_to(x[None], (batch, *ops.shape(x)))
 
 
 def _embedding(size: int, width: int, name: str) -> keras.layers.Embedding:
