@@ -203,17 +203,19 @@ def draw(
     FigureCanvasAgg(figure)
     memory, seconds = figure.subplots(1, 2)
     for stage, values in peaks.items():
-        memory.plot(sizes, values, "o-", color=COLOURS[stage], label=stage)
+        memory.plot(sizes, values, "o-", color=COLOURS[stage])
+        last, beside = (sizes[-1], values[-1]), {"xytext": (8, 0), "textcoords": "offset points"}
+        memory.annotate(stage, last, color=COLOURS[stage], va="center", **beside)
     memory.set(
-        title="Peak memory of the process, MB", xscale="log", xlabel="videos", ylim=(0, None)
+        title="Peak of the process's own memory, MB", xscale="log", xlabel="videos", ylim=(0, None)
     )
-    memory.legend(frameon=False)
     if epochs:
         seconds.plot(sizes, epochs, "o", color="#000000", label="measured")
         linear = [epochs[0] * videos / sizes[0] for videos in sizes]
         seconds.plot(sizes, linear, "--", color="0.5", label="linear from the first")
         seconds.legend(frameon=False)
     seconds.set(title="Pretraining, seconds per epoch", xscale="log", yscale="log", xlabel="videos")
+    seconds.yaxis.set_major_formatter("{x:g}")
     for axes in (memory, seconds):
         axes.set_xticks(list(sizes), [f"{videos:,}" for videos in sizes])
         axes.minorticks_off()

@@ -1,5 +1,8 @@
 """The command line: what is refused, how it says so, and where a flag's value ends up."""
 
+import contextlib
+import io
+
 import pytest
 
 from vidsim import cli
@@ -33,6 +36,13 @@ def test_an_unknown_stage(arguments, capsys, asked):
     assert all(stage in err for stage in cli.STAGES)
     assert (repr(arguments[0]) if arguments else "nothing") in err
     assert asked == []
+
+
+def test_output_may_be_caught_by_a_caller(asked, tmp_path):
+    """As a notebook does."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert cli.main(["check", str(tmp_path)]) == 0
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], *([s, "--help"] for s in cli.STAGES)])

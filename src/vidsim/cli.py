@@ -5,6 +5,7 @@ of a recipe, so the command line is read once for each recipe, with that recipe'
 """
 
 import dataclasses
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -45,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or words[0] not in STAGES:
         return _usage(words)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook's is something else
+        sys.stdout.reconfigure(line_buffering=True)
     try:
         _STARTERS[words[0]](words[0], words[1:])
     except VidsimError as error:

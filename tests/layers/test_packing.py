@@ -5,12 +5,18 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
+from vidsim.layers import packing as packing_module
 from vidsim.layers.packing import EveryPosition, RealPositions, pack
 
 HEADS, SIZE = 2, 3
 WIDTH = HEADS * SIZE
 MASK = np.array([[1, 1, 0, 0], [0, 0, 0, 0], [1, 0, 1, 1]], bool)
 REAL = [(0, 0), (0, 1), (2, 0), (2, 2), (2, 3)]
+
+
+@pytest.fixture(autouse=True)
+def no_padding_makes_up_the_number(monkeypatch):
+    monkeypatch.setattr(packing_module, "MULTIPLE", 1)
 
 
 def numbers(*shape):
@@ -96,6 +102,25 @@ def test_nothing_real_and_everything_real(mask):
     )
     heads = packing.split_heads(rows)
     assert ops.shape(packing.merge_heads(heads)) == (mask.sum(), WIDTH)
+
+
+@pytest.mark.parametrize(
+    ("multiple", "places"),
+    [
+        (2, [*REAL[:2], (0, 2), *REAL[2:]]),
+        (5, REAL),
+        (7, [*REAL[:2], (0, 2), (0, 3), *REAL[2:]]),
+        (10, [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 2), *REAL[2:]]),
+        (32, list(np.ndindex(MASK.shape))),
+    ],
+)
+def test_the_first_padding_makes_up_the_number(monkeypatch, multiple, places):
+    monkeypatch.setattr(packing_module, "MULTIPLE", multiple)
+    packing, x = RealPositions(MASK, HEADS), numbers(*MASK.shape, WIDTH)
+    rows = packing.rows(x)
+    np.testing.assert_array_equal(ops.convert_to_numpy(rows), [x[place] for place in places])
+    back = ops.convert_to_numpy(packing.merge_heads(packing.split_heads(rows)))
+    np.testing.assert_array_equal(back, rows)
 
 
 def test_tensorflow_has_no_rows_for_padding():

@@ -15,6 +15,10 @@ from keras import ops
 
 from vidsim.layers.numeric import Tensor
 
+MULTIPLE = 32
+"""Rows on TensorFlow are a multiple of it, or all: some padding makes up the number. TensorFlow
+prepares a matrix product anew, and keeps it, for each number of rows."""
+
 
 class Packing(ABC):
     """R rows for B videos of S positions each, and N heads of size H for attention.
@@ -38,11 +42,11 @@ class Packing(ABC):
 
     @abstractmethod
     def positions(self, rows: Tensor) -> Tensor:
-        """(R, D) -> (B, S, D), zeros where there is no row."""
+        """(R, D) -> (B, S, D); padding is zeros, or what its row holds."""
 
     @abstractmethod
     def split_heads(self, rows: Tensor) -> Tensor:
-        """(R, N * H) -> (B, N, S, H), zeros where there is no row."""
+        """(R, N * H) -> (B, N, S, H); padding as in ``positions``."""
 
     @abstractmethod
     def merge_heads(self, x: Tensor) -> Tensor:
@@ -50,24 +54,27 @@ class Packing(ABC):
 
 
 def pack(mask: Tensor, heads: int) -> Packing:
-    """A row for every real position.
+    """Rows for the real positions.
 
-    On JAX, whose compiler must know the number of rows beforehand, one for every position.
+    On JAX, whose compiler must know the number of rows beforehand, for all positions.
     """
     kind = EveryPosition if keras.backend.backend() == "jax" else RealPositions
     return kind(mask, heads)
 
 
 class RealPositions(Packing):
-    """Rows without padding. Each way is one gather, and the gradient of the way back."""
+    """Rows of the real positions, a `MULTIPLE` of them.
+
+    Each way is one gather, and the gradient of the way back.
+    """
 
     def __init__(self, mask: Tensor, heads: int):
         super().__init__(mask, heads)
         batch, length = self._shape
-        real = ops.cast(ops.reshape(mask, (-1,)), "int32")  # (B * S,)
-        self._place = ops.nonzero(real)[0]  # (R,) the position of each row
+        kept = _with_some_padding(ops.reshape(mask, (-1,)))  # (B * S,)
+        self._place = ops.nonzero(kept)[0]  # (R,) the position of each row
         count = ops.shape(self._place)[0]
-        self._row = ops.where(real > 0, ops.cumsum(real) - 1, count)  # (B * S,); R: there is none
+        self._row = ops.where(kept, _count(kept) - 1, count)  # (B * S,); R: there is none
         head = ops.arange(heads)
         video, position = self._place // length, self._place % length
         self._head_place = (video[:, None] * heads + head) * length + position[:, None]  # (R, N)
@@ -92,6 +99,18 @@ class RealPositions(Packing):
         flat = ops.reshape(x, (-1, size))
         rows = _take(flat, self._head_place, self._head_row, some_missing=False)  # (R, N, H)
         return ops.reshape(rows, (-1, self._heads * size))
+
+
+def _with_some_padding(real):
+    """The real positions of (P,), and padding until there are a multiple of `MULTIPLE` or all."""
+    count = ops.sum(ops.cast(real, "int32"))
+    padding = ops.logical_not(real)
+    return ops.logical_or(real, _count(padding) <= -count % MULTIPLE)
+
+
+def _count(chosen):
+    """How many there are up to each position, itself included."""
+    return ops.cumsum(ops.cast(chosen, "int32"))
 
 
 class EveryPosition(Packing):
