@@ -148,7 +148,7 @@ def _waiting(flags: argparse.Namespace, folder: Path) -> None:
     for size in flags.sizes.split(","):
         for policy in ("float32", "mixed_bfloat16"):
             side = (training, (size, policy, folder, flags.videos, SIZES[size]))
-            taken = alternate({"vidsim": side}, flags.rounds)["vidsim"]
+            taken = alternate({"vidsim": side}, flags.rounds, warm_up=2)["vidsim"]
             steps = taken.figures["steps"]
             share = taken.figures["waited"] / taken.seconds[-1]
             rows.append([size, policy, f"{taken.median / steps * 1e3:,.0f} ms", f"{share:.1%}"])
