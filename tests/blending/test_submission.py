@@ -171,15 +171,21 @@ def test_broken_zips(zipped, tmp_path):
     assert "absent.zip: not a readable zip" in problem
 
 
+def problem_and_peak(path):
+    """What is wrong with it, and the bytes that Python held while that was found."""
+    tracemalloc.start()
+    (problem,) = check_submission(path, IDS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return problem, peak
+
+
 def test_a_zip_that_unpacks_to_gigabytes_is_refused_unread(tmp_path):
     """A hundred megabytes of spaces in a hundred kilobytes; and one that lies about its size."""
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("result.json", b" " * (100 << 20))
-    tracemalloc.start()
-    (problem,) = check_submission(path, IDS)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    problem, peak = problem_and_peak(path)
     assert "unpacks to more than the 1,073,152 bytes" in problem
     assert peak < 10 << 20
     size = (100 << 20).to_bytes(4, "little")
@@ -202,10 +208,7 @@ def test_another_compression_is_refused_unread(tmp_path, method):
 def test_a_long_entry_is_refused_before_it_fills_the_memory(zipped, start):
     """A megabyte of empty lists is 28 MB of objects."""
     path = zipped(start + "[]," * 330_000)
-    tracemalloc.start()
-    (problem,) = check_submission(path, IDS)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    problem, peak = problem_and_peak(path)
     assert "not a JSON object of number lists" in problem
     assert peak < 8 << 20
 

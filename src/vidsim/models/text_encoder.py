@@ -20,6 +20,8 @@ class TextEncoder(keras.layers.Layer):
         token_ids (B, L) int, token_mask (B, L) bool; extra (B, T, width), extra_mask (B, T) bool
         -> (B, L + T, width)
 
+    What stands at hidden positions of the result has no meaning.
+
     Rotary positions of extra tokens start at ``extra_position``, not at L: the number of padding
     tokens in the batch must not change an output.
 
@@ -61,7 +63,7 @@ class TextEncoder(keras.layers.Layer):
             after = self.extra_position + ops.arange(ops.shape(extra)[1])
             positions = ops.concatenate([positions, after])
         packing = pack(mask, self.config.heads)
-        rows, rotary = packing.rows(x), None  # (R, width), without the padding
+        rows, rotary = packing.rows(x), None  # (R, width), hardly any padding
         if self.config.positions == "rotary":
             angles = rotary_angles(positions, self.config.width // self.config.heads)
             rotary = [packing.rows(_repeat(angle, ops.shape(mask)[0])) for angle in angles]
