@@ -8,6 +8,7 @@ from typing import Literal
 from vidsim.errors import VidsimError
 
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+PUBLISHED_FOLDS = 11
 Size = Literal["tiny", "small", "base"]
 OnBadRecord = Literal["stop", "skip"]
 

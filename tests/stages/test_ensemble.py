@@ -16,7 +16,8 @@ from vidsim.records.fold_manifest import FoldEntry, FoldManifest, write_folds
 from vidsim.records.pairs import Pairs
 from vidsim.records.video import Video
 from vidsim.records.writer import thin_pair_records, write_records, write_videos
-from vidsim.stages.ensemble import EnsembleConfig, run
+from vidsim.stages.configs import EnsembleConfig
+from vidsim.stages.ensemble import run
 
 SIZE = 12
 RECIPES = ("mix", "uniter")

@@ -168,7 +168,7 @@ class EmbeddingSource:
             raise VidsimError(
                 "--ckpt-file is one checkpoint: name one of --recipes and one of --folds"
             )
-        self._other = config.out or test_name(config.test_b_file, common.data_dir / TEST)
+        self._other = test_name(config.test_b_file, common.data_dir / TEST, config.out)
         self._table = open_videos(common, config.test_b_file, TEST)
         self._validated: dict[int, tuple[VideoTable, np.ndarray]] = {}
 

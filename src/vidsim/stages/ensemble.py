@@ -8,10 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
-import tyro
 from rich.filesize import decimal
 
 from vidsim.blending.blend import Blend
@@ -34,28 +32,10 @@ from vidsim.records.fold_manifest import VAL_FILE, read_folds
 from vidsim.records.labels import read_labels
 from vidsim.records.pairs import Pairs
 from vidsim.records.video_table import VideoTable
+from vidsim.stages.configs import EnsembleConfig
 from vidsim.stages.data_files import complete, open_pairs, open_ratings, open_table
 
 _DRIFT = 0.01  # a fold's Spearman may differ so much from its finetuning's (lower precision there)
-
-
-@dataclass(frozen=True)
-class EnsembleConfig:
-    """Flags of `python ensemble`."""
-
-    weights: str | None = None
-    """Weight of every recipe, name=number,name=number; default: as published."""
-    blend: Literal["sum", "aligned", "svd"] = "svd"
-    """How recipes are blended: svd (the winner's: their cosines averaged by weight), sum (of the
-    vectors, as published), aligned (the sum, in one basis)."""
-    raw: bool = False
-    """Blend the vectors as they come, as published; without it each is scaled to length one."""
-    annotation_file: Path | None = None
-    """Rated pairs; default: pairwise/label.tsv in the data folder."""
-    test_b_file: Annotated[Path | None, tyro.conf.arg(aliases=["--ids"])] = None
-    """Test videos; default: test_b/test_b.tfrecords in the data folder; label.tsv beside it."""
-    check: Path | None = None
-    """Blend nothing: say everything that the challenge would refuse in this zip."""
 
 
 @dataclass(frozen=True)

@@ -99,4 +99,6 @@ def _embed(record: EmbeddingRecord, embedder: _Embedder) -> None:
         writer.finish()
     record.finish()
     counts = " and ".join(str(len(job.rows)) for job in record.jobs.values())
-    print(f"{record.title}: {counts} videos by {record.checkpoint} -> {record.place}.npz", flush=True)
+    print(
+        f"{record.title}: {counts} videos by {record.checkpoint} -> {record.place}.npz", flush=True
+    )

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from vidsim.errors import VidsimError
 from vidsim.models.backbone import Backbone
-from vidsim.models.registry import build_backbone
 from vidsim.objectives.masked_lm import MaskedLMObjective
 from vidsim.objectives.objective import Objective
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
@@ -32,10 +31,10 @@ def fresh_model(
     config = recipe.model
     if encoder is None:
         tokenizer = TitleTokenizer.train(titles, config.vocab_size)
-        backbone = build_backbone(config, config.encoder(len(tokenizer)), len(tags))
+        backbone = config.build(config.encoder(len(tokenizer)), len(tags))
     else:
         tokenizer = encoder.tokenizer()
-        backbone = build_backbone(config, encoder.encoder_config(config), len(tags))
+        backbone = config.build(encoder.encoder_config(config), len(tags))
     return Checkpoint(backbone, tokenizer, tags, {})
 
 

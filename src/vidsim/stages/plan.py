@@ -7,7 +7,6 @@ Where a run of another configuration is in the way it fails, before anything has
 import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 
 from vidsim.blending.members import member_path
 from vidsim.config import Common
@@ -127,9 +126,7 @@ class Plan:
 
         return find
 
-    def _inference(
-        self, recipe: Recipe, embeddings: EmbeddingSource, fold: int, tuned: str
-    ) -> str:
+    def _inference(self, recipe: Recipe, embeddings: EmbeddingSource, fold: int, tuned: str) -> str:
         run_ = self._common.run(recipe.name)
         if not member_path(self._common.save_dir, run_, fold).with_suffix(".json").exists():
             return _TO_DO

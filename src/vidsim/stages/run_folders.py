@@ -7,7 +7,7 @@ from vidsim.errors import VidsimError
 from vidsim.recipes.recipe import Recipe
 from vidsim.stages.run_record import is_finished
 from vidsim.training.checkpoint_keeper import best_checkpoint, find_checkpoint
-from vidsim.training.run_config import RunConfig
+from vidsim.training.configs import RunConfig
 
 
 def pretrain_folder(common: Common, recipe: Recipe, runs: int = 1) -> Path:

@@ -69,9 +69,12 @@ def make_identity(configs: Mapping[str, Any], **others: Any) -> Identity:
 
 
 def other_flags(config: Any) -> dict[str, Any]:
-    """The flags of a dataclass that are no part of the identity, to be written beside it."""
-    values = {item.name: getattr(config, item.name) for item in dataclasses.fields(config)}
-    return {name: value for name, value in values.items() if name in NOT_IDENTITY}
+    """The flags of a dataclass that are no part of the identity, to be written beside it.
+
+    But for where the run itself lies: that is where its record is.
+    """
+    names = [item.name for item in dataclasses.fields(config) if item.name in NOT_IDENTITY]
+    return {name: getattr(config, name) for name in names if name != "savedmodel_path"}
 
 
 def recorded_fields(content: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -18,12 +18,13 @@ from safetensors.numpy import load_file
 
 from vidsim.errors import VidsimError
 from vidsim.files import file_digest, write_folder, write_json
-from vidsim.models.backbone import Backbone
-from vidsim.models.encoder_config import EncoderConfig
-from vidsim.models.registry import FAMILIES, build_backbone
+from vidsim.models.configs import FAMILIES, EncoderConfig
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.training.tensor_file import save_tensors
+
+if TYPE_CHECKING:
+    from vidsim.models.backbone import Backbone
 
 WEIGHTS, CONFIG, TAGS = "model.safetensors", "config.json", "tag_list.txt"
 FORMAT = 2
@@ -35,7 +36,7 @@ _NEEDED = {"family": str, "model": dict, "encoder": dict, "num_labels": int, "sh
 class Checkpoint:
     """A model with what belongs to it: tokenizer, tag vocabulary, and where it came from."""
 
-    backbone: Backbone
+    backbone: "Backbone"
     tokenizer: TitleTokenizer
     tags: TagVocabulary
     info: dict[str, Any]
@@ -83,10 +84,10 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     if family not in FAMILIES:
         raise VidsimError(f"{folder}: unknown family {family!r}; known are {', '.join(FAMILIES)}")
     path = folder / CONFIG
-    config = _configured(FAMILIES[family][0], description["model"], path, "model")
+    config = _configured(FAMILIES[family], description["model"], path, "model")
     encoder = _configured(EncoderConfig, description["encoder"], path, "encoder")
     try:
-        backbone = build_backbone(config, encoder, description["num_labels"])
+        backbone = config.build(encoder, description["num_labels"])
     except (ValueError, TypeError, ZeroDivisionError) as error:
         raise VidsimError(f"{path}: no {family} model can be built from it ({error})") from error
     load_weights(backbone, folder)
@@ -148,7 +149,7 @@ def verified_description(folder: Path) -> dict[str, Any]:
     return description
 
 
-def load_weights(backbone: Backbone, folder: Path) -> str:
+def load_weights(backbone: "Backbone", folder: Path) -> str:
     """Loads every weight of a model of the same shape; anything else is an error.
 
     Returns:
@@ -181,7 +182,7 @@ def load_weights(backbone: Backbone, folder: Path) -> str:
     return f"loaded {len(wanted)} of {len(stored)} tensors from {folder}"
 
 
-def weights_by_path(backbone: Backbone) -> dict[str, np.ndarray]:
+def weights_by_path(backbone: "Backbone") -> dict[str, np.ndarray]:
     """All weights, batch normalisation's moving statistics included, by their variable paths."""
     weights = {weight.path: np.ascontiguousarray(weight.numpy()) for weight in backbone.weights}
     if len(weights) != len(backbone.weights):
