@@ -109,6 +109,9 @@ def _mapped(file: MappedFile) -> np.ndarray:
         raise VidsimError(
             f"{file.path}: there is no such file any more; it was taken away while it was in use"
         ) from None
+    except OSError as error:
+        error.filename = error.filename or str(file.path)  # mmap does not say which file
+        raise
 
 
 MAPS = FileMaps()
