@@ -56,7 +56,7 @@ def test_more_files_than_may_be_open(table, limit):
         found = pool.map(lambda i: read(readers[i % 2], orders[i]), range(8))
         assert list(found) == [order.tolist() for order in orders]
     assert 20 < len(MAPS) < FILES / 2
-    del readers
+    readers.clear()
     gc.collect()
     assert len(MAPS) == 0
 

@@ -253,7 +253,7 @@ def test_an_id_without_a_video(run, data_dir):
     label.write_text(label.read_text() + "12345\t67890\t0.5\n")
     with pytest.raises(
         VidsimError,
-        match=r"label\.tsv:1321: no video 12345 nor 67890 among the 240 videos of .*tfrecords$",
+        match=r"label\.tsv:1321: no video '12345' nor '67890' among the 240 videos of .*tfrecords$",
     ):
         run()
     assert folders(data_dir) == set()

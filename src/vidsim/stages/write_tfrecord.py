@@ -139,7 +139,7 @@ def _kept(common: Common, identity: FoldIdentity) -> set[Path] | None:
         raise VidsimError(
             f"{record}: the {len(manifest.folds)} folds that are there were made otherwise:\n  "
             + "\n  ".join(changes)
-            + "\nThey are not overwritten. Give the flags and files as before; or add --redo, which "
+            + "\nThey are not overwritten. Give flags and files as before; or add --redo, which "
             f"moves them to {record.parent}/folds.old-<number> and makes the folds anew; or make "
             "the others in another folder with --data-dir"
         )
