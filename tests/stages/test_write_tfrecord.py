@@ -104,14 +104,10 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def test_finished_folds_are_kept_until_redo_moves_them_aside(run, data_dir, monkeypatch):
-    """Flags and data that changed are named; nothing is deleted, and nothing of the user's moved.
-
-    A move that is interrupted goes on into the same folder.
-    """
+def test_finished_folds_are_kept_where_flags_or_data_changed(run, data_dir):
+    """What changed is named field by field; a request that cannot be met does no harm either."""
     pairwise = data_dir / "pairwise"
     run()
-    (pairwise / "0-119val" / "notes.txt").write_text("mine")
     before = contents(pairwise)
     lines = before["label.tsv"].splitlines(keepends=True)
     (pairwise / "label.tsv").write_bytes(b"".join(lines[:-1]))
@@ -133,6 +129,13 @@ def test_finished_folds_are_kept_until_redo_moves_them_aside(run, data_dir, monk
         run(redo=True, num_folds=2000)
     assert {**contents(pairwise), "label.tsv": before["label.tsv"]} == before
 
+
+def test_redo_moves_finished_folds_aside_whole(run, data_dir, monkeypatch):
+    """Nothing is deleted, and no file of the user's moved; an interrupted move goes on."""
+    pairwise = data_dir / "pairwise"
+    run()
+    (pairwise / "0-119val" / "notes.txt").write_text("mine")
+    before = contents(pairwise)
     move, moved = shutil.move, []
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "move", lambda *to: moved.append(move(*to)) or 1 / (3 - len(moved)))
@@ -140,12 +143,12 @@ def test_finished_folds_are_kept_until_redo_moves_them_aside(run, data_dir, monk
             run(redo=True, num_folds=5)
     out = run(redo=True, num_folds=5)
     assert f"the folds that were there are in {pairwise / 'folds.old-1'} now" in out
-    assert "5 folds, " in out and "1319 pairs" in out
+    assert "5 folds, " in out
     ours = {name for name in before if name.endswith((".tfrecord", "folds.json"))}
     assert contents(pairwise / "folds.old-1") == {name: before[name] for name in ours}
     assert contents(pairwise)["0-119val/notes.txt"] == b"mine"
     assert folders(data_dir) == {
-        *(f"{i * 1319 // 5}-{(i + 1) * 1319 // 5 - 1}val" for i in range(5)),
+        *(f"{i * 264}-{i * 264 + 263}val" for i in range(5)),
         "0-119val",
         "folds.old-1",
     }
@@ -183,7 +186,7 @@ def test_a_lost_file_is_written_again_and_no_other(run, data_dir):
     content = lost.read_bytes()
     lost.unlink()
     lost.with_name("train.tfrecord").write_bytes(b"as it was")
-    assert f"{lost} of 22 files is gone" in run()
+    assert f"of 22 files these are gone: {lost}; written again" in run()
     assert lost.read_bytes() == content
     assert lost.with_name("train.tfrecord").read_bytes() == b"as it was"
 

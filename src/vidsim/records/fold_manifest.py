@@ -109,7 +109,7 @@ def move_folds_aside(data_dir: str | Path) -> Path:
         VidsimError: there is no manifest, or it is not one.
     """
     pairwise = Path(data_dir) / "pairwise"
-    listed = [*read_folds(data_dir).files(data_dir), pairwise / MANIFEST_NAME]
+    listed = [*read_folds(data_dir).files(Path(data_dir)), pairwise / MANIFEST_NAME]
     there = [path.relative_to(pairwise) for path in listed if path.exists()]
     aside, number = pairwise / "folds.old-1", 1
     while (aside / MANIFEST_NAME).exists() or any((aside / path).exists() for path in there):

@@ -146,7 +146,9 @@ def _kept(common: Common, identity: FoldIdentity) -> set[Path] | None:
     files = manifest.files(common.data_dir)
     if gone := [path for path in files if not path.exists()]:
         more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
-        print(f"write_tfrecord: {gone[0]}{more} of {len(files)} files is gone and written again")
+        print(
+            f"write_tfrecord: of {len(files)} files these are gone: {gone[0]}{more}; written again"
+        )
     else:
         print(
             f"write_tfrecord: {len(manifest.folds)} folds are there already; "
