@@ -49,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook's is something else
         sys.stdout.reconfigure(line_buffering=True)
     try:
-        _STARTERS[words[0]](words[0], words[1:])
+        if _STARTERS[words[0]](words[0], words[1:]) is False:
+            return 1  # what is wrong has been printed
     except VidsimError as error:
         print(f"vidsim {words[0]}: {error}", file=sys.stderr)
         return 1
@@ -78,11 +79,11 @@ def _usage(words: list[str]) -> int:
     return 2
 
 
-def _check(stage: str, flags: list[str]) -> None:
+def _check(stage: str, flags: list[str]) -> bool:
     from vidsim.stages import check
 
     named = ["--data-dir"] if flags and not flags[0].startswith("-") else []
-    check.run(*_parse(stage, [*named, *flags], {}))
+    return check.run(*_parse(stage, [*named, *flags], {}))
 
 
 def _write_tfrecord(stage: str, flags: list[str]) -> None:

@@ -102,7 +102,8 @@ def test_an_unknown_id_is_an_error_where_nothing_was_skipped(data_dir, skip):
         file.write("404\t405\t0.5\n405\t404\t0.5\n")
     table = open_table(skip, data_dir / "pairwise" / "pairwise.tfrecords")
     with pytest.raises(
-        VidsimError, match=r"label\.tsv:1321: no video 404 nor 405 among the 240 .*; 1 more lines"
+        VidsimError,
+        match=r"label\.tsv:1321: no video '404' nor '405' among the 240 .*; 1 more lines",
     ):
         open_ratings(labels, table)
 

@@ -241,7 +241,7 @@ def test_labels_of_other_test_videos(world):
     labels = world.common.data_dir / "test_b" / "label.tsv"
     labels.write_text(f"{TEST_IDS[0]}\t404\t0.5\n{TEST_IDS[0]}\t{TEST_IDS[1]}\t0.1\n")
     with pytest.raises(
-        VidsimError, match=r"label\.tsv:1: no video 404 among the \d+ videos of .*test_b"
+        VidsimError, match=r"label\.tsv:1: no video '404' among the \d+ videos of .*test_b"
     ):
         run(world.common, EnsembleConfig())
 
