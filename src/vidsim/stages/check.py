@@ -30,6 +30,7 @@ def run(common: Common) -> None:
     Raises:
         VidsimError: something is wrong; what it is has been printed.
     """
+    common.check()
     reports = []
     for report in _reports(common):
         for line in report.lines():

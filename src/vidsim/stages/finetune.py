@@ -45,6 +45,9 @@ def run(common: Common, recipes: list[Recipe]) -> None:
     Raises:
         VidsimError: folds or pretrained weights are missing, or flags contradict each other.
     """
+    common.check()
+    for recipe in recipes:
+        recipe.check("finetune")
     for recipe in recipes:
         source = PairSource(common, recipe.finetune)
         finetuning = Finetuning(common, recipe, source)

@@ -46,7 +46,10 @@ def run(common: Common, config: InferenceConfig) -> None:
         VidsimError: a model is not trained yet, or files are missing or damaged.
     """
     # ---- 1 Data --------------------------------------------------------------------------------
+    common.check()
+    config.check()
     names = registry.names(common.recipes)
+    registry.load_files(common.recipes)  # they may define the families of the checkpoints
     source = PairSource(common, FinetuneConfig())
     if config.ckpt_file is not None and len(names) * len(source.folds) > 1:
         raise VidsimError("--ckpt-file is one checkpoint: name one of --recipes and one of --folds")

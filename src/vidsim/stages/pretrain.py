@@ -49,6 +49,9 @@ def run(common: Common, recipes: list[Recipe]) -> None:
     Raises:
         VidsimError: input files are missing or damaged, or flags contradict each other.
     """
+    common.check()
+    for recipe in recipes:
+        recipe.check("pretrain")
     for recipe in recipes:
         folder = run_folder(common, recipe.pretrain, f"pretrain/{recipe.name}", len(recipes))
         with sole_process(folder):
