@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from vidsim import schema
+from vidsim.errors import VidsimError
 from vidsim.models.configs import BackboneConfig, EncoderConfig
 
 
@@ -20,6 +21,11 @@ class Backbone(keras.Model):
     """
 
     def __init__(self, config: BackboneConfig, encoder: EncoderConfig, num_labels: int, **kwargs):
+        if keras.config.floatx() != "float32":
+            raise VidsimError(
+                f"Keras computes in {keras.config.floatx()} by default (KERAS_FLOATX, keras.json or "
+                "set_floatx); call keras.config.set_floatx('float32') before a model is loaded"
+            )
         super().__init__(name=config.family, **kwargs)
         self.config = config
         self.encoder_config = encoder

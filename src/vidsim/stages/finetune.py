@@ -45,6 +45,9 @@ def run(common: Common, recipes: list[Recipe]) -> None:
         VidsimError: folds or pretrained weights are missing, flags contradict each other, or a
             folder holds a run of another configuration.
     """
+    common.check()
+    for recipe in recipes:
+        recipe.check("finetune")
     sources, encoders = PairSources(common), EncoderFolders(common.bert_dir)
     waiting = []
     for recipe in recipes:
