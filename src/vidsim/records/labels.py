@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from vidsim.errors import VidsimError
-from vidsim.records.pairs import Pairs
+from vidsim.records.pairs import Pairs, pair_keys
 from vidsim.records.video_id import is_video_id
 
 _ACCEPTED = (
@@ -62,10 +62,9 @@ def label_notes(pairs: Pairs) -> list[str]:
     notes = []
     if len(own := np.flatnonzero(pairs.id_1 == pairs.id_2)):
         notes.append(f"{len(own)} ratings of a video with itself (first: line {own[0] + 1})")
-    _, number = np.unique(np.concatenate((pairs.id_1, pairs.id_2)), return_inverse=True)
-    videos = np.sort(number.reshape(2, -1), axis=0)  # (2, N)
-    _, first, pair = np.unique(videos, axis=1, return_index=True, return_inverse=True)
-    origin = first[pair.ravel()]  # (N,) the row in which the row's pair stands first
+    places: dict[tuple[bytes, bytes], int] = {}
+    keys = enumerate(pair_keys(pairs))
+    origin = np.array([places.setdefault(key, row) for row, key in keys])  # (N,) its first row
     if len(again := np.flatnonzero(origin != np.arange(len(pairs)))):
         unlike = again[pairs.sim[again] != pairs.sim[origin[again]]]
         differing = f", {len(unlike)} of them differently" if len(unlike) else ""

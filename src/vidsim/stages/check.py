@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
+from vidsim.records.file_pattern import FilePattern
 from vidsim.records.video_table import lost_file, lost_files, matching_files
 from vidsim.stages.file_checks import check_folds, check_labels, check_tags, check_videos
 from vidsim.stages.file_report import FileReport
@@ -57,13 +58,14 @@ def _folder(
     common: Common, name: str, needed: str | None, tags: TagVocabulary | None
 ) -> Iterator[FileReport]:
     folder = common.data_dir / name
-    files = matching_files(folder / _VIDEOS)
-    missing = {path: lost_file(path) for path in lost_files(folder / _VIDEOS)}
-    if needed and not matching_files(folder / needed):
+    videos = FilePattern(folder, _VIDEOS)
+    files = matching_files(videos)
+    missing = {path: lost_file(path) for path in lost_files(videos)}
+    if needed and not matching_files(FilePattern(folder, needed)):
         missing.setdefault(folder / needed, f"{folder / needed}: there is no such file")
     if files:
         size = sum(path.stat().st_size for path in files) / 1e6
-        print(f"{folder / _VIDEOS}: {len(files)}, {size:,.1f} MB", flush=True)
+        print(f"{videos}: {len(files)}, {size:,.1f} MB", flush=True)
     for path, problem in missing.items():
         yield FileReport(path, problems=[problem])
     reports, table = check_videos(files, common.save_dir / "index", tags)

@@ -11,6 +11,7 @@ from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.pipeline import embedding_dataset
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
+from vidsim.records.file_pattern import FilePattern
 from vidsim.records.pairs import Pairs
 from vidsim.records.video_table import VideoTable
 from vidsim.stages.data_files import open_table
@@ -22,7 +23,7 @@ PAIRWISE = "pairwise/pairwise.tfrecords"
 
 def open_videos(common: Common, pattern: str | None, default: str) -> VideoTable:
     """The videos of a pattern, or of the default one under the data folder."""
-    return open_table(common, pattern or str(common.data_dir / default))
+    return open_table(common, pattern or FilePattern(common.data_dir, default))
 
 
 def open_tags(common: Common, config: RunConfig) -> TagVocabulary:

@@ -1,6 +1,5 @@
 """Where finetuning finds its pairs: the folds of write_tfrecord, or files named by flags."""
 
-import glob
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,9 @@ from pathlib import Path
 from vidsim.config import Common, parse_folds
 from vidsim.errors import VidsimError
 from vidsim.recipes.recipe import FinetuneConfig
+from vidsim.records.file_pattern import FilePattern
 from vidsim.records.fold_manifest import TRAIN_FILE, VAL_FILE, read_folds
-from vidsim.records.folds import seen_videos
+from vidsim.records.folds import seen_pairs, seen_videos
 from vidsim.records.pairs import Pairs
 from vidsim.records.video_table import VideoTable
 from vidsim.stages.data_files import open_pairs
@@ -33,9 +33,11 @@ class FoldPairs:
         return [_digest(self.train), _digest(self.val), *sorted(videos)]
 
     def seen(self) -> str:
-        """How many validation videos the training part has seen, in words."""
+        """How many validation videos and pairs the training part has seen, in words."""
         videos, seen = seen_videos(self.train, self.val)
-        return f"{seen} of its {videos} videos seen in training"
+        pairs = seen_pairs(self.train, self.val)
+        again = f" and {pairs} of its {len(self.val)} pairs" if pairs else ""
+        return f"{seen} of its {videos} videos{again} seen in training"
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,13 @@ def _only_fold(common: Common) -> int:
 
 
 def _only_file(pattern: str) -> Path:
-    files = sorted(glob.glob(pattern))
+    files = FilePattern.of(pattern).files()
     if len(files) != 1:
-        raise VidsimError(f"{pattern}: {len(files)} files match; a part of a fold is one file")
-    return Path(files[0])
+        raise VidsimError(
+            f"{pattern}: {len(files)} files match; each of --train-record-pattern and "
+            "--val-record-pattern must name one file, for a part of a fold is one file"
+        )
+    return files[0]
 
 
 def _digest(pairs: Pairs) -> str:
