@@ -11,7 +11,6 @@ from vidsim import schema
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.flops import TRAINING, VideoShape, forward_flops
 from vidsim.models.pair_scorer import PairScorer
-from vidsim.models.registry import build_backbone
 from vidsim.models.task import Task
 from vidsim.objectives.objective import build_objectives
 from vidsim.recipes import registry
@@ -67,7 +66,7 @@ class Stage:
             self._recipe = self._recipe.but(model=none)
         model = self._recipe.model
         encoder = model.encoder(model.vocab_size)
-        self._backbone = build_backbone(model, encoder, _LABELS[setting.size])
+        self._backbone = model.build(encoder, _LABELS[setting.size])
         masked = stage == "pretrain" and self._recipe.pretrain.masked_lm.weight > 0
         self._slots = -(-15 * model.bert_seq_length // 100) if masked else 0
         self.videos_per_row = 2 if stage == "finetune" else 1

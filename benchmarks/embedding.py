@@ -86,13 +86,12 @@ def uniter(size: str, policy: str, videos: int, batch_size: int, length: int) ->
 
     from vidsim.models.embedding_model import EmbeddingModel
     from vidsim.models.flops import VideoShape, forward_flops
-    from vidsim.models.registry import build_backbone
     from vidsim.recipes.registry import load
 
     keras.config.set_dtype_policy(policy)
     [recipe] = load("uniter", size)
     encoder = recipe.model.encoder(WORDS)
-    model = EmbeddingModel(build_backbone(recipe.model, encoder, TAGS))
+    model = EmbeddingModel(recipe.model.build(encoder, TAGS))
     made = batch(batch_size // 2, length, length, full=True)
     inputs = {
         key: value.reshape(-1, *value.shape[2:])

@@ -20,7 +20,6 @@ def finetuning_task(recipe_name: str, size: str, policy: str, words: int, tags: 
     import keras
 
     from vidsim.models.pair_scorer import PairScorer
-    from vidsim.models.registry import build_backbone
     from vidsim.objectives.objective import build_objectives
     from vidsim.recipes.recipe import objectives
     from vidsim.recipes.registry import load
@@ -32,7 +31,7 @@ def finetuning_task(recipe_name: str, size: str, policy: str, words: int, tags: 
     keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(0)
     [recipe] = load(recipe_name, size)
-    backbone = build_backbone(recipe.model, recipe.model.encoder(words), tags)
+    backbone = recipe.model.build(recipe.model.encoder(words), tags)
     losses = build_objectives(
         objectives(recipe.finetune), backbone, (*backbone.output_keys, COSINE)
     )

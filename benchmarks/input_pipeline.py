@@ -38,7 +38,7 @@ def ours(what: str, folder: Path, videos: int, batches: int) -> Work:
     from vidsim.tensorflow_start import start_tensorflow
 
     start_tensorflow()
-    from vidsim.preprocess.augmentation import AugmentationConfig
+    from vidsim.preprocess.configs import AugmentationConfig
     from vidsim.preprocess.examples import Examples
     from vidsim.preprocess.pipeline import Batches, pair_dataset, pretraining_dataset
     from vidsim.preprocess.tag_vocabulary import TagVocabulary

@@ -9,7 +9,8 @@ import numpy as np
 from vidsim import schema
 from vidsim.embedder import Embedder
 from vidsim.layers.pooling import masked_mean
-from vidsim.models.backbone import Backbone, BackboneConfig
+from vidsim.models.backbone import Backbone
+from vidsim.models.configs import BackboneConfig
 from vidsim.models.text_encoder import TextEncoder
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.pretrained.encoder_folder import EncoderFolder

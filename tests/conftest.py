@@ -83,7 +83,7 @@ def tags():
 @pytest.fixture(scope="session")
 def examples(videos, tokenizer, tags):
     """The videos as a model's inputs: titles of at most 6 tokens, at most 8 frames."""
-    from vidsim.models.backbone import BackboneConfig
+    from vidsim.models.configs import BackboneConfig
     from vidsim.preprocess.examples import Examples
 
     return Examples(videos, tokenizer, tags, BackboneConfig(bert_seq_length=6, max_frames=8))
@@ -95,7 +95,7 @@ def build_smallest():
 
     Its weights, biases and moving statistics included, are random: nothing that a zero would hide.
     """
-    from vidsim.models.registry import FAMILIES, build_backbone
+    from vidsim.models.configs import FAMILIES
 
     shape = {"encoder_layers": 2, "encoder_width": 16, "encoder_heads": 2, "encoder_dropout": 0.1}
     shape |= {"encoder_intermediate": 32, "bert_seq_length": 16, "hidden_size": 8}
@@ -104,8 +104,8 @@ def build_smallest():
     own = {"uniter": shape, "mix_nextvlad": shape | vlad}
 
     def build(family, num_labels=4, vocab_size=200, **fields):
-        config = FAMILIES[family][0](**(own[family] | fields))
-        backbone = build_backbone(config, config.encoder(vocab_size), num_labels)
+        config = FAMILIES[family](**(own[family] | fields))
+        backbone = config.build(config.encoder(vocab_size), num_labels)
         rng = np.random.default_rng(5)
         for weight in sorted(backbone.weights, key=lambda weight: weight.path):
             into = weight.shape[0] if len(weight.shape) == 2 else 16

@@ -7,6 +7,7 @@ from typing import Literal
 
 from vidsim.errors import VidsimError
 
+PUBLISHED_FOLDS = 11
 Size = Literal["tiny", "small", "base"]
 OnBadRecord = Literal["stop", "skip"]
 

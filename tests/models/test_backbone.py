@@ -8,8 +8,8 @@ import pytest
 from keras import ops
 
 from vidsim import schema
+from vidsim.models.configs import FAMILIES
 from vidsim.models.embedding_model import EmbeddingModel
-from vidsim.models.registry import FAMILIES, build_backbone
 
 BACKBONES = {
     "mix": ("mix_nextvlad", {}),
@@ -174,7 +174,7 @@ def test_frames_start_with_the_norm_of_loaded_words(build_smallest, embedding_si
     """Unless words are embedded more narrowly than frames."""
     smallest = build_smallest("uniter", positions="rotary")
     encoder = dataclasses.replace(smallest.encoder_config, embedding_size=embedding_size)
-    backbone = build_backbone(smallest.config, encoder, 4)
+    backbone = smallest.config.build(encoder, 4)
     words, frames = backbone.text_encoder.norm, backbone.frame_embedding.norm
     words.gamma.assign(words.gamma + 2)
     words.beta.assign(words.beta - 3)

@@ -1,8 +1,7 @@
 """Operations counted by hand: a Uniter and a MixNeXtVLAD small enough to count on paper."""
 
+from vidsim.models.configs import MixNeXtVLADConfig, UniterConfig
 from vidsim.models.flops import VideoShape, forward_flops
-from vidsim.models.mix_nextvlad import MixNeXtVLADConfig
-from vidsim.models.uniter import UniterConfig
 
 SIZES = {"encoder_width": 4, "encoder_layers": 2, "encoder_heads": 1, "encoder_intermediate": 8}
 SIZES |= {"hidden_size": 2}

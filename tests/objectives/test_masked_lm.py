@@ -7,7 +7,8 @@ import pytest
 from keras import ops
 
 from vidsim import schema
-from vidsim.objectives.masked_lm import MaskedLMConfig, MaskedLMObjective
+from vidsim.objectives.configs import MaskedLMConfig
+from vidsim.objectives.masked_lm import MaskedLMObjective
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,14 @@ from vidsim.losses.contrastive import symmetric_info_nce
 from vidsim.losses.similarity import mean_squared_error, raw_kl, softmax_kl
 from vidsim.losses.tag import binary_cross_entropy
 from vidsim.models.task import Task
-from vidsim.objectives.branch_kl import BranchKLConfig
-from vidsim.objectives.contrastive import ContrastiveConfig
-from vidsim.objectives.masked_lm import MaskedLMConfig
+from vidsim.objectives.configs import (
+    BranchKLConfig,
+    ContrastiveConfig,
+    MaskedLMConfig,
+    SimilarityConfig,
+    TagConfig,
+)
 from vidsim.objectives.objective import build_objectives
-from vidsim.objectives.similarity import SimilarityConfig
-from vidsim.objectives.tag import TagConfig
 
 B, C, K, D = 4, 3, 2, 5
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from vidsim import schema
-from vidsim.preprocess.augmentation import AugmentationConfig, hide_parts
+from vidsim.preprocess.augmentation import hide_parts
+from vidsim.preprocess.configs import AugmentationConfig
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vidsim import schema
-from vidsim.models.backbone import BackboneConfig
+from vidsim.models.configs import BackboneConfig
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.frames import sample_frames
 from vidsim.records.frame_reader import FrameReader

@@ -8,7 +8,7 @@ import pytest
 from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.preprocess import pipeline
-from vidsim.preprocess.augmentation import AugmentationConfig
+from vidsim.preprocess.configs import AugmentationConfig
 from vidsim.preprocess.pipeline import (
     Batches,
     embedding_dataset,

@@ -10,9 +10,7 @@ from keras import ops
 from safetensors.numpy import save_file
 
 from vidsim.errors import VidsimError
-from vidsim.models.mix_nextvlad import MixNeXtVLADConfig
-from vidsim.models.registry import build_backbone
-from vidsim.models.uniter import UniterConfig
+from vidsim.models.configs import MixNeXtVLADConfig, UniterConfig
 from vidsim.pretrained import encoder_folder
 from vidsim.pretrained.encoder_folder import EncoderFolder, choose_folder
 
@@ -68,7 +66,7 @@ def turn(x):
 
 
 def build(folder, config):
-    return build_backbone(config, folder.encoder_config(config), num_labels=3)
+    return config.build(folder.encoder_config(config), num_labels=3)
 
 
 @pytest.mark.parametrize(

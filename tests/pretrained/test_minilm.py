@@ -17,8 +17,7 @@ from keras import ops
 
 from vidsim.layers.pooling import masked_mean
 from vidsim.metrics.spearman import SpearmanEvaluator, pair_cosine
-from vidsim.models.registry import build_backbone
-from vidsim.models.uniter import UniterConfig
+from vidsim.models.configs import UniterConfig
 from vidsim.pretrained.encoder_folder import EncoderFolder
 
 LENGTH = 128
@@ -43,7 +42,7 @@ def folder():
 def embed(folder):
     """`embed(sentences)`: (N, 384), the mean of the words' hidden states."""
     config = UniterConfig(bert_seq_length=LENGTH)
-    backbone = build_backbone(config, folder.encoder_config(config), num_labels=1)
+    backbone = config.build(folder.encoder_config(config), num_labels=1)
     folder.load_into(backbone)
     tokenizer = folder.tokenizer()
 

@@ -12,8 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from vidsim.models.registry import build_backbone
-from vidsim.models.uniter import UniterConfig
+from vidsim.models.configs import UniterConfig
 from vidsim.pretrained.encoder_folder import EncoderFolder
 from vidsim.pretrained.weight_names import published_weights
 
@@ -28,7 +27,7 @@ def loaded(parity_case, make_folder):
     path, _ = make_folder(settings["model_type"], tensors, config=settings)
     folder = EncoderFolder(path)
     config = UniterConfig(positions=folder.positions, bert_seq_length=8, encoder_dropout=0.0)
-    backbone = build_backbone(config, folder.encoder_config(config), num_labels=3)
+    backbone = config.build(folder.encoder_config(config), num_labels=3)
     folder.load_into(backbone)
     return backbone
 

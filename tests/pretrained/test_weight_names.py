@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from vidsim.errors import VidsimError
-from vidsim.models.registry import build_backbone
-from vidsim.models.uniter import UniterConfig
-from vidsim.objectives.masked_lm import MaskedLMConfig
+from vidsim.models.configs import UniterConfig
+from vidsim.objectives.configs import MaskedLMConfig
 from vidsim.pretrained.encoder_folder import EncoderFolder
 from vidsim.pretrained.weight_names import plan_load, published_weights
 
@@ -23,7 +22,7 @@ def loaded(make_folder):
     """(backbone, tensors) of a BERT folder."""
     path, tensors = make_folder("bert")
     config = UniterConfig(bert_seq_length=8)
-    return build_backbone(config, EncoderFolder(path).encoder_config(config), 3), tensors
+    return config.build(EncoderFolder(path).encoder_config(config), 3), tensors
 
 
 def plan(stored, backbone):

@@ -9,7 +9,6 @@ from keras import ops
 
 from vidsim import schema
 from vidsim.models.pair_scorer import PairScorer
-from vidsim.models.registry import build_backbone
 from vidsim.models.task import Task
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
@@ -17,7 +16,8 @@ from vidsim.preprocess.masking import mask_words
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import objectives
 from vidsim.recipes.registry import RECIPES
-from vidsim.training.optimizer import OptimizerConfig, build_optimizer
+from vidsim.training.configs import OptimizerConfig
+from vidsim.training.optimizer import build_optimizer
 from vidsim.training.trainer import Trainer
 
 DIFFERENCES = {  # recipe: (the one it is made from, field: (there, here))
@@ -199,7 +199,7 @@ def tiny(request, tokenizer, tags):
     keras.utils.set_random_seed(0)
     recipe = load(request.param, "tiny")
     encoder = recipe.model.encoder(len(tokenizer))
-    return recipe, build_backbone(recipe.model, encoder, len(tags))
+    return recipe, recipe.model.build(encoder, len(tags))
 
 
 @pytest.fixture(params=STAGES)

@@ -19,7 +19,6 @@ import numpy as np
 import tensorflow as tf
 
 from vidsim.models.pair_scorer import PairScorer
-from vidsim.models.registry import build_backbone
 from vidsim.models.task import Task
 from vidsim.objectives.objective import build_objectives
 from vidsim.recipes import registry
@@ -46,7 +45,7 @@ def build(recipe, stage, devices):
     config = getattr(recipe, stage)
     keras.utils.set_random_seed(0)
     with data_parallel(config):
-        backbone = build_backbone(recipe.model, recipe.model.encoder(WORDS), LABELS)
+        backbone = recipe.model.build(recipe.model.encoder(WORDS), LABELS)
         kind, more = (PairScorer, (COSINE,)) if stage == "finetune" else (Task, ())
         losses = build_objectives(objectives(config), backbone, (*backbone.output_keys, *more))
         optimizer = build_optimizer(config.optimizer, 100, 100)

@@ -5,7 +5,8 @@ import numpy as np
 import tensorflow as tf
 
 from vidsim.stages.compiled import compiled
-from vidsim.training.optimizer import OptimizerConfig, build_optimizer
+from vidsim.training.configs import OptimizerConfig
+from vidsim.training.optimizer import build_optimizer
 
 
 def path(gradients, **flags):

@@ -17,10 +17,10 @@ from vidsim.records.record_error import RecordError
 from vidsim.records.sample import write_sample
 from vidsim.records.tfrecord import iter_records
 from vidsim.stages import pretrain, write_tfrecord
+from vidsim.stages.configs import WriteTfrecordConfig
 from vidsim.stages.data_files import complete, open_pairs, open_ratings, open_table
 from vidsim.stages.ensemble_plan import rated_test_pairs
 from vidsim.stages.pair_source import PairSource
-from vidsim.stages.write_tfrecord import WriteTfrecordConfig
 
 BAD = 3  # the record of pairwise.tfrecords that is damaged
 

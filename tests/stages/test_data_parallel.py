@@ -11,7 +11,7 @@ import pytest
 from vidsim.errors import VidsimError
 from vidsim.layers.replicas import replicas
 from vidsim.stages.data_parallel import data_parallel
-from vidsim.training.run_config import RunConfig
+from vidsim.training.configs import RunConfig
 
 SCRIPT = Path(__file__).with_name("losses_on_devices.py")
 RUNS = {"tensorflow": ("mix:pretrain", "uniter:finetune"), "jax": ("uniter:pretrain",)}

@@ -11,7 +11,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from vidsim.errors import VidsimError
-from vidsim.stages.ensemble import EnsembleConfig, run
+from vidsim.stages.configs import EnsembleConfig
+from vidsim.stages.ensemble import run
 
 
 def cosine(a, b):

@@ -12,7 +12,8 @@ from vidsim.cli import main
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.metrics.spearman import pair_cosine, spearman
-from vidsim.stages.ensemble import EnsembleConfig, run
+from vidsim.stages.configs import EnsembleConfig
+from vidsim.stages.ensemble import run
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from keras import ops
 from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.models.pair_scorer import PairScorer
+from vidsim.objectives.configs import SimilarityConfig, TagConfig
 from vidsim.objectives.objective import Objective, build_objectives
-from vidsim.objectives.similarity import SimilarityConfig
-from vidsim.objectives.tag import TagConfig
 from vidsim.preprocess.pipeline import Batches, pair_dataset
 from vidsim.training.checkpoint_keeper import CheckpointKeeper
+from vidsim.training.configs import OptimizerConfig
 from vidsim.training.divergence import MOST_IN_A_ROW, StopOnDivergence
-from vidsim.training.optimizer import OptimizerConfig, build_optimizer
+from vidsim.training.optimizer import build_optimizer
 from vidsim.training.trainer import Trainer
 from vidsim.training.training_log import TrainingLog
 

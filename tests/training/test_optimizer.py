@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from vidsim.training.optimizer import OptimizerConfig, build_optimizer
+from vidsim.training.configs import OptimizerConfig
+from vidsim.training.optimizer import build_optimizer
 
 PLAIN = {"weight_decay": 0.0, "clip_norm": 0.0, "warmup_steps": 0, "bert_warmup_steps": 0}
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from vidsim.models.pair_scorer import PairScorer
+from vidsim.objectives.configs import SimilarityConfig, TagConfig
 from vidsim.objectives.objective import build_objectives
-from vidsim.objectives.similarity import SimilarityConfig
-from vidsim.objectives.tag import TagConfig
 from vidsim.preprocess.pipeline import Batches, pair_dataset
 from vidsim.schema import COSINE
-from vidsim.training.optimizer import OptimizerConfig, build_optimizer
+from vidsim.training.configs import OptimizerConfig
+from vidsim.training.optimizer import build_optimizer
 from vidsim.training.trainer import Trainer
 
 

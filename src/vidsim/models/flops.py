@@ -7,9 +7,7 @@ matrix product, counts as time and not as achievement.
 from dataclasses import dataclass
 
 from vidsim import schema
-from vidsim.models.encoder_config import EncoderConfig
-from vidsim.models.mix_nextvlad import MixNeXtVLADConfig
-from vidsim.models.uniter import UniterConfig
+from vidsim.models.configs import EncoderConfig, MixNeXtVLADConfig, UniterConfig
 
 TRAINING = 3  # a product's gradient is two products of its size: by its input and by its weight
 

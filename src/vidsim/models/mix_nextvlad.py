@@ -1,8 +1,5 @@
 """MixNeXtVLAD: NeXtVLAD branches over the frames, each fused with the title, mixed by a gate."""
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
-
 import keras
 from keras import ops
 
@@ -12,40 +9,9 @@ from vidsim.layers.dense import dense
 from vidsim.layers.gated_fusion import GatedFusion
 from vidsim.layers.nextvlad import NeXtVLAD
 from vidsim.layers.pooling import masked_max, masked_mean
-from vidsim.models.backbone import Backbone, BackboneConfig
-from vidsim.models.encoder_config import EncoderConfig
+from vidsim.models.backbone import Backbone
+from vidsim.models.configs import EncoderConfig, MixNeXtVLADConfig
 from vidsim.models.text_encoder import TextEncoder
-
-
-@dataclass(frozen=True)
-class MixNeXtVLADConfig(BackboneConfig):
-    """Configuration of MixNeXtVLAD."""
-
-    family: ClassVar[str] = "mix_nextvlad"
-
-    frame_norm: bool = True
-    """LayerNorm of every frame first. NeXtVLAD's centres start at a fixed scale, and frames much
-    smaller than they are would all look alike; the published features happened to fit."""
-    branches: int = 3
-    """Independent NeXtVLAD branches."""
-    vlad_cluster_size: int = 64
-    """Clusters of each NeXtVLAD."""
-    vlad_groups: int = 8
-    """Groups that each frame is split into."""
-    vlad_expansion: float = 2.0
-    """Each frame is widened by this factor before it is split into groups."""
-    vlad_hidden_size: int = 1024
-    """Size of a branch's vision vector and of the text vector beside it."""
-    vlad_batch_norm: bool = True
-    """Batch normalisation of the cluster assignment."""
-    se_ratio: int = 8
-    """Reduction of the squeeze-and-excitation gate."""
-    fusion_norm: bool = True
-    """LayerNorm of vision and text vector before they are fused, so that both count from the
-    start."""
-    text_pooling: Literal["cls", "max", "mean"] = "cls"
-    """cls: tanh layer on the first token (BERT's pooler); max, mean: over the real tokens. Only a
-    pretrained encoder has anything to say in its first token before long training."""
 
 
 class MixNeXtVLAD(Backbone):

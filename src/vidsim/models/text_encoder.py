@@ -7,7 +7,7 @@ from vidsim.layers.dense import INITIALIZER_STDDEV, dense
 from vidsim.layers.packing import pack
 from vidsim.layers.rotary import rotary_angles
 from vidsim.layers.transformer_layer import TransformerLayer
-from vidsim.models.encoder_config import EncoderConfig
+from vidsim.models.configs import EncoderConfig
 
 
 class TextEncoder(keras.layers.Layer):

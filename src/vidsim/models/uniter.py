@@ -1,31 +1,14 @@
 """Uniter: words and frames in one sequence through one encoder, pooled over what is real."""
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
-
 import keras
 from keras import ops
 
 from vidsim import schema
 from vidsim.layers.frame_embedding import FrameEmbedding
 from vidsim.layers.pooling import masked_max, masked_mean
-from vidsim.models.backbone import Backbone, BackboneConfig
-from vidsim.models.encoder_config import EncoderConfig
+from vidsim.models.backbone import Backbone
+from vidsim.models.configs import EncoderConfig, UniterConfig
 from vidsim.models.text_encoder import TextEncoder
-
-
-@dataclass(frozen=True)
-class UniterConfig(BackboneConfig):
-    """Configuration of Uniter."""
-
-    family: ClassVar[str] = "uniter"
-
-    uniter_pooling: Literal["mean", "token_mean", "cls", "max"] = "mean"
-    """How the encoder's positions become one vector. mean: of the words' mean and the frames' mean;
-    token_mean: of all words and frames alike; cls: the first word; max: over all."""
-    frame_skip: bool = False
-    """Whether the mean of the frames' own embeddings goes beside that vector, past the encoder. The
-    layers of an encoder that has read words only have nothing to say of frames yet."""
 
 
 class Uniter(Backbone):

@@ -1,27 +1,9 @@
 """Keeps the branches of a mixture close to the mixture's own tag distribution."""
 
-from dataclasses import dataclass
-
 from vidsim import schema
 from vidsim.losses.branch_kl import branch_kl
-from vidsim.objectives.objective import Objective, ObjectiveConfig
-
-
-@dataclass(frozen=True)
-class BranchKLConfig(ObjectiveConfig):
-    """Flags of the branch regulariser."""
-
-    branch_kl_weight: float = 0.0
-    """Weight of the KL divergence between mixed and branch tag distributions."""
-    branch_kl_temperature: float = 2.0
-    """Divides the logits (no unit)."""
-
-    @property
-    def weight(self) -> float:
-        return self.branch_kl_weight
-
-    def build(self, backbone) -> Objective:
-        return BranchKLObjective(self)
+from vidsim.objectives.configs import BranchKLConfig
+from vidsim.objectives.objective import Objective
 
 
 class BranchKLObjective(Objective):

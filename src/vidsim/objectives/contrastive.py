@@ -1,29 +1,11 @@
 """Contrast before fusion: a title belongs to its own frames, not to another video's."""
 
-from dataclasses import dataclass
-
 from keras import ops
 
 from vidsim import schema
 from vidsim.losses.contrastive import symmetric_info_nce
-from vidsim.objectives.objective import Objective, ObjectiveConfig
-
-
-@dataclass(frozen=True)
-class ContrastiveConfig(ObjectiveConfig):
-    """Flags of the contrastive loss."""
-
-    contrastive_weight: float = 0.0
-    """Weight of the contrastive loss between the title and each branch's frames, before fusion."""
-    contrastive_temperature: float = 0.07
-    """Divides the cosines (no unit)."""
-
-    @property
-    def weight(self) -> float:
-        return self.contrastive_weight
-
-    def build(self, backbone) -> Objective:
-        return ContrastiveObjective(self)
+from vidsim.objectives.configs import ContrastiveConfig
+from vidsim.objectives.objective import Objective
 
 
 class ContrastiveObjective(Objective):

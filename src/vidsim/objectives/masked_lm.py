@@ -1,7 +1,5 @@
 """Masked words: predict them from the encoder's hidden states, at the masked positions only."""
 
-from dataclasses import dataclass
-
 import keras
 from keras import ops
 
@@ -9,29 +7,8 @@ from vidsim import schema
 from vidsim.layers.activations import ACTIVATIONS
 from vidsim.layers.dense import dense
 from vidsim.losses.masked_lm import masked_lm
-from vidsim.objectives.objective import Objective, ObjectiveConfig
-
-
-@dataclass(frozen=True)
-class MaskedLMConfig(ObjectiveConfig):
-    """Flags of the masked-word loss."""
-
-    mlm_weight: float = 0.0
-    """Weight of the masked-word loss."""
-    mlm_probability: float = 0.15
-    """Share of a title's words chosen; of those 80 % are masked, 10 % replaced, 10 % kept."""
-
-    @property
-    def weight(self) -> float:
-        return self.mlm_weight
-
-    @property
-    def share(self) -> float:
-        """Share of the words to choose: none where the loss is off."""
-        return self.mlm_probability if self.mlm_weight else 0.0
-
-    def build(self, backbone) -> Objective:
-        return MaskedLMObjective(self, backbone)
+from vidsim.objectives.configs import MaskedLMConfig
+from vidsim.objectives.objective import Objective
 
 
 class MaskedLMObjective(Objective):

@@ -1,11 +1,11 @@
 """An objective: one named, weighted term of a training loss."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import keras
 
 from vidsim.errors import VidsimError
+from vidsim.objectives.configs import ObjectiveConfig
 
 
 class Objective(keras.layers.Layer):
@@ -27,20 +27,6 @@ class Objective(keras.layers.Layer):
 
     def call(self, outputs: dict[str, Any], inputs: dict[str, Any]):
         """The unweighted term, a float32 scalar: a mean, never a sum, over the batch."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class ObjectiveConfig:
-    """Flags of one objective. A weight of 0 leaves it out."""
-
-    @property
-    def weight(self) -> float:
-        """Factor of this term in the total loss."""
-        raise NotImplementedError
-
-    def build(self, backbone) -> Objective:
-        """The objective for that backbone."""
         raise NotImplementedError
 
 

@@ -1,39 +1,12 @@
 """Tags: a multi-label loss on the embedding's classifier (and on each branch's, in pretraining)."""
 
-from dataclasses import dataclass
-from typing import Literal
-
 from keras import ops
 
 from vidsim import schema
 from vidsim.losses.asymmetric import asymmetric
 from vidsim.losses.tag import binary_cross_entropy
-from vidsim.objectives.objective import Objective, ObjectiveConfig
-
-
-@dataclass(frozen=True)
-class TagConfig(ObjectiveConfig):
-    """Flags of the tag loss."""
-
-    tag_loss: Literal["bce", "asl"] = "bce"
-    """bce: binary cross-entropy; asl: asymmetric loss. Both sum over tags, average over videos."""
-    tag_weight: float = 1.0
-    """Weight of the tag loss."""
-    tag_branches: bool = True
-    """Add the loss of every branch's own logits, where the family has branches."""
-    asl_gamma_pos: float = 0.0
-    """Focusing of the asymmetric loss on positive tags."""
-    asl_gamma_neg: float = 1.0
-    """Focusing of the asymmetric loss on negative tags."""
-    asl_clip: float = 0.0
-    """Probability shift of the asymmetric loss for negative tags."""
-
-    @property
-    def weight(self) -> float:
-        return self.tag_weight
-
-    def build(self, backbone) -> Objective:
-        return TagObjective(self)
+from vidsim.objectives.configs import TagConfig
+from vidsim.objectives.objective import Objective
 
 
 class TagObjective(Objective):

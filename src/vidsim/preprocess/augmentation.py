@@ -5,23 +5,10 @@ this is the strongest guard against learning them by heart, and a title that mus
 frames learns what its words have to do with them.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from vidsim import schema
-
-
-@dataclass(frozen=True)
-class AugmentationConfig:
-    """Flags of augmentation. All are probabilities; 0 turns one off."""
-
-    word_dropout: float = 0.0
-    """Probability of hiding a word of a title."""
-    frame_dropout: float = 0.0
-    """Probability of hiding a frame."""
-    modality_dropout: float = 0.0
-    """Probability of hiding a video's whole title or all its frames, one or the other."""
+from vidsim.preprocess.configs import AugmentationConfig
 
 
 def hide_parts(

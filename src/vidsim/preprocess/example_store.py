@@ -1,6 +1,6 @@
 """Examples shared by all models that see the videos alike: titles are tokenized once."""
 
-from vidsim.models.backbone import BackboneConfig
+from vidsim.models.configs import BackboneConfig
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer

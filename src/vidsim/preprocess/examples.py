@@ -3,7 +3,7 @@
 import numpy as np
 
 from vidsim import schema
-from vidsim.models.backbone import BackboneConfig
+from vidsim.models.configs import BackboneConfig
 from vidsim.preprocess.frames import sample_frames
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer

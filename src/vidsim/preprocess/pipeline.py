@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from vidsim import schema
 from vidsim.errors import VidsimError
-from vidsim.preprocess.augmentation import AugmentationConfig, hide_parts
+from vidsim.preprocess.augmentation import hide_parts
 from vidsim.preprocess.batch_order import batches_of_run
+from vidsim.preprocess.configs import AugmentationConfig
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.masking import mask_words
 

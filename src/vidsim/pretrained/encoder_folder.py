@@ -10,8 +10,8 @@ from typing import Any
 from vidsim.errors import VidsimError
 from vidsim.files import file_digest
 from vidsim.layers.activations import ACTIVATIONS
-from vidsim.models.backbone import Backbone, BackboneConfig
-from vidsim.models.encoder_config import EncoderConfig, Positions
+from vidsim.models.backbone import Backbone
+from vidsim.models.configs import BackboneConfig, EncoderConfig, Positions
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.pretrained.hub import local_folder, transformer_folder
 from vidsim.pretrained.json_files import read_json_object

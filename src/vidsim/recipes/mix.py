@@ -1,10 +1,9 @@
 """MixNeXtVLAD over BERT: tags by cross-entropy, contrast before fusion."""
 
-from vidsim.models.mix_nextvlad import MixNeXtVLADConfig
-from vidsim.objectives.branch_kl import BranchKLConfig
-from vidsim.objectives.contrastive import ContrastiveConfig
+from vidsim.models.configs import MixNeXtVLADConfig
+from vidsim.objectives.configs import BranchKLConfig, ContrastiveConfig
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
-from vidsim.training.optimizer import OptimizerConfig
+from vidsim.training.configs import OptimizerConfig
 
 
 def recipe() -> Recipe:

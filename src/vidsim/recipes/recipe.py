@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from vidsim.errors import VidsimError
-from vidsim.models.backbone import BackboneConfig
-from vidsim.objectives.branch_kl import BranchKLConfig
-from vidsim.objectives.contrastive import ContrastiveConfig
-from vidsim.objectives.masked_lm import MaskedLMConfig
-from vidsim.objectives.objective import ObjectiveConfig
-from vidsim.objectives.similarity import SimilarityConfig
-from vidsim.objectives.tag import TagConfig
-from vidsim.training.run_config import RunConfig
+from vidsim.models.configs import BackboneConfig
+from vidsim.objectives.configs import (
+    BranchKLConfig,
+    ContrastiveConfig,
+    MaskedLMConfig,
+    ObjectiveConfig,
+    SimilarityConfig,
+    TagConfig,
+)
+from vidsim.training.configs import RunConfig
 
 _T = TypeVar("_T")
 

@@ -1,9 +1,9 @@
 """Uniter over BERT: tags by cross-entropy, masked words."""
 
-from vidsim.models.uniter import UniterConfig
-from vidsim.objectives.masked_lm import MaskedLMConfig
+from vidsim.models.configs import UniterConfig
+from vidsim.objectives.configs import MaskedLMConfig
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
-from vidsim.training.optimizer import OptimizerConfig
+from vidsim.training.configs import OptimizerConfig
 
 
 def recipe() -> Recipe:

@@ -11,12 +11,12 @@ import random
 
 import numpy as np
 
+from vidsim.config import PUBLISHED_FOLDS
 from vidsim.errors import VidsimError
 from vidsim.records.fold import Fold
 from vidsim.records.pairs import Pairs, pair_keys
 from vidsim.records.video_groups import group_videos
 
-PUBLISHED_FOLDS = 11
 PUBLISHED_SIZE = 6000  # validation pairs of a published fold
 PUBLISHED_SEED = 42
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from vidsim.errors import VidsimError
 from vidsim.layers.replicas import Replicas, set_replicas
 from vidsim.stages.mirrored_replicas import MirroredReplicas
-from vidsim.training.run_config import RunConfig
+from vidsim.training.configs import RunConfig
 
 
 @contextlib.contextmanager

@@ -6,12 +6,10 @@ rows, so that memory does not grow with the videos.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
-import tyro
 from rich.filesize import decimal
 
 from vidsim.blending.blend import Blend
@@ -31,33 +29,11 @@ from vidsim.errors import VidsimError
 from vidsim.files import write_json
 from vidsim.metrics.spearman import spearman
 from vidsim.records.pairs import pair_keys
+from vidsim.stages.configs import EnsembleConfig
 from vidsim.stages.ensemble_plan import Plan, ids_to_check, make_plan
 from vidsim.stages.member_records import Member, describe_members, run_seeds
 
 _DRIFT = 0.01  # a fold's Spearman may differ so much from its finetuning's (lower precision there)
-
-
-@dataclass(frozen=True)
-class EnsembleConfig:
-    """Flags of `python ensemble`."""
-
-    weights: str | None = None
-    """Weight of every recipe, name=number,name=number; default: as published."""
-    blend: Literal["sum", "aligned", "svd"] = "svd"
-    """How recipes are blended: svd (the winner's: their cosines averaged by weight), sum (of the
-    vectors, as published), aligned (the sum, in one basis)."""
-    raw: bool = False
-    """Blend the vectors as they come, as published; without it each is scaled to length one."""
-    annotation_file: Path | None = None
-    """Rated pairs; default: pairwise/label.tsv in the data folder."""
-    test_b_file: Annotated[str | None, tyro.conf.arg(aliases=["--ids"])] = None
-    """Test videos, a file or a pattern; default: test_b/test_b.tfrecords in the data folder. Their
-    ratings are in label.tsv beside them, if anywhere."""
-    out: str | None = None
-    """Name of the place of other test videos' embeddings, report and submission, as given to
-    inference; default: made of the file's name."""
-    check: Path | None = None
-    """Blend nothing: say everything that the challenge would refuse in this zip."""
 
 
 def run(common: Common, config: EnsembleConfig) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,11 +17,9 @@ from vidsim.records.fold_manifest import VAL_FILE, FoldEntry, read_folds
 from vidsim.records.labels import read_labels
 from vidsim.records.pairs import Pairs, pair_keys
 from vidsim.records.video_table import VideoTable
+from vidsim.stages.configs import EnsembleConfig
 from vidsim.stages.data_files import complete, open_pairs, open_ratings, open_table
 from vidsim.stages.member_records import Member, check_members, read_members
-
-if TYPE_CHECKING:
-    from vidsim.stages.ensemble import EnsembleConfig
 
 _TEST = "test_b/test_b.tfrecords"
 
@@ -59,7 +56,7 @@ class Plan:
     notes: list[str]
 
 
-def make_plan(common: Common, config: "EnsembleConfig") -> Plan:
+def make_plan(common: Common, config: EnsembleConfig) -> Plan:
     """Finds and compares everything; writes nothing.
 
     Raises:
@@ -101,7 +98,7 @@ def make_plan(common: Common, config: "EnsembleConfig") -> Plan:
     )
 
 
-def test_files(common: Common, config: "EnsembleConfig") -> FilePattern:
+def test_files(common: Common, config: EnsembleConfig) -> FilePattern:
     """The test videos that are meant."""
     if config.test_b_file is None:
         return FilePattern(common.data_dir, _TEST)
@@ -118,7 +115,7 @@ def rated_test_pairs(files: FilePattern, table: VideoTable) -> tuple[Pairs | Non
     return pairs.take(known), rows[known]
 
 
-def ids_to_check(common: Common, config: "EnsembleConfig") -> list[str]:
+def ids_to_check(common: Common, config: EnsembleConfig) -> list[str]:
     """The ids that a submission must have.
 
     Raises:
@@ -141,7 +138,7 @@ def _output_zip(common: Common, name: str | None) -> Path:
     return Path(f"result{run_name(common, '')}{'' if name is None else f'-{name}'}.zip")
 
 
-def _test_flags(config: "EnsembleConfig") -> list[str]:
+def _test_flags(config: EnsembleConfig) -> list[str]:
     """Of inference, for the same test videos."""
     named = [] if config.test_b_file is None else ["--test-b-file", str(config.test_b_file)]
     return named + ([] if config.out is None else ["--out", config.out])

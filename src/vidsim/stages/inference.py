@@ -5,7 +5,6 @@ tokenizer. Embeddings go to disk in shards, with which a killed inference goes o
 """
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from vidsim.recipes import registry
 from vidsim.recipes.recipe import FinetuneConfig
 from vidsim.records.pairs import Pairs
 from vidsim.records.video_table import VideoTable
+from vidsim.stages.configs import InferenceConfig
 from vidsim.stages.inputs import embed_videos, open_videos
 from vidsim.stages.pair_source import PairSource
 from vidsim.stages.step_record import StepRecord, is_finished
@@ -37,18 +37,6 @@ from vidsim.training.checkpoint import (
 from vidsim.training.checkpoint_keeper import best_checkpoint
 
 TEST = "test_b/test_b.tfrecords"
-
-
-@dataclass(frozen=True)
-class InferenceConfig:
-    """Flags of `python inference`."""
-
-    test_b_file: str | None = None
-    """Videos to embed, a glob pattern; default: test_b/test_b.tfrecords in the data folder."""
-    test_batch_size: int = 128
-    """Videos embedded at a time."""
-    ckpt_file: Path | None = None
-    """A checkpoint folder, for one recipe and one fold; default: the best of each finetuning."""
 
 
 def run(common: Common, config: InferenceConfig) -> None:

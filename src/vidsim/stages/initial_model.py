@@ -6,7 +6,6 @@ from pathlib import Path
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.models.backbone import Backbone
-from vidsim.models.registry import build_backbone
 from vidsim.objectives.masked_lm import MaskedLMObjective
 from vidsim.objectives.objective import Objective
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
@@ -35,10 +34,10 @@ def fresh_model(
     folder = choose_folder(common.bert_dir, config.positions)
     if folder is None:
         tokenizer = TitleTokenizer.train(titles, config.vocab_size)
-        backbone = build_backbone(config, config.encoder(len(tokenizer)), len(tags))
+        backbone = config.build(config.encoder(len(tokenizer)), len(tags))
     else:
         tokenizer = folder.tokenizer()
-        backbone = build_backbone(config, folder.encoder_config(config), len(tags))
+        backbone = config.build(folder.encoder_config(config), len(tags))
     return Checkpoint(backbone, tokenizer, tags, {})
 
 

@@ -15,7 +15,7 @@ from vidsim.records.file_pattern import FilePattern
 from vidsim.records.pairs import Pairs
 from vidsim.records.video_table import VideoTable
 from vidsim.stages.data_files import open_table
-from vidsim.training.run_config import RunConfig
+from vidsim.training.configs import RunConfig
 
 POINTWISE = "pointwise/*.tfrecords"
 PAIRWISE = "pairwise/pairwise.tfrecords"

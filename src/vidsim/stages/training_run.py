@@ -15,9 +15,9 @@ from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.stages.tensorboard_log import TensorBoardLog
 from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.checkpoint_keeper import CheckpointKeeper
+from vidsim.training.configs import RunConfig
 from vidsim.training.divergence import StopOnDivergence
 from vidsim.training.progress import ProgressDisplay
-from vidsim.training.run_config import RunConfig
 from vidsim.training.state_keeper import StateKeeper
 from vidsim.training.state_saver import StateSaver
 from vidsim.training.trainer import Trainer

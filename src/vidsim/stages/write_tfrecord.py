@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,31 +22,14 @@ from vidsim.records.fold_manifest import (
     read_folds,
     write_folds,
 )
-from vidsim.records.folds import PUBLISHED_FOLDS, grouped_folds, published_folds, seen_videos
+from vidsim.records.folds import grouped_folds, published_folds, seen_videos
 from vidsim.records.labels import label_notes
 from vidsim.records.pairs import Pairs
 from vidsim.records.sample import write_sample
 from vidsim.records.video_table import VideoTable
 from vidsim.records.writer import self_contained_records, thin_pair_records, write_records
+from vidsim.stages.configs import WriteTfrecordConfig
 from vidsim.stages.data_files import complete, open_ratings, open_table
-
-
-@dataclass(frozen=True)
-class WriteTfrecordConfig:
-    """How the rated pairs become folds."""
-
-    num_folds: int = PUBLISHED_FOLDS
-    """Number of folds."""
-    fold_size: int | None = None
-    """Validation pairs of a fold. Default: 6000 as published for 11 folds of at least 66,000 pairs,
-    otherwise all pairs divided evenly."""
-    self_contained: bool = False
-    """Write both videos whole into every pair, as published; for the challenge some 80 GB. Default:
-    ids and rating only, the videos are found by id."""
-    group_by_video: bool = False
-    """Make folds in which no validation video is in training."""
-    make_sample: bool = False
-    """If the data folder is not there yet, write a small made-up data set into it first."""
 
 
 def run(common: Common, config: WriteTfrecordConfig) -> None:

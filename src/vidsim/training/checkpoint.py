@@ -17,8 +17,7 @@ from safetensors.numpy import load_file
 from vidsim.errors import VidsimError
 from vidsim.files import file_digest, write_folder, write_json
 from vidsim.models.backbone import Backbone
-from vidsim.models.encoder_config import EncoderConfig
-from vidsim.models.registry import FAMILIES, build_backbone
+from vidsim.models.configs import FAMILIES, EncoderConfig
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.training.tensor_file import save_tensors
@@ -75,9 +74,9 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     family = description["family"]
     if family not in FAMILIES:
         raise VidsimError(f"{folder}: unknown family {family!r}; known are {', '.join(FAMILIES)}")
-    config = FAMILIES[family][0](**description["model"])
+    config = FAMILIES[family](**description["model"])
     encoder = EncoderConfig(**description["encoder"])
-    backbone = build_backbone(config, encoder, description["num_labels"])
+    backbone = config.build(encoder, description["num_labels"])
     load_weights(backbone, folder)
     tokenizer, tags = TitleTokenizer.read(folder), TagVocabulary.read(folder / TAGS)
     return Checkpoint(backbone, tokenizer, tags, description)

@@ -1,34 +1,13 @@
 """AdamW with two learning rates: a low one for the text encoder, a high one for the rest."""
 
-from dataclasses import dataclass
-
 import keras
 
 from vidsim.training.apply_if_finite import ApplyIfFinite, Compiled
+from vidsim.training.configs import OptimizerConfig
 from vidsim.training.schedule import LinearWarmupDecay
 
 ENCODER_PATTERN = r".*text_encoder/.*"
 _NOT_DECAYED = ["bias", "beta", "gamma", "type"]
-
-
-@dataclass(frozen=True)
-class OptimizerConfig:
-    """Flags of the optimizer."""
-
-    lr: float = 5e-4
-    """Peak learning rate of everything but the text encoder."""
-    bert_lr: float = 3e-5
-    """Peak learning rate of the text encoder."""
-    minimum_lr: float = 0.0
-    """Learning rate of both at the end of the run."""
-    warmup_steps: int = 1000
-    """Updates until the peak; the same share of a run that ends before total_steps."""
-    bert_warmup_steps: int = 1000
-    """The same for the text encoder."""
-    weight_decay: float = 0.01
-    """Decoupled weight decay; biases and normalisations have none."""
-    clip_norm: float = 1.0
-    """Greatest norm of each group's gradient; 0 turns clipping off."""
 
 
 def build_optimizer(

@@ -5,8 +5,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from vidsim.preprocess.augmentation import AugmentationConfig
-from vidsim.training.optimizer import OptimizerConfig
+from vidsim.preprocess.configs import AugmentationConfig
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Flags of the optimizer."""
+
+    lr: float = 5e-4
+    """Peak learning rate of everything but the text encoder."""
+    bert_lr: float = 3e-5
+    """Peak learning rate of the text encoder."""
+    minimum_lr: float = 0.0
+    """Learning rate of both at the end of the run."""
+    warmup_steps: int = 1000
+    """Updates until the peak; the same share of a run that ends before total_steps."""
+    bert_warmup_steps: int = 1000
+    """The same for the text encoder."""
+    weight_decay: float = 0.01
+    """Decoupled weight decay; biases and normalisations have none."""
+    clip_norm: float = 1.0
+    """Greatest norm of each group's gradient; 0 turns clipping off."""
 
 
 @dataclass(frozen=True)

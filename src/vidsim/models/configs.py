@@ -1,0 +1,160 @@
+"""The shapes of the models, as data: flags of the commands, read without Keras.
+
+A new family is its configuration, which names its model, and one file beside this one for that.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from vidsim.models.backbone import Backbone
+
+Positions = Literal["absolute", "rotary"]
+
+FAMILIES: "dict[str, type[BackboneConfig]]" = {}
+"""The configuration of every family, by name; defining one puts it here."""
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Architecture of one text encoder. Sizes are numbers of features, layers or tokens."""
+
+    vocab_size: int
+    width: int = 768
+    layers: int = 12
+    heads: int = 12
+    intermediate: int = 3072
+    positions: Positions = "absolute"
+    """absolute: learned, added to the words (BERT); rotary: rotations in attention (RoFormer)."""
+    max_positions: int = 512
+    type_vocab_size: int = 2
+    embedding_size: int | None = None
+    """Width of the word embeddings where it is not the encoder's own (RoFormer allows that)."""
+    activation: str = "gelu"
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    layer_norm_eps: float = 1e-12
+    rotary_value: bool = False
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """The fields that every family's configuration has. A family adds its own."""
+
+    family: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: object):
+        super().__init_subclass__(**kwargs)
+        FAMILIES[cls.family] = cls
+
+    modalities: Literal["both", "title", "frames"] = "both"
+    """What the model is shown of a video. title and frames tell what each side is worth alone."""
+    positions: Positions = "absolute"
+    """Text encoder: absolute (BERT) or rotary (RoFormer) positions."""
+    encoder_layers: int = 12
+    """Layers of the text encoder (a --bert-dir brings its own)."""
+    encoder_width: int = 768
+    """Hidden size of the text encoder."""
+    encoder_heads: int = 12
+    """Attention heads of the text encoder."""
+    encoder_intermediate: int = 3072
+    """Feed-forward size of the text encoder."""
+    encoder_dropout: float = 0.1
+    """Dropout inside the text encoder."""
+    vocab_size: int = 21128
+    """At most this many wordpieces when a vocabulary is trained."""
+    bert_seq_length: int = 32
+    """Longest title in tokens, [CLS] and [SEP] included."""
+    max_frames: int = 32
+    """Most frames taken from one video."""
+    frame_sampling: Literal["uniform", "published"] = "uniform"
+    """uniform: evenly over the whole video; published: the published rule, which drops the tail."""
+    feature_dropout: float = 0.0
+    """Dropout of the frames' numbers before the model's first layer: the same ones in all frames of
+    a video, for what is missing in one frame only comes back with the next."""
+    hidden_size: int = 256
+    """Size of the embedding; the challenge accepts no more than 256."""
+    dropout: float = 0.2
+    """Dropout before the embedding."""
+
+    def encoder(self, vocab_size: int) -> EncoderConfig:
+        """The text encoder this configuration describes, for a vocabulary of that size."""
+        return EncoderConfig(
+            vocab_size=vocab_size,
+            width=self.encoder_width,
+            layers=self.encoder_layers,
+            heads=self.encoder_heads,
+            intermediate=self.encoder_intermediate,
+            positions=self.positions,
+            max_positions=max(self.bert_seq_length, 32),
+            dropout=self.encoder_dropout,
+            attention_dropout=self.encoder_dropout,
+        )
+
+    def build(self, encoder: EncoderConfig, num_labels: int) -> "Backbone":
+        """The family's model with all its weights created."""
+        backbone = self.backbone_class()(self, encoder, num_labels)
+        backbone.create_weights()
+        return backbone
+
+    @classmethod
+    def backbone_class(cls) -> "type[Backbone]":
+        """The family's model, imported when it is asked for: with it comes Keras."""
+        raise NotImplementedError(f"{cls.__name__}: a family names its model by backbone_class")
+
+
+@dataclass(frozen=True)
+class MixNeXtVLADConfig(BackboneConfig):
+    """Configuration of MixNeXtVLAD."""
+
+    family: ClassVar[str] = "mix_nextvlad"
+
+    frame_norm: bool = True
+    """LayerNorm of every frame first. NeXtVLAD's centres start at a fixed scale, and frames much
+    smaller than they are would all look alike; the published features happened to fit."""
+    branches: int = 3
+    """Independent NeXtVLAD branches."""
+    vlad_cluster_size: int = 64
+    """Clusters of each NeXtVLAD."""
+    vlad_groups: int = 8
+    """Groups that each frame is split into."""
+    vlad_expansion: float = 2.0
+    """Each frame is widened by this factor before it is split into groups."""
+    vlad_hidden_size: int = 1024
+    """Size of a branch's vision vector and of the text vector beside it."""
+    vlad_batch_norm: bool = True
+    """Batch normalisation of the cluster assignment."""
+    se_ratio: int = 8
+    """Reduction of the squeeze-and-excitation gate."""
+    fusion_norm: bool = True
+    """LayerNorm of vision and text vector before they are fused, so that both count from the
+    start."""
+    text_pooling: Literal["cls", "max", "mean"] = "cls"
+    """cls: tanh layer on the first token (BERT's pooler); max, mean: over the real tokens. Only a
+    pretrained encoder has anything to say in its first token before long training."""
+
+    @classmethod
+    def backbone_class(cls) -> "type[Backbone]":
+        from vidsim.models.mix_nextvlad import MixNeXtVLAD
+
+        return MixNeXtVLAD
+
+
+@dataclass(frozen=True)
+class UniterConfig(BackboneConfig):
+    """Configuration of Uniter."""
+
+    family: ClassVar[str] = "uniter"
+
+    uniter_pooling: Literal["mean", "token_mean", "cls", "max"] = "mean"
+    """How the encoder's positions become one vector. mean: of the words' mean and the frames' mean;
+    token_mean: of all words and frames alike; cls: the first word; max: over all."""
+    frame_skip: bool = False
+    """Whether the mean of the frames' own embeddings goes beside that vector, past the encoder. The
+    layers of an encoder that has read words only have nothing to say of frames yet."""
+
+    @classmethod
+    def backbone_class(cls) -> "type[Backbone]":
+        from vidsim.models.uniter import Uniter
+
+        return Uniter

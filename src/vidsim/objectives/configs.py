@@ -1,0 +1,136 @@
+"""The losses' flags, as data: read without Keras, which an objective needs only when built."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from vidsim.objectives.objective import Objective
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """Flags of one objective. A weight of 0 leaves it out."""
+
+    @property
+    def weight(self) -> float:
+        """Factor of this term in the total loss."""
+        raise NotImplementedError
+
+    def build(self, backbone) -> "Objective":
+        """The objective for that backbone."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class TagConfig(ObjectiveConfig):
+    """Flags of the tag loss."""
+
+    tag_loss: Literal["bce", "asl"] = "bce"
+    """bce: binary cross-entropy; asl: asymmetric loss. Both sum over tags, average over videos."""
+    tag_weight: float = 1.0
+    """Weight of the tag loss."""
+    tag_branches: bool = True
+    """Add the loss of every branch's own logits, where the family has branches."""
+    asl_gamma_pos: float = 0.0
+    """Focusing of the asymmetric loss on positive tags."""
+    asl_gamma_neg: float = 1.0
+    """Focusing of the asymmetric loss on negative tags."""
+    asl_clip: float = 0.0
+    """Probability shift of the asymmetric loss for negative tags."""
+
+    @property
+    def weight(self) -> float:
+        return self.tag_weight
+
+    def build(self, backbone) -> "Objective":
+        from vidsim.objectives.tag import TagObjective
+
+        return TagObjective(self)
+
+
+@dataclass(frozen=True)
+class BranchKLConfig(ObjectiveConfig):
+    """Flags of the branch regulariser."""
+
+    branch_kl_weight: float = 0.0
+    """Weight of the KL divergence between mixed and branch tag distributions."""
+    branch_kl_temperature: float = 2.0
+    """Divides the logits (no unit)."""
+
+    @property
+    def weight(self) -> float:
+        return self.branch_kl_weight
+
+    def build(self, backbone) -> "Objective":
+        from vidsim.objectives.branch_kl import BranchKLObjective
+
+        return BranchKLObjective(self)
+
+
+@dataclass(frozen=True)
+class ContrastiveConfig(ObjectiveConfig):
+    """Flags of the contrastive loss."""
+
+    contrastive_weight: float = 0.0
+    """Weight of the contrastive loss between the title and each branch's frames, before fusion."""
+    contrastive_temperature: float = 0.07
+    """Divides the cosines (no unit)."""
+
+    @property
+    def weight(self) -> float:
+        return self.contrastive_weight
+
+    def build(self, backbone) -> "Objective":
+        from vidsim.objectives.contrastive import ContrastiveObjective
+
+        return ContrastiveObjective(self)
+
+
+@dataclass(frozen=True)
+class MaskedLMConfig(ObjectiveConfig):
+    """Flags of the masked-word loss."""
+
+    mlm_weight: float = 0.0
+    """Weight of the masked-word loss."""
+    mlm_probability: float = 0.15
+    """Share of a title's words chosen; of those 80 % are masked, 10 % replaced, 10 % kept."""
+
+    @property
+    def weight(self) -> float:
+        return self.mlm_weight
+
+    @property
+    def share(self) -> float:
+        """Share of the words to choose: none where the loss is off."""
+        return self.mlm_probability if self.mlm_weight else 0.0
+
+    def build(self, backbone) -> "Objective":
+        from vidsim.objectives.masked_lm import MaskedLMObjective
+
+        return MaskedLMObjective(self, backbone)
+
+
+@dataclass(frozen=True)
+class SimilarityConfig(ObjectiveConfig):
+    """Flags of the similarity loss: similarity_weight x (MSE + kl_weight x KL)."""
+
+    similarity_weight: float = 128.0
+    """Weight of mean squared error and KL together, beside a tag loss of weight 1. The published
+    system sums the squared error over its batch of 128 pairs: the same proportion."""
+    kl_weight: float = 0.5
+    """Weight of the KL term against the squared error."""
+    kl_form: Literal["raw", "softmax"] = "raw"
+    """raw: as published, on the bare numbers; not a divergence, but it weighs a cosine's error by
+    its share of the rating, and it measures better (README). softmax: KL between the batch's
+    softmaxes of ratings and cosines."""
+    kl_temperature: float = 0.1
+    """Divides ratings and cosines before the softmax (no unit)."""
+
+    @property
+    def weight(self) -> float:
+        return self.similarity_weight
+
+    def build(self, backbone) -> "Objective":
+        from vidsim.objectives.similarity import SimilarityObjective
+
+        return SimilarityObjective(self)

@@ -1,0 +1,62 @@
+"""Flags of the stages that train nothing, as data: read without TensorFlow."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from vidsim.config import PUBLISHED_FOLDS
+
+
+@dataclass(frozen=True)
+class WriteTfrecordConfig:
+    """How the rated pairs become folds."""
+
+    num_folds: int = PUBLISHED_FOLDS
+    """Number of folds."""
+    fold_size: int | None = None
+    """Validation pairs of a fold. Default: 6000 as published for 11 folds of at least 66,000 pairs,
+    otherwise all pairs divided evenly."""
+    self_contained: bool = False
+    """Write both videos whole into every pair, as published; for the challenge some 80 GB. Default:
+    ids and rating only, the videos are found by id."""
+    group_by_video: bool = False
+    """Make folds in which no validation video is in training."""
+    make_sample: bool = False
+    """If the data folder is not there yet, write a small made-up data set into it first."""
+
+
+@dataclass(frozen=True)
+class InferenceConfig:
+    """Flags of `python inference`."""
+
+    test_b_file: str | None = None
+    """Videos to embed, a glob pattern; default: test_b/test_b.tfrecords in the data folder."""
+    test_batch_size: int = 128
+    """Videos embedded at a time."""
+    ckpt_file: Path | None = None
+    """A checkpoint folder, for one recipe and one fold; default: the best of each finetuning."""
+
+
+@dataclass(frozen=True)
+class EnsembleConfig:
+    """Flags of `python ensemble`."""
+
+    weights: str | None = None
+    """Weight of every recipe, name=number,name=number; default: as published."""
+    blend: Literal["sum", "aligned", "svd"] = "svd"
+    """How recipes are blended: svd (the winner's: their cosines averaged by weight), sum (of the
+    vectors, as published), aligned (the sum, in one basis)."""
+    raw: bool = False
+    """Blend the vectors as they come, as published; without it each is scaled to length one."""
+    annotation_file: Path | None = None
+    """Rated pairs; default: pairwise/label.tsv in the data folder."""
+    test_b_file: Annotated[str | None, tyro.conf.arg(aliases=["--ids"])] = None
+    """Test videos, a file or a pattern; default: test_b/test_b.tfrecords in the data folder. Their
+    ratings are in label.tsv beside them, if anywhere."""
+    out: str | None = None
+    """Name of the place of other test videos' embeddings, report and submission, as given to
+    inference; default: made of the file's name."""
+    check: Path | None = None
+    """Blend nothing: say everything that the challenge would refuse in this zip."""
