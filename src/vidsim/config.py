@@ -7,6 +7,7 @@ from typing import Literal
 
 from vidsim.errors import VidsimError
 
+_RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PUBLISHED_FOLDS = 11
 Size = Literal["tiny", "small", "base"]
 OnBadRecord = Literal["stop", "skip"]
@@ -30,13 +31,37 @@ class Common:
     """Pretrained text encoder: a Hugging Face folder, or a name on its Hub; or several separated by
     commas, of which each recipe takes the first whose architecture is its own. Without it a
     vocabulary is trained on the titles and the encoder starts at random."""
+    run_name: str | None = None
+    """Name of another set of runs beside the first: they lie in save/<stage>/<recipe>@<name>, and
+    inference and ensemble find them by the same name. Finetuning starts from the pretraining of
+    that name, or from the unnamed one where there is none."""
+    redo: bool = False
+    """Make runs again whose flags or input changed; the old ones are moved aside to <run>.old-1
+    and so on. Without it nothing that is finished is touched."""
     seed: int = 42
-    """Seed of folds, weights, dropout and data order."""
+    """Seed of weights, dropout and data order."""
+    fold_seed: int = 42
+    """Seed of the folds; 42 as published."""
     output_zip: Path = Path("result.zip")
     """The submission."""
     on_bad_record: OnBadRecord = "stop"
     """A record that is damaged or no video: stop says which it is and ends; skip goes on without
     it, counts what was skipped and lists it, in every run again."""
+
+    def run(self, recipe: str) -> str:
+        """The folder name of a recipe's runs: the recipe, or <recipe>@<run name>.
+
+        Raises:
+            VidsimError: the run name cannot be part of a folder's name.
+        """
+        if self.run_name is None:
+            return recipe
+        if not _RUN_NAME.fullmatch(self.run_name):
+            raise VidsimError(
+                f"--run-name {self.run_name!r}: accepted are 1 to 64 letters, digits, and . _ - "
+                "after the first"
+            )
+        return f"{recipe}@{self.run_name}"
 
 
 def parse_folds(folds: str, number_of_folds: int) -> list[int]:

@@ -17,6 +17,7 @@ from vidsim.records.video_table import load_videos
 from vidsim.records.writer import thin_pair_records, write_records, write_videos
 from vidsim.stages.finetune import Finetuning
 from vidsim.stages.pair_source import FoldPairs
+from vidsim.stages.training_records import FinetuneRecords
 
 
 @pytest.fixture(scope="session")
@@ -34,14 +35,31 @@ def build_finetuning(videos, tmp_path_factory):
     usual |= {"save_seconds": 0, "pretrain_model_dir": "none", "word_dropout": 0.2}
 
     class Source:
-        fewest = len(train)
+        fewest, folds = len(train), [0]
+
+        def __init__(self, data):
+            self.data = data
+
+        def hashes(self, fold):
+            return self.data.hashes
+
+        def titles(self):
+            return videos.titles
 
     def build(ratings=(0.1, 0.9, 0.3, 0.8, 0.5, 0.2), **flags):
         val = Pairs(ids[24:30], ids[30:36], np.array(ratings, "float32"))
-        data = FoldPairs(0, train, videos, val, videos)
+        source = Source(FoldPairs(0, train, videos, val, videos))
         recipe = at_size(mix.recipe(), "tiny").but(finetune=usual | flags)
-        stage = Finetuning(Common(data_dir=folder, save_dir=folder), recipe, Source())
-        return lambda run_dir: stage.run_fold(data, run_dir)
+        common = Common(data_dir=folder, save_dir=folder)
+        stage = Finetuning(common, recipe, source, FinetuneRecords(common, recipe, source, None))
+
+        def run(run_dir):
+            here = recipe.but(finetune={"savedmodel_path": run_dir})
+            stage.records = FinetuneRecords(common, here, source, None)
+            if not stage.is_done(0):
+                stage.make(source.data, stage.records.of_fold(0))
+
+        return run
 
     return build
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.preprocess.augmentation import hide_parts
-from vidsim.preprocess.batch_order import batches_of_run
+from vidsim.preprocess.batch_order import batches_of_run, seed_numbers
 from vidsim.preprocess.configs import AugmentationConfig
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.masking import mask_words
@@ -58,7 +58,7 @@ class Batches:
     Attributes:
         size: videos or pairs in a batch.
         steps: batches.
-        seed: of order, augmentation and masking.
+        seed: of order, augmentation and masking: one number or several.
         augmentation: what is hidden of each video.
         length_pool: batches whose examples are sorted by length together.
         first: the step to begin at, where a run goes on that was interrupted.
@@ -66,14 +66,14 @@ class Batches:
 
     size: int
     steps: int
-    seed: int
+    seed: int | tuple[int, ...]
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     length_pool: int = 1
     first: int = 0
 
     def rng(self, step: int) -> np.random.Generator:
         """The source of all choices made for one batch."""
-        return np.random.default_rng([self.seed, 1, step])
+        return np.random.default_rng([*seed_numbers(self.seed), 1, step])
 
 
 def pretraining_dataset(

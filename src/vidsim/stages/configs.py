@@ -36,7 +36,11 @@ class InferenceConfig:
     test_batch_size: int = 128
     """Videos embedded at a time."""
     ckpt_file: Path | None = None
-    """A checkpoint folder, for one recipe and one fold; default: the best of each finetuning."""
+    """A checkpoint or a run's folder, for one recipe and one fold; default: each finetuning's best
+    one."""
+    out: str | None = None
+    """Name of the folder under <save>/inference/<recipe>/ for other videos than the test videos of
+    the data folder; default: made from the name of --test-b-file."""
 
 
 @dataclass(frozen=True)

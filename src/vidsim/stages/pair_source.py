@@ -27,10 +27,14 @@ class FoldPairs:
     val_videos: VideoTable
 
     @property
-    def digest(self) -> list[str]:
+    def hashes(self) -> dict[str, str | list[str]]:
         """Hashes of pairs and videos, wherever their files lie."""
         videos = {self.train_videos.digest, self.val_videos.digest}
-        return [_digest(self.train), _digest(self.val), *sorted(videos)]
+        return {
+            "train_pairs": _digest(self.train),
+            "val_pairs": _digest(self.val),
+            "videos": sorted(videos),
+        }
 
     def seen(self) -> str:
         """How many validation videos and pairs the training part has seen, in words."""
@@ -69,6 +73,7 @@ class PairSource:
                 "--train-record-pattern and --val-record-pattern go together: give both or neither"
             )
         self._videos: VideoTable | None = None
+        self._hashes: dict[int, dict[str, str | list[str]]] = {}
         if patterns[0] and patterns[1]:
             self.folds = [_only_fold(common)]
             train, val = (_Part(_only_file(pattern)) for pattern in patterns if pattern)
@@ -91,6 +96,25 @@ class PairSource:
         """Reads one fold. Videos of thin fold files are those of pairwise.tfrecords."""
         train, train_videos = self._open(self._parts[fold][0])
         return FoldPairs(fold, train, train_videos, *self.validation(fold))
+
+    def hashes(self, fold: int) -> dict[str, str | list[str]]:
+        """The hashes of one fold; its files are read when they are asked for first."""
+        if fold not in self._hashes:
+            self._hashes[fold] = self.load(fold).hashes
+        return self._hashes[fold]
+
+    def titles(self) -> list[str]:
+        """The titles that a vocabulary is trained on, the same whichever folds are named.
+
+        Those of pairwise.tfrecords; where it is not there, of the videos in the folds' own files.
+        """
+        if (self._common.data_dir / PAIRWISE).is_file():
+            return self._pairwise().titles
+        titles: dict[bytes, str] = {}
+        for parts in self._parts.values():
+            for table in [self._open(part)[1] for part in parts]:
+                titles |= dict(zip(table.ids.tolist(), table.titles, strict=True))
+        return list(titles.values())
 
     def validation(self, fold: int) -> tuple[Pairs, VideoTable]:
         """Reads the validation part of one fold alone: its pairs and the videos they are of."""

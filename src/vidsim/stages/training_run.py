@@ -90,7 +90,7 @@ def train(
     )
 
 
-def batches_from(seed: int, config: RunConfig, steps: int, first: int) -> Batches:
+def batches_from(seed: int | tuple[int, ...], config: RunConfig, steps: int, first: int) -> Batches:
     """The batches of a run from its step ``first`` on."""
     return Batches(config.batch_size, steps, seed, config.augmentation, config.length_pool, first)
 
