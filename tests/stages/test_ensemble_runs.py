@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -155,17 +155,10 @@ def test_other_test_videos_have_a_place_of_their_own(recorded, tmp_path, monkeyp
         run(common, config)
 
 
-@dataclass(frozen=True)
-class Named(Common):
-    run_name: str | None = "half"
-
-    def run(self, recipe):
-        return f"{recipe}@{self.run_name}"
-
-
 def test_named_runs_have_a_place_of_their_own(world, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    common = Named(data_dir=world.common.data_dir, save_dir=world.common.save_dir, recipes="mix")
+    unnamed = Common(data_dir=world.common.data_dir, save_dir=world.common.save_dir, recipes="mix")
+    common = replace(unnamed, run_name="half")
     with pytest.raises(VidsimError, match=r"mix@half/fold0\.npz(.|\n)* --run-name half"):
         run(common, EnsembleConfig())
     for fold in range(world.FOLDS):

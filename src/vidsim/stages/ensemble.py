@@ -16,7 +16,7 @@ from vidsim.blending.blend import Blend
 from vidsim.blending.figure import draw_report
 from vidsim.blending.fold_mean import FoldMean
 from vidsim.blending.member_file import MemberFile
-from vidsim.blending.members import run_name, validation_path
+from vidsim.blending.members import validation_path
 from vidsim.blending.origin import Origin, code_commit, installed_versions, is_made_up, now
 from vidsim.blending.out_of_fold import score_out_of_fold
 from vidsim.blending.progress import StepProgress, WatchedRows
@@ -108,7 +108,7 @@ def _evaluate(
 ) -> Report:
     def load(name: str, fold: int, ids: np.ndarray) -> RowSource:
         progress.advance()
-        return MemberFile(validation_path(common.save_dir, run_name(common, name), fold), ids)
+        return MemberFile(validation_path(common.save_dir, common.run(name), fold), ids)
 
     progress.step("out of fold", len(plan.members), "models scored")
     scores, scored = score_out_of_fold(
@@ -143,7 +143,7 @@ def _origin(common: Common, plan: Plan) -> Origin:
         versions=installed_versions(),
         commit=code_commit(),
         date=now(),
-        run_name=getattr(common, "run_name", None),
+        run_name=common.run_name,
         test_name=plan.test_name,
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vidsim.blending.members import find_members, run_name, test_name
+from vidsim.blending.members import find_members, test_name
 from vidsim.blending.submission import refuse_foreign
 from vidsim.blending.weights import resolve_weights
 from vidsim.config import Common, parse_folds
@@ -93,7 +93,7 @@ def make_plan(common: Common, config: EnsembleConfig) -> Plan:
         paths=paths,
         members=members,
         output_zip=output_zip,
-        folder=common.save_dir / run_name(common, "ensemble") / (name or ""),
+        folder=common.save_dir / common.run("ensemble") / (name or ""),
         notes=[blend, *_fold_notes(entries, len(written)), *checked],
     )
 
@@ -135,7 +135,7 @@ def _output_zip(common: Common, name: str | None) -> Path:
     """Where the submission goes: other runs and other test videos replace nobody else's."""
     if common.output_zip not in (None, Common().output_zip):
         return common.output_zip
-    return Path(f"result{run_name(common, '')}{'' if name is None else f'-{name}'}.zip")
+    return Path(f"result{common.run('')}{'' if name is None else f'-{name}'}.zip")
 
 
 def _test_flags(config: EnsembleConfig) -> list[str]:

@@ -7,34 +7,20 @@ without a sign of it. Inference writes a record beside each file; here it is com
 import contextlib
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vidsim.blending.member_file import name_ids
-from vidsim.blending.members import command, member_path, run_name
+from vidsim.blending.members import command, member_path
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.files import file_digest
+from vidsim.stages.run_identity import FORMAT, differences
 
-RECORD_FORMAT = 2
-"""Of inference's records; older ones have no number."""
 _CHECKPOINTS, _CHECKPOINT = "checkpoints.json", "config.json"
 _OF_THE_FOLD = ("fold", "data")  # differ between the folds of one configuration
-_NO_MATTER = (  # flags in records before format 2 that make no other model
-    "print_freq",
-    "eval_freq",
-    "val_batch_size",
-    "save_seconds",
-    "devices",
-    "train_record_pattern",
-    "val_record_pattern",
-    "multi_label_file",
-    "annotation_file",
-    "pretrain_model_dir",
-    "savedmodel_path",
-)
 
 
 @dataclass(frozen=True)
@@ -61,17 +47,22 @@ class Member:
     def configuration(self) -> dict[str, Any] | None:
         """Flags and inputs of the run, without those of its fold; None where not recorded.
 
-        A record of inference before format 2 has none: then it is the run's own, if that is there.
+        Checkpoints before format 2 have none: then it is the run's own record, if that is there.
         """
         if self.record is None:
             return None
         found = self.record.get("run")
-        if found is None and self.record.get("format") is None:
+        if found is None:
             found = _read(self.run_dir / "done.json")
         if not isinstance(found, dict):
             return None
         found = found.get("identity", found)
         return {name: value for name, value in found.items() if name not in _OF_THE_FOLD}
+
+    @property
+    def kind(self) -> tuple[str, bool]:
+        """Members of one kind have configurations with the same fields."""
+        return self.recipe, (self.record or {}).get("run") is not None
 
     @property
     def test_digest(self) -> str | None:
@@ -92,7 +83,7 @@ def read_members(
     """
     members = []
     for name in names:
-        run = run_name(common, name)
+        run = common.run(name)
         for fold in folds:
             path = member_path(common.save_dir, run, fold, test_name)
             own = member_path(common.save_dir, run, fold).with_suffix(".json")
@@ -193,9 +184,8 @@ def _refuse_different_folds(
     for member in members:
         if member.configuration is None:
             continue
-        kind = (member.recipe, (member.record or {}).get("format"))
-        other = first.setdefault(kind, member)
-        found = list(_differences(other.configuration or {}, member.configuration))
+        other = first.setdefault(member.kind, member)
+        found = differences(other.configuration or {}, member.configuration)
         if found:
             lines = "".join(f"    {line}\n" for line in found)
             raise VidsimError(
@@ -245,9 +235,9 @@ def _again(common: Common, member: Member, flags: Sequence[str]) -> str:
 def _record(path: Path) -> dict[str, Any] | None:
     record = _read(path)
     number = None if record is None else record.get("format")
-    if number is not None and number != RECORD_FORMAT:
+    if number is not None and number != FORMAT:
         raise VidsimError(
-            f"{path}: a record of format {number!r}; this version reads format {RECORD_FORMAT} and "
+            f"{path}: a record of format {number!r}; this version reads format {FORMAT} and "
             "older ones without a number"
         )
     return record
@@ -272,17 +262,3 @@ def _digest(path: Path) -> str | None:
 
 def _short(digest: str | None) -> str:
     return "none" if digest is None else digest[:12]
-
-
-def _differences(
-    before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = ""
-) -> Iterator[str]:
-    """Each field that differs, as "field: before -> now"."""
-    for name in dict.fromkeys([*before, *now]):
-        old, new = before.get(name), now.get(name)
-        if name in _NO_MATTER:
-            continue
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from _differences(old, new, f"{prefix}{name}.")
-        elif old != new:
-            yield f"{prefix}{name}: {old!r} -> {new!r}"
