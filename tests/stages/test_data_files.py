@@ -8,6 +8,7 @@ import pytest
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig
+from vidsim.records.file_pattern import FilePattern
 from vidsim.records.fold_manifest import read_folds
 from vidsim.records.folds import published_folds
 from vidsim.records.labels import read_labels
@@ -15,9 +16,10 @@ from vidsim.records.pairs import read_pair_file
 from vidsim.records.record_error import RecordError
 from vidsim.records.sample import write_sample
 from vidsim.records.tfrecord import iter_records
-from vidsim.stages import ensemble, write_tfrecord
+from vidsim.stages import write_tfrecord
 from vidsim.stages.configs import WriteTfrecordConfig
 from vidsim.stages.data_files import complete, open_pairs, open_ratings, open_table
+from vidsim.stages.ensemble_plan import rated_test_pairs
 from vidsim.stages.pair_source import PairSource
 from vidsim.stages.training_records import PretrainFiles
 
@@ -160,10 +162,10 @@ def test_pretraining_validates_on_what_is_left(damaged, stop, skip):
 
 
 def test_the_submission_is_scored_on_what_is_left(data_dir, stop, skip):
-    videos, labels = (data_dir / "test_b" / name for name in ("test_b.tfrecords", "label.tsv"))
+    videos = data_dir / "test_b" / "test_b.tfrecords"
     damage(videos)
     table = open_table(skip, videos)
-    pairs, rows = ensemble._test_ratings(labels, table)
+    pairs, rows = rated_test_pairs(FilePattern.of(videos), table)
     assert pairs is not None and 200 < len(pairs) < 300
     assert table.ids[rows[:, 0]].tolist() == pairs.id_1.tolist()
     assert table.ids[rows[:, 1]].tolist() == pairs.id_2.tolist()

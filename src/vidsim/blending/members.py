@@ -49,12 +49,6 @@ def test_name(given: str | Path | None, default: str | Path, out: str | None = N
     return f"test-{name}"[:64] if _TAKEN.fullmatch(name) else name
 
 
-def run_name(common: Common, recipe: str) -> str:
-    """The folder name of a recipe's runs, with ``--run-name`` where there is one."""
-    named = getattr(common, "run", None)
-    return named(recipe) if named else recipe
-
-
 def member_path(save_dir: Path, run: str, fold: int, test_name: str | None = None) -> Path:
     """Embeddings of every test video by the run's model of this fold.
 
@@ -99,7 +93,7 @@ def find_members(
     """
     members: dict[Path, tuple[str, int]] = {}
     for name in names:
-        run = run_name(common, name)
+        run = common.run(name)
         for fold in folds:
             members[member_path(common.save_dir, run, fold, test_name)] = (name, fold)
             members[validation_path(common.save_dir, run, fold)] = (name, fold)
@@ -122,8 +116,8 @@ def command(common: Common, recipes: Sequence[str], folds: Sequence[int]) -> lis
     """The flags of another command for the same folders, for these recipes and folds."""
     flags = []
     for name in ("data_dir", "save_dir", "size", "run_name"):
-        value = getattr(common, name, None)
-        if value != getattr(Common(), name, None):
+        value = getattr(common, name)
+        if value != getattr(Common(), name):
             flags += [f"--{name.replace('_', '-')}", str(value)]
     named = [word for word in common.recipes.split(",") if Path(word.strip()).stem in recipes]
     words = ",".join(word.strip() for word in named) or ",".join(recipes)
