@@ -58,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"vidsim {words[0]}: {remedy(error)}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"vidsim {words[0]}: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(f"vidsim {words[0]}: {error or 'interrupted'}", file=sys.stderr)
         return 130
     return 0
 

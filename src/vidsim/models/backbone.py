@@ -1,5 +1,7 @@
 """What every family shares: one configuration file, one set of inputs and outputs."""
 
+import contextlib
+
 import keras
 import numpy as np
 
@@ -24,6 +26,16 @@ class Backbone(keras.Model):
         self.config = config
         self.encoder_config = encoder
         self.num_labels = num_labels
+        self._distribution = keras.distribution.distribution()
+
+    @property
+    def devices(self) -> int:
+        """Devices among which one program divides a batch, whose rows must be a multiple (JAX)."""
+        return self._distribution.device_mesh.devices.size if self._distribution else 1
+
+    def on_its_devices(self) -> contextlib.AbstractContextManager[None]:
+        """Within it, programs run on the devices that the weights were created for (JAX)."""
+        return self._distribution.scope() if self._distribution else contextlib.nullcontext()
 
     def create_weights(self) -> None:
         """Creates every weight by one forward pass over a made batch of two videos."""

@@ -47,7 +47,7 @@ def embed_videos(
 
 
 class PairValidation:
-    """An evaluator without arguments: embeds the videos of rated pairs, correlates with ratings.
+    """An `Evaluator`: embeds the videos of rated pairs, correlates with ratings.
 
     Args:
         model: shares weights with the model in training.
@@ -61,6 +61,8 @@ class PairValidation:
         used, places = np.unique(rows, return_inverse=True)
         places = places.reshape(rows.shape)
         self._evaluate = SpearmanEvaluator(places[:, 0], places[:, 1], pairs.sim)
+        self.primary_metric = self._evaluate.primary_metric
+        self.greater_is_better = self._evaluate.greater_is_better
         self._model, self._examples = model, examples
         self._rows, self._batch_size = used, batch_size
 
