@@ -38,15 +38,19 @@ class Backbone(keras.Model):
         return self._distribution.scope() if self._distribution else contextlib.nullcontext()
 
     def create_weights(self) -> None:
-        """Creates every weight by one forward pass over a made batch of two videos."""
-        outputs = self(
-            {
-                schema.TOKEN_IDS: np.zeros((2, 3), "int32"),
-                schema.TOKEN_MASK: np.ones((2, 3), bool),
-                schema.FRAMES: np.zeros((2, 2, schema.FRAME_SIZE), "float16"),
-                schema.FRAME_MASK: np.ones((2, 2), bool),
-            }
-        )
+        """Creates every weight by one forward pass over a made batch of two videos.
+
+        On JAX, which would compile each operation of it, by the batch's shapes alone.
+        """
+        made = {
+            schema.TOKEN_IDS: np.zeros((2, 3), "int32"),
+            schema.TOKEN_MASK: np.ones((2, 3), bool),
+            schema.FRAMES: np.zeros((2, 2, schema.FRAME_SIZE), "float16"),
+            schema.FRAME_MASK: np.ones((2, 2), bool),
+        }
+        if keras.backend.backend() == "jax":
+            made = {key: keras.KerasTensor(v.shape, str(v.dtype)) for key, v in made.items()}
+        outputs = self(made)
         self.output_keys = tuple(outputs)
 
     def encoder_was_loaded(self) -> None:

@@ -40,7 +40,8 @@ def embed_videos(
 ) -> np.ndarray:
     """Embeds the given rows, those of like length together; (N, 256) in the order asked for."""
     order = np.lexsort(examples.lengths(rows).T)
-    embedded = model.embed(embedding_dataset(examples, rows[order], batch_size))
+    dataset = embedding_dataset(examples, rows[order], batch_size, model.backbone.devices)
+    embedded = model.embed(dataset)[: len(rows)]  # on JAX the last batch is filled up
     result = np.empty_like(embedded)
     result[order] = embedded
     return result

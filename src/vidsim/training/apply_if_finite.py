@@ -65,7 +65,7 @@ class ApplyIfFinite(keras.optimizers.MultiOptimizer):
         squares = [ops.sum(ops.square(grad)) for grad in grads]
         square = ops.sum(ops.stack(squares))
         finite = ops.isfinite(square)
-        norm = ops.where(finite, ops.sqrt(square), self.gradient_norm)
+        norm = ops.where(finite, ops.sqrt(square), self.gradient_norm.value)
         self._apply_if(finite, grads, trained)
         self.gradient_norm.assign(norm)
 
