@@ -73,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if remedy(error) is None:
             raise
         return _refused(command, str(remedy(error)), 1)
-    except KeyboardInterrupt:
-        return _refused(command, "interrupted", 130)
+    except KeyboardInterrupt as error:
+        return _refused(command, str(error) or "interrupted", 130)
     return 0
 
 
