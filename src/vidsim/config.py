@@ -42,8 +42,9 @@ class Common:
     """Seed of weights, dropout and data order."""
     fold_seed: int = 42
     """Seed of the folds; 42 as published."""
-    output_zip: Path = Path("result.zip")
-    """The submission."""
+    output_zip: Path | None = None
+    """The submission; default: result.zip, which has --run-name and --out in its name where they
+    are given."""
     on_bad_record: OnBadRecord = "stop"
     """A record that is damaged or no video: stop says which it is and ends; skip goes on without
     it, counts what was skipped and lists it, in every run again."""
