@@ -30,7 +30,7 @@ def run(common: Common) -> None:
     Raises:
         VidsimError: something is wrong; what it is has been printed.
     """
-    common.check()
+    common.check_fields()
     reports = []
     for report in _reports(common):
         for line in report.lines():

@@ -60,8 +60,8 @@ def run(common: Common, config: EnsembleConfig) -> None:
         VidsimError: embeddings that are missing or of other videos, weights that do not fit, or a
             submission that the challenge would refuse.
     """
-    common.check()
-    config.check()
+    common.check_fields()
+    config.check_fields()
     if config.check is not None:
         _check(common, config, config.check)
         return

@@ -45,7 +45,7 @@ def run(common: Common, recipes: list[Recipe]) -> None:
     Raises:
         VidsimError: folds or pretrained weights are missing, or flags contradict each other.
     """
-    common.check()
+    common.check_fields()
     for recipe in recipes:
         recipe.check("finetune")
     for recipe in recipes:

@@ -46,8 +46,8 @@ def run(common: Common, config: InferenceConfig) -> None:
         VidsimError: a model is not trained yet, or files are missing or damaged.
     """
     # ---- 1 Data --------------------------------------------------------------------------------
-    common.check()
-    config.check()
+    common.check_fields()
+    config.check_fields()
     names = registry.names(common.recipes)
     registry.load_files(common.recipes)  # they may define the families of the checkpoints
     source = PairSource(common, FinetuneConfig())

@@ -49,7 +49,7 @@ def run(common: Common, recipes: list[Recipe]) -> None:
     Raises:
         VidsimError: input files are missing or damaged, or flags contradict each other.
     """
-    common.check()
+    common.check_fields()
     for recipe in recipes:
         recipe.check("pretrain")
     for recipe in recipes:
