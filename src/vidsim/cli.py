@@ -27,7 +27,7 @@ from vidsim.stages.configs import EnsembleConfig, InferenceConfig, WriteTfrecord
 from vidsim.system_errors import remedy
 
 STAGES = {
-    "check": "Read every file of a data folder (vidsim check DIR), say what is wrong.",
+    "check": "Say all that is wrong in a data folder: vidsim check DIR.",
     "write_tfrecord": "Rated pairs and videos to folds of TFRecords.",
     "pretrain": "Pretrain every recipe's model on single videos.",
     "finetune": "Finetune every recipe on every fold's rated pairs.",
