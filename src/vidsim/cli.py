@@ -22,12 +22,12 @@ from vidsim.config import Common
 from vidsim.config_fields import Config, Kind, leaves, override
 from vidsim.errors import VidsimError
 from vidsim.recipes import registry
-from vidsim.recipes.recipe import Recipe
+from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
 from vidsim.stages.configs import EnsembleConfig, InferenceConfig, WriteTfrecordConfig
 from vidsim.system_errors import remedy
 
 STAGES = {
-    "check": "Read every file of a data folder and say what is wrong; vidsim check DATA_DIR.",
+    "check": "Say all that is wrong in a data folder: vidsim check DIR.",
     "plan": "Say what run.sh would do: what is done, and what is to do.",
     "write_tfrecord": "Rated pairs and videos to folds of TFRecords.",
     "pretrain": "Pretrain every recipe's model on single videos.",
@@ -40,6 +40,7 @@ _OWN: dict[str, Config] = {
     "inference": InferenceConfig(),
     "ensemble": EnsembleConfig(),
 }
+_TRAINING = ("pretrain", "finetune")
 _HELP = ("-h", "--help", "--help-all")
 
 
@@ -86,7 +87,8 @@ def _refused(command: str, message: str, status: int) -> int:
 def _without_command(words: list[str]) -> int:
     """Says what is accepted; status 0 where that was the question."""
     usage = (
-        "usage: vidsim COMMAND [FLAG VALUE]...; vidsim COMMAND --help has a command's flags\n"
+        "usage: vidsim COMMAND [FLAG VALUE]...\n"
+        "       vidsim COMMAND --help has a command's flags; vidsim --version\n"
         + "".join(f"  {command:<15} {summary}\n" for command, summary in STAGES.items())
     )
     if words[:1] == ["--version"]:
@@ -220,10 +222,10 @@ def _read(command: str, words: list[str], variants: dict[str, Parts]) -> Any:
             raise UsageError(_unknown(command, rest, variant, known))
         common = _changed(common, given)
         changed[variant] = {part: _changed(config, given) for part, config in parts.items()}
-    common.check()
+    common.check_fields()
     if "" in changed:
         for config in changed[""].values():
-            config.check()
+            config.check_fields()
     return common, changed
 
 
@@ -245,4 +247,12 @@ def _unknown(command: str, rest: list[str], variant: str, known: dict[str, dict[
             f"{word} is a flag of {', '.join(having)}, and {variant} has none such; name the "
             f"recipes that have it, as --recipes {','.join(having)}"
         )
+    for other in _TRAINING:
+        fields = _fields({"pretrain": PretrainConfig, "finetune": FinetuneConfig}[other]())
+        if other != command and word in cli_flags.options(fields):
+            return f"{word} is a flag of {other}"
     return cli_flags.unknown(rest, cli_flags.options(known[variant]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,7 +1,7 @@
 """What a configuration is: a frozen dataclass whose fields say which values they accept.
 
-A field's annotation is all that the command line, its help and `Config.check` go by, so that a new
-flag is one line with its range. Every configuration also remembers where its values came from.
+A field's annotation is all that the command line, its help and `Config.check_fields` go by, so that
+a new flag is one line with its range. A configuration also remembers where its values came from.
 """
 
 import dataclasses
@@ -107,7 +107,9 @@ class Kind:
         right = (int,) if self.type is int else (int, float)
         if isinstance(value, bool) or not isinstance(value, right):
             return False
-        return math.isfinite(value) and (self.range is None or value in self.range)
+        if isinstance(value, float) and not math.isfinite(value):
+            return False
+        return self.range is None or value in self.range
 
 
 def kind_of(annotation: Any) -> Kind:
@@ -164,7 +166,7 @@ class Config:
         """Where a field's value came from."""
         return self._named.get(name, "default")
 
-    def check(self, where: str = "") -> None:
+    def check_fields(self, where: str = "") -> None:
         """Compares every field, nested ones too, with what it accepts.
 
         Args:

@@ -26,10 +26,12 @@ def start_keras() -> None:
             with which Keras cannot start.
     """
     os.environ["KERAS_BACKEND"] = _backend()
-    start_tensorflow()
     try:
+        start_tensorflow()  # which imports Keras
         import keras
     except (AssertionError, AttributeError, TypeError, ValueError) as error:
+        if not _keras_json().exists():
+            raise
         raise VidsimError(
             f"{_keras_json()}: Keras cannot start with these settings ({type(error).__name__}: "
             f"{error}); mend the file or remove it"

@@ -25,8 +25,8 @@ class Backbone(keras.Model):
     def __init__(self, config: BackboneConfig, encoder: EncoderConfig, num_labels: int, **kwargs):
         if keras.config.floatx() != "float32":
             raise VidsimError(
-                f"Keras computes in {keras.config.floatx()} by default (KERAS_FLOATX, keras.json "
-                "or set_floatx); call keras.config.set_floatx('float32') before a model is loaded"
+                f"Keras computes in {keras.config.floatx()} (by keras.json or set_floatx); call "
+                "keras.config.set_floatx('float32') before a model is made"
             )
         super().__init__(name=config.family, **kwargs)
         self.config = config

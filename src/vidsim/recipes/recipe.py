@@ -111,8 +111,8 @@ class Recipe:
             VidsimError: what is not, and what is accepted.
         """
         self.check_parts()
-        self.model.check(f"recipe {self.name}: ")
-        getattr(self, stage).check(f"recipe {self.name}, {stage}: ")
+        self.model.check_fields(f"recipe {self.name}: ")
+        getattr(self, stage).check_fields(f"recipe {self.name}, {stage}: ")
 
     def check_parts(self) -> None:
         """Asks for a configuration of the right kind in each part.

@@ -29,6 +29,11 @@ def names(recipes: str) -> list[str]:
     return found
 
 
+def words(recipes: str) -> dict[str, str]:
+    """What ``--recipes`` takes for each name: the name itself, or the path of its recipe file."""
+    return dict(zip(names(recipes), _words(recipes), strict=True))
+
+
 def load(recipes: str, size: Size, pretrained: bool = False) -> list[Recipe]:
     """The recipes named by ``--recipes``, at that size, with or without a pretrained encoder.
 
@@ -48,7 +53,7 @@ def load_files(recipes: str) -> None:
     Raises:
         VidsimError: a file that cannot be loaded.
     """
-    for word in _words(recipes):
+    for word in words(recipes).values():
         if word not in RECIPES:
             load_module(Path(word))
 

@@ -35,7 +35,7 @@ def run(common: Common) -> bool:
     Raises:
         VidsimError: `bert_dir` has no tokenizer that is supported.
     """
-    common.check()
+    common.check_fields()
     titles = TitleCheck(common.bert_dir)
     reports = []
     for report in _reports(common, titles):

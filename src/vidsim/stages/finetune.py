@@ -45,7 +45,7 @@ def run(common: Common, recipes: list[Recipe]) -> None:
         VidsimError: folds or pretrained weights are missing, flags contradict each other, or a
             folder holds a run of another configuration.
     """
-    common.check()
+    common.check_fields()
     for recipe in recipes:
         recipe.check("finetune")
     sources, encoders = PairSources(common), EncoderFolders(common.bert_dir)

@@ -39,7 +39,7 @@ def run(common: Common, recipes: list[Recipe]) -> None:
         VidsimError: input files are missing or damaged, flags contradict each other, or a folder
             holds a run of another configuration.
     """
-    common.check()
+    common.check_fields()
     for recipe in recipes:
         recipe.check("pretrain")
     files, encoders = PretrainFiles(common), EncoderFolders(common.bert_dir)

@@ -54,8 +54,8 @@ def run(common: Common, config: WriteTfrecordConfig) -> None:
             ids are rated that no video has, or the pairs do not suffice for so many folds.
     """
     # ---- 1 Config ------------------------------------------------------------------------------
-    common.check()
-    config.check()
+    common.check_fields()
+    config.check_fields()
     if config.group_by_video and config.fold_size is not None:
         raise VidsimError("--fold-size has no meaning with --group-by-video; leave one out")
 
