@@ -121,17 +121,74 @@ def test_the_progress_bar(embedder, capfd, show):
     assert ("Batches" in capfd.readouterr().err) == show
 
 
+def frames_with(value, dtype="float32"):
+    """Three videos; frame 5 of the last has the value in column 7."""
+    made = [np.zeros((0, 1536)), np.ones((2, 1536)), np.ones((6, 1536), dtype)]
+    made[2][5, 7] = value
+    return made
+
+
+def test_whatever_gives_texts_and_frames_in_order_will_do(embedder, videos, frames):
+    class Column:
+        """Like a column of a table: it is iterated over, and its index is not 0 to N - 1."""
+
+        def __iter__(self):
+            return iter(texts)
+
+    texts, some = videos.titles[:4], [np.rint(video[:3]) for video in frames[:4]]
+    expected = embedder.encode(texts, some)
+    for titles in ((text for text in texts), np.array(texts), np.array(texts, object), Column()):
+        np.testing.assert_array_equal(embedder.encode(titles, iter(some)), expected)
+    for dtype in ("int8", "int64", "float64"):
+        found = embedder.encode(tuple(texts), [video.astype(dtype) for video in some])
+        np.testing.assert_array_equal(found, expected)
+    equal = [video[:2] for video in frames if len(video) > 1][:3]
+    together = embedder.encode(frames=np.stack(equal), batch_size=np.int64(2))
+    np.testing.assert_array_equal(together, embedder.encode(frames=equal, batch_size=2))
+    largest = embedder.encode(frames=frames_with(65504))
+    assert np.isfinite(largest).all()
+    for nothing in ({"titles": []}, {"frames": ()}, {"frames": np.zeros((0, 2, 1536))}):
+        assert embedder.encode(**nothing, normalize_embeddings=True).shape == (0, 8)
+    np.testing.assert_array_equal(
+        embedder.encode(["a"], [[]]), embedder.encode(["a"], [np.zeros((0, 1536))])
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({}, "give titles, frames or both"),
         ({"titles": "猫咪"}, "titles is one text; a list of texts is needed"),
         ({"titles": ["a"], "frames": []}, "1 titles and 0 videos' frames"),
+        ({"titles": ["a", None]}, r"titles\[1\] is None \(NoneType\); .* '' for a video without"),
+        ({"titles": ["a", float("nan")]}, r"titles\[1\] is nan \(float\)"),
+        ({"titles": [b"a"]}, r"titles\[0\] is b'a' \(bytes\)"),
+        ({"titles": [7]}, r"titles\[0\] is 7 \(int\)"),
+        ({"titles": ["a", ("b", "c")]}, r"titles\[1\] is \('b', 'c'\) \(tuple\)"),
+        ({"titles": ["a", "hi \ud83d"]}, r"titles\[1\] is 'hi \\ud83d': '\\ud83d' at place 3"),
+        ({"titles": b"abc"}, r"titles is b'abc' \(bytes\); accepted is a list of texts"),
+        ({"titles": {"a": 1}}, r"titles is \{'a': 1\} \(dict\)"),
+        ({"titles": 5}, r"titles is 5 \(int\)"),
+        ({"titles": np.array("a")}, "titles: iteration over a 0-d array"),
         ({"frames": [np.zeros((0, 1536)), np.zeros(1536)]}, r"frames\[1\] has shape \(1536,\)"),
-        ({"frames": np.zeros((1, 2, 5))}, r"\(2, 5\); a video's frames are \(n, 1536\)"),
+        ({"frames": np.zeros((1, 2, 5))}, r"\(2, 5\); a video's frames are numbers \(n, 1536\)"),
+        ({"frames": np.zeros((2, 1536))}, r"frames is one array of shape \(2, 1536\)"),
+        ({"frames": [np.ones((2, 1536)), None]}, r"frames\[1\] is None \(NoneType, as an"),
+        ({"frames": [[[1.0], [1.0, 2.0]]]}, r"frames\[0\]: no array"),
+        ({"frames": [np.full((2, 1536), "x")]}, r"frames\[0\] is array"),
+        ({"frames": [np.ones((2, 1536), bool)]}, "as an array bool"),
+        ({"frames": frames_with(np.nan)}, r"frames\[2\]\[5\] has nan in column 7; .* 65504"),
+        ({"frames": frames_with(-np.inf)}, r"frames\[2\]\[5\] has -inf"),
+        ({"frames": frames_with(1e5)}, r"frames\[2\]\[5\] has 100000\.0"),
+        ({"frames": frames_with(10**12, "int64")}, r"frames\[2\]\[5\] has 1000000000000"),
+        ({"titles": ["a", "b"], "batch_size": -1}, "batch_size is -1; accepted is 1, 2, 3"),
+        ({"titles": ["a", "b"], "batch_size": 0}, "batch_size is 0;"),
+        ({"titles": ["a", "b"], "batch_size": 1.5}, "batch_size is 1.5;"),
+        ({"titles": ["a", "b"], "batch_size": True}, "batch_size is True;"),
+        ({"titles": [], "batch_size": None}, "batch_size is None;"),
     ],
 )
-def test_mistakes(embedder, arguments, message):
+def test_mistakes_are_named_with_their_place(embedder, arguments, message):
     with pytest.raises(VidsimError, match=message):
         embedder.encode(**arguments)
 

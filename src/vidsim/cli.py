@@ -12,7 +12,7 @@ import io
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast
 
 from vidsim import cli_flags
@@ -28,6 +28,7 @@ from vidsim.system_errors import remedy
 
 STAGES = {
     "check": "Say all that is wrong in a data folder: vidsim check DIR.",
+    "plan": "Say what run.sh would do: what is done, and what is to do.",
     "write_tfrecord": "Rated pairs and videos to folds of TFRecords.",
     "pretrain": "Pretrain every recipe's model on single videos.",
     "finetune": "Finetune every recipe on every fold's rated pairs.",
@@ -63,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _without_command(words)
     command = words[0]
     try:
-        _COMMANDS[command](command, words[1:])
+        if _COMMANDS[command](command, words[1:]) is False:
+            return 1  # what is wrong has been printed
     except UsageError as error:
         return _refused(command, f"{error}; vidsim {command} --help-all has all flags", 2)
     except VidsimError as error:
@@ -72,8 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if remedy(error) is None:
             raise
         return _refused(command, str(remedy(error)), 1)
-    except KeyboardInterrupt:
-        return _refused(command, "interrupted", 130)
+    except KeyboardInterrupt as error:
+        return _refused(command, str(error) or "interrupted", 130)
     return 0
 
 
@@ -114,13 +116,25 @@ def _version() -> str:
     return f"vidsim {installed('vidsim')} ({libraries}, Python {platform.python_version()})"
 
 
-def _check(command: str, words: list[str]) -> None:
+def _check(command: str, words: list[str]) -> bool:
+    """Whether all is well."""
     named = ["--data-dir"] if words and not words[0].startswith("-") else []
     read = _read(command, [*named, *words], {"": {}})
-    if read is not None:
-        from vidsim.stages import check
+    if read is None:
+        return True
+    from vidsim.stages import check
 
-        check.run(read[0])
+    return check.run(read[0])
+
+
+def _plan(command: str, words: list[str]) -> None:
+    read = _read(command, words, {"": {}})
+    if read is not None:
+        from vidsim.stages import plan
+
+        common = read[0]
+        pretrained = common.bert_dir is not None
+        plan.run(common, registry.load(common.recipes, common.size, pretrained=pretrained))
 
 
 def _run(command: str, words: list[str]) -> None:
@@ -156,8 +170,9 @@ def _train(command: str, words: list[str]) -> None:
     {"pretrain": pretrain.run, "finetune": finetune.run}[stage](common, recipes)
 
 
-_COMMANDS = {
+_COMMANDS: dict[str, Callable[[str, list[str]], bool | None]] = {
     "check": _check,
+    "plan": _plan,
     "write_tfrecord": _run,
     "pretrain": _train,
     "finetune": _train,

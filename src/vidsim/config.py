@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 from vidsim.config_fields import Config, Seed, UsedBy
 from vidsim.errors import VidsimError
 
+_RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PUBLISHED_FOLDS = 11
 Size = Literal["tiny", "small", "base"]
-_TRAIN = UsedBy(("pretrain", "finetune"))
-_MODELS = UsedBy(("pretrain", "finetune", "inference", "ensemble"))
+_TRAIN = UsedBy(("plan", "pretrain", "finetune"))
+_MODELS = UsedBy(("plan", "pretrain", "finetune", "inference", "ensemble"))
 OnBadRecord = Literal["stop", "skip"]
 
 
@@ -25,7 +26,7 @@ class Common(Config):
     """Folder for checkpoints, embeddings, logs and reports."""
     recipes: Annotated[str, _MODELS] = "all"
     """all, or a comma list of recipe names or paths to recipe files of one's own."""
-    folds: Annotated[str, UsedBy(("finetune", "inference", "ensemble"))] = "all"
+    folds: Annotated[str, UsedBy(("plan", "finetune", "inference", "ensemble"))] = "all"
     """all, or a comma list of fold numbers, counted from 0."""
     size: Annotated[Size, _TRAIN] = "base"
     """Model size and length of training: tiny (seconds), small (minutes), base (as published)."""
@@ -33,8 +34,19 @@ class Common(Config):
     """Pretrained text encoder: a Hugging Face folder, or a name on its Hub. Of several, separated
     by commas, each recipe takes the first whose architecture is its own. Without it a vocabulary
     is trained on the titles and the encoder starts at random."""
-    seed: Annotated[Seed, UsedBy(("write_tfrecord", "pretrain", "finetune"))] = 42
-    """Seed of folds, weights, dropout and data order."""
+    run_name: Annotated[str | None, _MODELS] = None
+    """Name of another set of runs, in save/<stage>/<recipe>@<name>. Inference and ensemble find
+    them by the same name; finetuning starts from the pretraining of that name, or from the unnamed
+    one where there is none."""
+    redo: Annotated[
+        bool, UsedBy(("plan", "write_tfrecord", "pretrain", "finetune", "inference"))
+    ] = False
+    """Make again what was made with other flags or other input; the old runs are moved to
+    <run>.old-1. Without it the command stops."""
+    seed: Annotated[Seed, _TRAIN] = 42
+    """Seed of weights, dropout and data order."""
+    fold_seed: Annotated[Seed, UsedBy(("write_tfrecord",))] = 42
+    """Seed of the folds."""
     output_zip: Annotated[Path, UsedBy(("ensemble",))] = Path("result.zip")
     """The submission."""
     on_bad_record: Annotated[
@@ -42,6 +54,21 @@ class Common(Config):
     ] = "stop"
     """A record that is damaged or no video: stop says which it is and ends, skip goes on without
     it. What was skipped is counted and listed, in every run again."""
+
+    def run(self, recipe: str) -> str:
+        """The folder name of a recipe's runs: the recipe, or <recipe>@<run name>.
+
+        Raises:
+            VidsimError: the run name cannot be part of a folder's name.
+        """
+        if self.run_name is None:
+            return recipe
+        if not _RUN_NAME.fullmatch(self.run_name):
+            raise VidsimError(
+                f"--run-name {self.run_name!r}: accepted are 1 to 64 letters, digits, and . _ - "
+                "after the first"
+            )
+        return f"{recipe}@{self.run_name}"
 
 
 def parse_folds(folds: str, number_of_folds: int) -> list[int]:

@@ -1,6 +1,6 @@
 """Embeddings and nothing else: a checkpoint, titles and frames in, numpy out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -10,7 +10,7 @@ from rich.progress import track
 
 from vidsim import schema
 from vidsim.blending.blend import l2_normalize
-from vidsim.errors import VidsimError
+from vidsim.embedder_inputs import checked_batch_size, checked_inputs
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.preprocess.frames import sample_frames
 from vidsim.preprocess.ragged import Ragged
@@ -47,8 +47,8 @@ class Embedder:
 
     def encode(
         self,
-        titles: Sequence[str] | None = None,
-        frames: Sequence[np.ndarray] | np.ndarray | None = None,
+        titles: Iterable[str] | None = None,
+        frames: Iterable[np.ndarray] | None = None,
         batch_size: int = 64,
         show_progress_bar: bool | None = None,
         normalize_embeddings: bool = False,
@@ -56,9 +56,11 @@ class Embedder:
         """Embeds N videos.
 
         Args:
-            titles: N texts; None where there are none, as if each was empty.
-            frames: N arrays (n, 1536), n may differ and be 0; None where there are none.
-            batch_size: videos in one forward pass; those of like length go together.
+            titles: N texts in order: a list, a generator, an array, a column of a table. None where
+                there are none, as if each was empty.
+            frames: N arrays (n, 1536) of any integers or floats, n may differ and be 0; or one
+                array (N, n, 1536). None where there are none.
+            batch_size: videos in one forward pass, 1 or more; those of like length go together.
             show_progress_bar: None: in a terminal only.
             normalize_embeddings: whether every vector is scaled to length 1, so that a dot product
                 is a cosine.
@@ -67,10 +69,12 @@ class Embedder:
             (N, 256) float32, in the order given.
 
         Raises:
-            VidsimError: neither titles nor frames, another number of one than of the other, or
-                frames of another shape.
+            VidsimError: neither titles nor frames, another number of one than of the other, a
+                title that is no text, frames of another shape or with numbers that are not finite
+                or beyond float16 (65504); with the place, as in ``frames[2][5]``.
         """
-        titles, frames = _checked(titles, frames)
+        titles, frames = checked_inputs(titles, frames)
+        batch_size = checked_batch_size(batch_size)
         if self._config.modalities == "frames":
             titles = [""] * len(titles)
         if self._config.modalities == "title":
@@ -104,30 +108,6 @@ class Embedder:
             schema.FRAMES: taken,
             schema.FRAME_MASK: frame_mask,
         }
-
-
-def _checked(titles, frames) -> tuple[list[str], list[np.ndarray]]:
-    """Both sides, as many of one as of the other."""
-    if titles is None and frames is None:
-        raise VidsimError("encode: give titles, frames or both")
-    if isinstance(titles, str):
-        raise VidsimError("encode: titles is one text; a list of texts is needed")
-    if titles is None:
-        titles = [""] * len(frames)
-    if frames is None:
-        frames = [np.zeros((0, schema.FRAME_SIZE), "float16")] * len(titles)
-    if len(titles) != len(frames):
-        raise VidsimError(
-            f"encode: {len(titles)} titles and {len(frames)} videos' frames; as many are needed"
-        )
-    frames = [np.asarray(video) for video in frames]
-    for number, video in enumerate(frames):
-        if video.ndim != 2 or video.shape[1] != schema.FRAME_SIZE:
-            raise VidsimError(
-                f"encode: frames[{number}] has shape {video.shape}; a video's frames are "
-                f"(n, {schema.FRAME_SIZE})"
-            )
-    return list(titles), frames
 
 
 def _tracked(batches: list[np.ndarray], show: bool | None):

@@ -6,15 +6,19 @@ therefore tell what a killed process left from what a living one is writing, and
 
 import contextlib
 import fcntl
-import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import numpy as np
+
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.tmp")
 
 
 @contextlib.contextmanager
@@ -58,10 +62,18 @@ def write_folder(folder: Path) -> Iterator[Path]:
         _sync(folder.parent)
 
 
-def remove_leftovers(folder: Path, name: str = "*") -> None:
+def is_leftover(path: Path) -> bool:
+    """Whether a name is one that files are written under before they are renamed."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def remove_leftovers(folder: Path, name: str | None = None) -> None:
     """Removes what killed processes left in a folder while they wrote `name`, or anything."""
-    for place in glob.glob(f".{name}.*.tmp", root_dir=folder, include_hidden=True):
-        path = folder / place
+    paths = list(folder.iterdir()) if folder.is_dir() else []
+    for path in paths:
+        found = _TEMPORARY.fullmatch(path.name)
+        if found is None or name not in (None, found[1]):
+            continue
         with contextlib.suppress(FileNotFoundError), _opened(path) as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -72,8 +84,8 @@ def remove_leftovers(folder: Path, name: str = "*") -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes indented JSON atomically. Paths and other objects are written as their text."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, default=str, sort_keys=False)
+    """Writes indented JSON atomically: numpy's numbers as numbers, other objects as their text."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, default=_plain, sort_keys=False)
     with atomic_file(path) as file:
         file.write((text + "\n").encode())
 
@@ -84,11 +96,16 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _plain(value: Any) -> Any:
+    """What JSON has for an object: numbers and lists of numpy's arrays, else its text."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
+
+
 @contextlib.contextmanager
 def _aside(target: Path, create: Callable[[Path], None]) -> Iterator[Path]:
     """A new file or folder beside the target, locked; removed in the end unless renamed."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(target.parent, glob.escape(target.name))
+    remove_leftovers(target.parent, target.name)
     path = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         handle = _create_locked(path, create)

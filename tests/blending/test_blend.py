@@ -1,7 +1,10 @@
 """The three blends by hand, and by what each promises about cosines."""
 
+import sys
+
 import numpy as np
 import pytest
+from scipy.linalg import eigh
 
 from vidsim.blending import row_source
 from vidsim.blending.blend import BLENDS, Blend, blend, l2_normalize
@@ -175,3 +178,27 @@ def test_chunks_make_no_difference(method, monkeypatch):
     assert by_rows.shape == whole.shape
     for rows in (slice(0, 7), slice(90, 100), np.array([50, 3, 3])):
         np.testing.assert_allclose(by_rows[rows], whole[rows], rtol=1e-5, atol=1e-6)
+
+
+def test_svd_of_few_videos_takes_the_small_gram_matrix(monkeypatch):
+    """Fewer videos than columns: the same blend as by numpy from an (N, N) matrix, not (48, 48).
+
+    Two videos are equal and one is zero, so three of the 20 directions hold nothing: no noise may
+    stand for them.
+    """
+    sizes = []
+    module = sys.modules["vidsim.blending.blend"]
+    monkeypatch.setattr(module, "eigh", lambda a, **k: sizes.append(len(a)) or eigh(a, **k))
+    matrices = [made(20, 16, seed) for seed in range(3)]
+    for matrix in matrices:
+        matrix[7], matrix[8], matrix[9] = matrix[6], 2 * matrix[6], 0
+    blended = blend(matrices, [0.2, 0.3, 0.5], "svd").astype(np.float64)
+    assert sizes == [20]
+    parts = zip([0.2, 0.3, 0.5], matrices, strict=True)
+    wide = np.concatenate([w**0.5 * l2_normalize(m.astype(np.float64)) for w, m in parts], axis=1)
+    values, rows = np.linalg.svd(wide)[1:]
+    rows = rows[:17]
+    rows = rows * np.sign(rows[np.arange(17), np.abs(rows).argmax(axis=1)])[:, None]
+    assert values[16] > 0.1 > 1e-12 > values[17]
+    np.testing.assert_allclose(blended[:, :17], wide @ rows.T, atol=1e-6)
+    assert (blended[:, 17:] == 0).all()

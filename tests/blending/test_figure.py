@@ -9,14 +9,16 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from vidsim.blending.figure import draw_report
+from vidsim.blending.origin import Origin
 from vidsim.blending.report import Report
 from vidsim.blending.scores import ENSEMBLE, Scores
 
 
-def made(names, folds, test, value=0.8):
+def made(names, folds, test, value=0.8, made_up=False):
     row = Scores({k: value for k in range(folds)}, value, value if test else None)
     scores = {name: row for name in (*names, ENSEMBLE)}
-    return Report(scores, {name: 1.0 for name in names}, "svd", False, 9, 9, 0)
+    origin = Origin("data/own", made_up, 9, 5, {}, {"mix": [42]}, [], {"vidsim": "0"}, None, "2026")
+    return Report(scores, {name: 1.0 for name in names}, "svd", False, 9, 9, 0, 0, origin)
 
 
 @pytest.fixture
@@ -40,14 +42,22 @@ def test_points_and_lines(tmp_path, drawn, folds, test):
     lines = drawn[0].get_lines()
     points = [line for line in lines if line.get_marker() == "o"]
     assert [len(line.get_ydata()) for line in points] == [folds, folds]
-    assert len(lines) - len(points) == 2 + 1 + test  # two means, the ensemble, the test line
+    marks = [line for line in lines if line.get_marker() == "D"]  # of each recipe on test_b
+    assert [line.get_ydata().tolist() for line in marks] == [[0.8, 0.8]] * test
+    # two means, the ensemble, the test line
+    assert len(lines) - len(points) - len(marks) == 2 + 1 + test
+    title = drawn[0].get_title(loc="left")
+    assert title.startswith("data/own\n9 rated pairs out of fold, 0 of test_b;")
+    assert drawn[0].get_xlabel() == "seed 42; vidsim 0; 2026"
     assert [label.get_text() for label in drawn[0].get_xticklabels()] == ["mix", "uniter"]
     assert imread(path).shape == (675, 900, 4)  # 6 x 4.5 inches at 150 dots
     assert np.ptp(imread(path)[..., :3], axis=(0, 1)).min() > 0.9  # not an empty sheet
 
 
-def test_nothing_to_rank_is_no_error(tmp_path):
-    draw_report(made(["mix"], 2, test=True, value=float("nan")), tmp_path / "report.png")
+def test_nothing_to_rank_is_no_error(tmp_path, drawn):
+    report = made(["mix"], 2, test=True, value=float("nan"), made_up=True)
+    draw_report(report, tmp_path / "report.png")
+    assert "data/own (MADE-UP SAMPLE: nobody rated it)\n" in drawn[0].get_title(loc="left")
     assert (tmp_path / "report.png").stat().st_size > 1000
 
 

@@ -43,7 +43,7 @@ def test_pooled_and_per_fold_derived():
         assert row.folds == {0: pytest.approx(1), 1: pytest.approx(-1)}
         assert row.fold_mean == pytest.approx(0)
         assert row.out_of_fold == pytest.approx(-0.8)
-    assert seen == {(b"a", b"1"), (b"a", b"2"), (b"3", b"a"), (b"a", b"4")}
+    assert seen == {(b"1", b"a"), (b"2", b"a"), (b"3", b"a"), (b"4", b"a")}
 
 
 def test_each_fold_is_asked_for_its_own_videos_only():
@@ -73,7 +73,8 @@ def test_the_ensemble_blends_within_a_fold():
 
 
 def test_a_pair_in_two_folds_is_pooled_once():
-    twice = {0: FOLDS[0], 1: pairs_of((b"a", b"2", 0.2), (b"3", b"a", 0.3), (b"a", b"4", 0.4))}
+    """Whichever of its videos comes first."""
+    twice = {0: FOLDS[0], 1: pairs_of((b"2", b"a", 0.2), (b"3", b"a", 0.3), (b"a", b"4", 0.4))}
     cosines = {("mix", 0): COSINES["mix", 0], ("mix", 1): COSINES["mix", 1] | {"2": 0.0}}
     scores, seen = score_out_of_fold(twice, vectors_with(cosines), {"mix": 1.0}, "sum", False)
     assert len(seen) == 4

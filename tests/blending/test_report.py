@@ -2,15 +2,32 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
+from vidsim.blending.origin import Origin
 from vidsim.blending.report import WIDTH, Report, print_report
 from vidsim.blending.scores import ENSEMBLE, Scores
 from vidsim.recipes.registry import RECIPES
 
 NAN = float("nan")
+ORIGIN = Origin(
+    data="data/own",
+    made_up=False,
+    rated_pairs=67899,
+    rated_videos=63613,
+    files={
+        "rated pairs": "data/own/labels.tsv",
+        "test videos": "data/own/clips.tfrecords",
+    },
+    seeds={"mix": [42], "own": [42]},
+    members=[],
+    versions={"vidsim": "0.1.0", "numpy": "2.3.4"},
+    commit="e77e8ac1609299a3e934a7e3328bb916e553b7e8-dirty",
+    date="2026-01-02T03:04:05+00:00",
+)
 
 
 def made(names, folds, test=True, **changes):
@@ -25,6 +42,8 @@ def made(names, folds, test=True, **changes):
         "videos": 43027,
         "pairs": 66000,
         "left_out": 1899,
+        "trained_on": 0,
+        "origin": ORIGIN,
         "test_pairs": 629 if test else 0,
     }
     return Report(**(values | changes))
@@ -61,8 +80,37 @@ def test_what_the_numbers_rest_on_is_said():
     assert "66,000 rated pairs" in text
     assert "1,899 in no\nvalidation part used" in text
     assert "test_b: 629 rated pairs" in text
-    assert text.endswith("blend: sum\na note\n")
+    assert "blend: sum\na note\n" in text
     assert "validation part" not in printed(made(["mix"], 2, left_out=0))
+    data = "data: data/own, 67,899 rated pairs of 63,613 videos; test videos:"
+    assert f"{data} data/own/clips.tfrecords\n" in text
+    last = "seed 42; vidsim 0.1.0, numpy 2.3.4, commit e77e8ac16092-dirty; 2026-01-02T03:04:05"
+    assert text.endswith(f"{last}+00:00\n")
+
+
+def test_pairs_that_were_trained_on_are_not_denied():
+    unseen = "each scored only by models that were not trained on it"
+    said = {n: " ".join(printed(made(["mix"], 2, trained_on=n)).split()) for n in (0, 20, None)}
+    assert unseen in said[0]
+    assert unseen not in said[20] + said[None]
+    assert (
+        "20 validation pairs are in its training part too, because they are rated twice" in said[20]
+    )
+    assert "was not counted when the folds were written" in said[None]
+    for count in said:
+        assert made(["mix"], 2, trained_on=count).to_json()["pairs"]["in_training_too"] == count
+
+
+def test_what_the_runs_and_data_were():
+    other = replace(
+        ORIGIN, made_up=True, seeds={"mix": [1], "own": [2, 3]}, commit=None, test_name="other"
+    )
+    text = " ".join(printed(made(["mix"], 2, origin=other)).split())
+    assert "data/own (MADE-UP SAMPLE: nobody rated it), 67,899 rated pairs" in text
+    assert "seeds: mix 1; own 2,3; vidsim 0.1.0, numpy 2.3.4; 2026" in text
+    assert "other: 629 rated pairs" in text
+    assert "test_b:" not in text
+    assert "seed: not recorded" in printed(made(["mix"], 2, origin=replace(ORIGIN, seeds={})))
 
 
 @pytest.mark.parametrize("folds", [1, 4, 11])
@@ -102,7 +150,14 @@ def test_json_holds_every_number():
         "test_b": 0.8,
     }
     assert content["spearman"][ENSEMBLE]["weight"] is None
-    assert content["pairs"] == {"out_of_fold": 66000, "left_out": 1899, "test_b": 629}
+    assert content["pairs"] == {
+        "out_of_fold": 66000,
+        "left_out": 1899,
+        "in_training_too": 0,
+        "test_b": 629,
+    }
+    assert content["origin"]["versions"] == {"vidsim": "0.1.0", "numpy": "2.3.4"}
+    assert content["origin"]["commit"].startswith("e77e8ac")
     assert (content["videos"], content["blend"], content["raw"]) == (43027, "sum", False)
 
 

@@ -12,7 +12,8 @@ from safetensors.numpy import save_file
 from vidsim.errors import VidsimError
 from vidsim.models.configs import MixNeXtVLADConfig, UniterConfig
 from vidsim.pretrained import encoder_folder
-from vidsim.pretrained.encoder_folder import EncoderFolder, choose_folder
+from vidsim.pretrained.encoder_folder import EncoderFolder, EncoderFolders
+from vidsim.pretrained.hub import hub_revision
 
 IDS = np.array([[2, 5, 6, 7, 8, 3], [2, 9, 3, 0, 0, 0]])
 MASK = IDS > 0
@@ -216,16 +217,17 @@ def test_the_first_folder_with_the_positions(make_folder):
     bert, _ = make_folder("bert")
     roformer, _ = make_folder("roformer")
     both = f"{bert}, {roformer}"
-    assert choose_folder(None, "rotary") is None
-    assert choose_folder(both, "rotary").path == roformer
-    assert choose_folder(both, "absolute").path == bert
+    assert EncoderFolders(None).choose("rotary") is None
+    assert EncoderFolders(both).choose("rotary").path == roformer
+    assert EncoderFolders(both).choose("absolute").path == bert
+    assert EncoderFolders(both).choose("absolute").revision is None
     with pytest.raises(VidsimError, match="none of these is a roformer folder"):
-        choose_folder(str(bert), "rotary")
+        EncoderFolders(str(bert)).choose("rotary")
     assert json.loads((bert / "config.json").read_text())["model_type"] == "bert"
 
 
 def test_names_that_are_no_folders(make_folder, monkeypatch):
-    """Each is fetched, and its encoder may be in a subfolder."""
+    """Each is fetched once, however often it is asked for; its encoder may be in a subfolder."""
     bert, _ = make_folder("bert")
     module = {"path": "bert", "type": "sentence_transformers.models.Transformer"}
     (bert.parent / "modules.json").write_text(json.dumps([module]))
@@ -233,8 +235,18 @@ def test_names_that_are_no_folders(make_folder, monkeypatch):
     monkeypatch.setattr(
         encoder_folder, "local_folder", lambda name: fetched.append(name) or bert.parent
     )
-    assert choose_folder("a/b@v1, c/d", "absolute").path == bert
+    folders = EncoderFolders("a/b@v1, c/d")
+    assert folders.choose("absolute") is folders.choose("absolute")
+    assert folders.choose("absolute").path == bert
     assert fetched == ["a/b@v1", "c/d"]
+
+
+def test_the_revision_is_the_commit_of_the_cache(tmp_path):
+    snapshot = tmp_path / "models--a--b" / "snapshots" / "0123abcd"
+    snapshot.mkdir(parents=True)
+    assert hub_revision(snapshot) is None
+    (tmp_path / "models--a--b" / "refs").mkdir()
+    assert hub_revision(snapshot) == "0123abcd"
 
 
 def test_the_digest_is_of_the_files_and_not_of_the_place(make_folder, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig
+from vidsim.records.file_pattern import FilePattern
 from vidsim.records.fold_manifest import read_folds
 from vidsim.records.folds import published_folds
 from vidsim.records.labels import read_labels
@@ -15,10 +16,12 @@ from vidsim.records.pairs import read_pair_file
 from vidsim.records.record_error import RecordError
 from vidsim.records.sample import write_sample
 from vidsim.records.tfrecord import iter_records
-from vidsim.stages import ensemble, pretrain, write_tfrecord
+from vidsim.stages import write_tfrecord
 from vidsim.stages.configs import WriteTfrecordConfig
 from vidsim.stages.data_files import complete, open_pairs, open_ratings, open_table
+from vidsim.stages.ensemble_plan import rated_test_pairs
 from vidsim.stages.pair_source import PairSource
+from vidsim.stages.training_records import PretrainFiles
 
 BAD = 3  # the record of pairwise.tfrecords that is damaged
 
@@ -101,7 +104,8 @@ def test_an_unknown_id_is_an_error_where_nothing_was_skipped(data_dir, skip):
         file.write("404\t405\t0.5\n405\t404\t0.5\n")
     table = open_table(skip, data_dir / "pairwise" / "pairwise.tfrecords")
     with pytest.raises(
-        VidsimError, match=r"label\.tsv:1321: no video 404 nor 405 among the 240 .*; 1 more lines"
+        VidsimError,
+        match=r"label\.tsv:1321: no video '404' nor '405' among the 240 .*; 1 more lines",
     ):
         open_ratings(labels, table)
 
@@ -151,17 +155,17 @@ def test_self_contained_pairs_hold_the_right_videos_behind_a_gap(damaged, skip):
 def test_pretraining_validates_on_what_is_left(damaged, stop, skip):
     config = PretrainConfig()
     with pytest.raises(RecordError):
-        pretrain._open(stop, config)
-    data = pretrain._open(skip, config)
+        PretrainFiles(stop).open(config)
+    data = PretrainFiles(skip).open(config)
     assert len(data.rated) == 239 and 1220 < len(data.pairs) < 1320
     data.rated.rows_of(np.concatenate((data.pairs.id_1, data.pairs.id_2)))  # all are there
 
 
 def test_the_submission_is_scored_on_what_is_left(data_dir, stop, skip):
-    videos, labels = (data_dir / "test_b" / name for name in ("test_b.tfrecords", "label.tsv"))
+    videos = data_dir / "test_b" / "test_b.tfrecords"
     damage(videos)
     table = open_table(skip, videos)
-    pairs, rows = ensemble._test_ratings(labels, table)
+    pairs, rows = rated_test_pairs(FilePattern.of(videos), table)
     assert pairs is not None and 200 < len(pairs) < 300
     assert table.ids[rows[:, 0]].tolist() == pairs.id_1.tolist()
     assert table.ids[rows[:, 1]].tolist() == pairs.id_2.tolist()

@@ -15,8 +15,7 @@ from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.files import write_json
 from vidsim.recipes import mix
-from vidsim.stages.inference import best_of_finished
-from vidsim.stages.initial_model import pretrained_checkpoint
+from vidsim.stages.run_folders import best_of_finished, pretrained_checkpoint
 
 SAVED = re.compile(r"^replace .*/\.state-(\d+)\.\w+\.tmp$", re.MULTILINE)
 

@@ -32,6 +32,8 @@ def test_best_and_last_stay(tmp_path):
     assert folders(tmp_path) == ["ckpt-20", "ckpt-40"]
     manifest = json.loads((tmp_path / "checkpoints.json").read_text())
     assert manifest == {
+        "metric": "spearman",
+        "greater_is_better": True,
         "best": {"folder": "ckpt-20", "step": 20, "spearman": 0.5},
         "last": {"folder": "ckpt-40", "step": 40, "spearman": 0.2},
     }
@@ -69,7 +71,8 @@ def test_before_it_is_published_a_checkpoint_replaces_none(tmp_path):
     run(tmp_path, 0.3)
     before = (tmp_path / "checkpoints.json").read_bytes()
     keeper = CheckpointKeeper(tmp_path, lambda path, metrics: path.mkdir())
-    keeper.resume(*json.loads(before).values())
+    manifest = json.loads(before)
+    keeper.resume(manifest["best"], manifest["last"])
     keeper.keep(20, {"spearman": 0.5})
     assert (tmp_path / "checkpoints.json").read_bytes() == before
     assert folders(tmp_path) == ["ckpt-10", "ckpt-20"]

@@ -87,6 +87,10 @@ def concatenated_svd(sources: Sequence[RowSource], weights: Sequence[float]) -> 
     It is fitted on the videos blended, without labels and without centring; the sign of each
     direction is fixed by its largest coefficient, so the result does not depend on the solver.
 
+    The right singular vectors are the eigenvectors of the (R * D, R * D) Gram matrix, a sum over
+    the rows. With fewer videos than columns they follow from the smaller (N, N) one, in a small
+    part of the time.
+
     Shapes: each matrix (N, D), R of them; the rows are blended to (K, min(256, N, R * D)).
 
     Reference: Ma, Lou, Ouyang 2021, Top1 solution of QQ Browser 2021 AI algorithm competition
@@ -100,17 +104,40 @@ def concatenated_svd(sources: Sequence[RowSource], weights: Sequence[float]) -> 
         )  # (K, R * D)
 
     rows, width = sources[0].shape[0], sum(source.shape[1] for source in sources)
-    # The right singular vectors from the (R * D, R * D) Gram matrix: N is the long side.
-    gram = np.zeros((width, width))
-    for chunk in chunks(rows):
-        wide = side_by_side([source[chunk] for source in sources])
-        gram += wide.T @ wide
     kept = min(MAX_DIMENSIONS, rows, width)
-    _, vectors = eigh(gram, subset_by_index=[width - kept, width - 1])  # ascending
-    vectors = vectors[:, ::-1]
+    wide = (side_by_side([source[chunk] for source in sources]) for chunk in chunks(rows))
+    if rows < width:
+        vectors = _right_vectors(np.concatenate([*wide, np.zeros((0, width))]), kept)
+    else:
+        gram = np.zeros((width, width))
+        for part in wide:
+            gram += part.T @ part
+        vectors = _largest(gram, kept)[1]
     largest = np.abs(vectors).argmax(axis=0)
-    vectors = vectors * np.sign(vectors[largest, np.arange(vectors.shape[1])])
+    vectors = vectors * np.sign(vectors[largest, np.arange(kept)])
     return lambda matrices: side_by_side(matrices) @ vectors
+
+
+def _right_vectors(wide: np.ndarray, kept: int) -> np.ndarray:
+    """The right singular vectors (W, kept) of the largest singular values of (N, W), N < W.
+
+    wide.T u = s v for the singular vectors u and v of the value s. Where s is zero but for
+    rounding, u says nothing about v: the column is zero, and so are the numbers that come of it.
+    """
+    values, left = _largest(wide @ wide.T, kept)
+    tiny = max(wide.shape) * np.finfo(np.float64).eps * values.max(initial=0)
+    known = values > tiny
+    scale = np.sqrt(np.where(known, values, 1))
+    return np.where(known, wide.T @ left / scale, 0)
+
+
+def _largest(gram: np.ndarray, kept: int) -> tuple[np.ndarray, np.ndarray]:
+    """The largest eigenvalues (kept,) and their vectors (M, kept) of (M, M), largest first."""
+    size = len(gram)
+    if kept == 0:
+        return np.zeros(0), np.zeros((size, 0))
+    values, vectors = eigh(gram, subset_by_index=[size - kept, size - 1])  # ascending
+    return values[::-1], vectors[:, ::-1]
 
 
 BLENDS: dict[str, Method] = {

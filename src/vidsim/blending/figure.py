@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _POINT, _MEAN, _ENSEMBLE, _TEST = "#0072B2", "#000000", "#D55E00", "#009E73"
 _DPI = 150
 _NAME = 16  # letters of a recipe's name that fit beside its neighbours
+_DATA = 50  # letters of the data folder's name
 
 
 def draw_report(report: Report, path: Path) -> None:
@@ -38,14 +39,26 @@ def draw_report(report: Report, path: Path) -> None:
     _draw_recipes(axes, report, recipes)
     _draw_ensemble(axes, report)
     axes.set_ylabel("Spearman")
-    folds = "1 fold" if len(report.folds) == 1 else f"{len(report.folds)} folds"
-    axes.set_title(f"Pairs that people rated, {folds}, blend: {report.blend}", loc="left", size=11)
+    axes.set_title(_title(report), loc="left", size=10)
     axes.grid(axis="y", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    axes.set_xlabel(report.origin.code_line(), loc="left", size=7, color="0.4")
     with atomic_file(path) as file:
         figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None})
+
+
+def _title(report: Report) -> str:
+    """What was scored, in two lines."""
+    origin = report.origin
+    name = origin.data if len(origin.data) <= _DATA else f"…{origin.data[1 - _DATA :]}"
+    made_up = " (MADE-UP SAMPLE: nobody rated it)" if origin.made_up else ""
+    folds = "1 fold" if len(report.folds) == 1 else f"{len(report.folds)} folds"
+    return (
+        f"{name}{made_up}\n{report.pairs:,} rated pairs out of fold, {report.test_pairs:,} of "
+        f"{origin.test}; {folds}, blend: {report.blend}"
+    )
 
 
 def _draw_recipes(axes: "Axes", report: Report, recipes: list[str]) -> None:
@@ -60,6 +73,13 @@ def _draw_recipes(axes: "Axes", report: Report, recipes: list[str]) -> None:
         axes.plot(
             [place - 0.3, place + 0.3], [mean, mean], color=_MEAN, lw=2, zorder=1.5, label=label
         )
+    tested = [(place, report.scores[name].test_b) for place, name in enumerate(recipes)]
+    marks = [(place, value) for place, value in tested if value is not None and np.isfinite(value)]
+    if marks:
+        places, values = zip(*marks, strict=True)
+        label = f"mean of the recipe's folds on {report.origin.test}"
+        places = np.array(places) + 0.34
+        axes.plot(places, values, "D", color=_TEST, markersize=5, linestyle="", label=label)
     short = [name if len(name) <= _NAME else f"{name[: _NAME - 1]}…" for name in recipes]
     axes.set_xticks(range(len(recipes)), short)
     axes.set_xlim(-0.6, len(recipes) - 0.4)
@@ -69,7 +89,7 @@ def _draw_ensemble(axes: "Axes", report: Report) -> None:
     ensemble = report.scores[ENSEMBLE]
     lines = [("out of fold", ensemble.out_of_fold, _ENSEMBLE, "-")]
     if ensemble.test_b is not None:
-        lines.append(("on test_b", ensemble.test_b, _TEST, "--"))
+        lines.append((f"on {report.origin.test}", ensemble.test_b, _TEST, "--"))
     for where, value, colour, style in lines:
         if np.isfinite(value):
             label = f"ensemble {where}: {value:.4f}"

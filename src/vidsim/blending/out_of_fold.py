@@ -1,8 +1,9 @@
 """An honest estimate of the submission, from data that has labels.
 
-Every pair of a fold's validation part was kept from that fold's models. Scored by those models
-alone and then put together, nearly all rated pairs are judged by models that have not seen them.
-The submission itself averages all folds, so it should do a little better than this.
+Every rating of a fold's validation part was kept from that fold's models. Scored by those models
+alone and then put together, nearly all rated pairs are judged by models that have not seen them;
+only of a pair that was rated twice one rating may be in training and the other in validation, which
+the report counts. The submission itself averages all folds, so it should do a little better.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ from vidsim.blending.blend import Blend
 from vidsim.blending.row_source import RowSource, source_cosine
 from vidsim.blending.scores import ENSEMBLE, Scores
 from vidsim.metrics.spearman import spearman
-from vidsim.records.pairs import Pairs
+from vidsim.records.pairs import Pairs, pair_keys
 
 Load = Callable[[str, int, np.ndarray], RowSource]
 """(recipe, fold, ids (N,) str) -> (N, D): the embeddings of those videos by the fold's model."""
@@ -28,7 +29,8 @@ def score_out_of_fold(
 ) -> tuple[dict[str, Scores], set[tuple[bytes, bytes]]]:
     """Scores each recipe, and the blend of a fold's models of all recipes, out of fold.
 
-    Cosines are pooled over the folds as they are, each pair once, where it comes first.
+    Cosines are pooled over the folds as they are, each pair once, where it comes first; (a, b) and
+    (b, a) are one pair.
 
     Args:
         fold_pairs: fold number -> its validation pairs.
@@ -61,11 +63,6 @@ def score_out_of_fold(
     sim = np.concatenate(ratings)
     totals = {name: spearman(np.concatenate(cosines), sim) for name, cosines in pooled.items()}
     return {name: Scores(folds[name], totals[name]) for name in folds}, seen
-
-
-def pair_keys(pairs: Pairs) -> list[tuple[bytes, bytes]]:
-    """The key of every pair, (id_1, id_2), in order."""
-    return list(zip(pairs.id_1.tolist(), pairs.id_2.tolist(), strict=True))
 
 
 def _first_time(pairs: Pairs, seen: set[tuple[bytes, bytes]]) -> np.ndarray:

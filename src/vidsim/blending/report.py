@@ -1,7 +1,7 @@
 """The ensemble's result in numbers: a table for people, JSON for programs."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from textwrap import fill
 from typing import Any
 
@@ -10,10 +10,12 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from vidsim.blending.origin import Origin
 from vidsim.blending.scores import ENSEMBLE, Scores
 
 WIDTH = 100
 """Columns of the table where the output is not a terminal that says its own width."""
+_TEST_NAME = 8  # letters of the test videos' name in the table
 _SINGLE_FOLDS = 4  # with more folds than this the table shows their mean and spread
 
 
@@ -35,6 +37,11 @@ class Report:
     """Rated pairs pooled in the out-of-fold score."""
     left_out: int
     """Rated pairs in no validation part of the folds used."""
+    trained_on: int | None
+    """Validation pairs, over the folds, that are in the fold's training part too, because they were
+    rated twice; None where that was not counted."""
+    origin: Origin
+    """Data, runs and versions."""
     test_pairs: int = 0
     """Rated pairs of test_b; 0 without labels."""
     notes: list[str] = field(default_factory=list)
@@ -66,9 +73,11 @@ class Report:
             "pairs": {
                 "out_of_fold": self.pairs,
                 "left_out": self.left_out,
+                "in_training_too": self.trained_on,
                 "test_b": self.test_pairs,
             },
             "notes": self.notes,
+            "origin": asdict(self.origin),
         }
 
 
@@ -78,16 +87,33 @@ def print_report(report: Report, console: Console | None = None) -> None:
     if not console.is_terminal:
         console.width = WIDTH
     console.print(_table(report))
-    left_out = f"; {report.left_out:,} in no validation part used" if report.left_out else ""
-    lines = [
-        f"out-of-fold: {report.pairs:,} rated pairs, each scored only by models that were not "
-        f"trained on it{left_out}"
-    ]
+    lines = [report.origin.data_line(), _out_of_fold(report)]
     if report.test_pairs:
-        lines.append(f"test_b: {report.test_pairs:,} rated pairs, mean of the folds' vectors")
-    for line in [*lines, *report.notes]:
+        lines.append(
+            f"{report.origin.test}: {report.test_pairs:,} rated pairs, mean of the folds' vectors"
+        )
+    for line in [*lines, *report.notes, report.origin.code_line()]:
         text = fill(line, console.width, break_long_words=False, break_on_hyphens=False)
         console.print(text, soft_wrap=True)  # so that a long path is not cut in two
+
+
+def _out_of_fold(report: Report) -> str:
+    """What the out-of-fold score rests on: whether its models have seen the pairs."""
+    if report.trained_on == 0:
+        seen = ", each scored only by models that were not trained on it"
+    elif report.trained_on is None:
+        seen = (
+            ", scored by models of the fold that validates them; some are rated twice, and whether "
+            "those are in its training part too was not counted when the folds were written"
+        )
+    else:
+        seen = (
+            ", scored by models of the fold that validates them; "
+            f"{report.trained_on:,} validation pairs are in its training part too, because they "
+            "are rated twice (write_tfrecord.py --group-by-video makes folds without such pairs)"
+        )
+    left_out = f"; {report.left_out:,} in no validation part used" if report.left_out else ""
+    return f"out-of-fold: {report.pairs:,} rated pairs{seen}{left_out}"
 
 
 def _table(report: Report) -> Table:
@@ -95,7 +121,7 @@ def _table(report: Report) -> Table:
     table.add_column("recipe", no_wrap=True, max_width=16)
     few = len(report.folds) <= _SINGLE_FOLDS
     folds = [f"fold {fold}" for fold in report.folds] if few else ["spread", "lowest", "highest"]
-    test = ["test_b"] if report.test_pairs else []
+    test = [report.origin.test[:_TEST_NAME]] if report.test_pairs else []
     for heading in ["weight", "fold mean", *folds, "out-of-fold", *test]:
         table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
     for name, row in report.scores.items():
@@ -118,4 +144,4 @@ def _cell(value: float | None) -> str:
 
 
 def _number(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else value
+    return None if value is None or math.isnan(value) else float(value)

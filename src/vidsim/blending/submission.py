@@ -9,7 +9,7 @@ import json
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,30 @@ def write_submission(path: Path, ids: Sequence[str], vectors: RowSource) -> None
             raise VidsimError(f"{path}: values beyond float16 for {name_ids(bad)}; none written")
 
 
-def check_submission(path: Path, ids: Iterable[str]) -> list[str]:
+def refuse_foreign(path: Path) -> None:
+    """Sees to it that a submission can go to a path without replacing anything else.
+
+    Raises:
+        VidsimError: there is a file, not empty, that is no submission, or something else.
+    """
+    if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            ours = archive.namelist() == [MEMBER]
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        ours = False
+    if not ours:
+        kind = "folder" if path.is_dir() else "file"
+        raise VidsimError(
+            f"{path}: this {kind} is no submission (a zip with {MEMBER} alone), so it is not "
+            "replaced; name another file by --output-zip"
+        )
+
+
+def check_submission(
+    path: Path, ids: Iterable[str], seen_one: Callable[[], None] | None = None
+) -> list[str]:
     """Everything the challenge would refuse in a submission, or rank as nonsense.
 
     The file is gone through twice, first whether it can be read at all. One video is taken apart at
@@ -71,6 +94,7 @@ def check_submission(path: Path, ids: Iterable[str]) -> list[str]:
     Args:
         path: the zip.
         ids: every id that must be in it.
+        seen_one: called after each video.
 
     Returns:
         Problems in words, the ids concerned counted and a few named; empty when there are none.
@@ -91,6 +115,8 @@ def check_submission(path: Path, ids: Iterable[str]) -> list[str]:
                 problems[problem].append(name)
             else:
                 sizes[len(value)].append(name)
+            if seen_one is not None:
+                seen_one()
     except VidsimError as problem:
         return [str(problem)]
     except (ValueError, RecursionError) as error:

@@ -43,7 +43,12 @@ def batches_of_epoch(
 
 
 def batches_of_run(
-    lengths: np.ndarray, size: int, steps: int, pool: int, seed: int, first: int = 0
+    lengths: np.ndarray,
+    size: int,
+    steps: int,
+    pool: int,
+    seed: int | tuple[int, ...],
+    first: int = 0,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """(step, (size,) rows) of every batch from step ``first`` on.
 
@@ -54,6 +59,11 @@ def batches_of_run(
     for step in range(first, steps):
         epoch, place = divmod(step, per_epoch)
         if place == 0 or step == first:
-            rng = np.random.default_rng([seed, 0, epoch])
+            rng = np.random.default_rng([*seed_numbers(seed), 0, epoch])
             batches = batches_of_epoch(lengths, size, pool, rng)
         yield step, batches[place]
+
+
+def seed_numbers(seed: int | tuple[int, ...]) -> tuple[int, ...]:
+    """A seed of one number or several as several."""
+    return seed if isinstance(seed, tuple) else (seed,)

@@ -4,6 +4,7 @@ Read are config.json, the weights and the tokenizer's files; nothing in them is 
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from vidsim.layers.activations import ACTIVATIONS
 from vidsim.models.backbone import Backbone
 from vidsim.models.configs import BackboneConfig, EncoderConfig, Positions
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
-from vidsim.pretrained.hub import local_folder, transformer_folder
+from vidsim.pretrained.hub import hub_revision, local_folder, transformer_folder
 from vidsim.pretrained.json_files import read_json_object
 from vidsim.pretrained.tokenizer_files import read_tokenizer
 from vidsim.pretrained.weight_files import ACCEPTED, read_weights
@@ -37,13 +38,15 @@ class EncoderFolder:
     Args:
         path: a folder with config.json, weights (see weight_files), and tokenizer.json or
             vocab.txt.
+        name: as the user gave it.
+        revision: the commit on the Hugging Face Hub; None where it is a folder of one's own.
 
     Raises:
         VidsimError: a file is missing, or an architecture that is not supported.
     """
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, path: Path, name: str = "", revision: str | None = None):
+        self.path, self.name, self.revision = path, name or str(path), revision
         if not (path / "config.json").is_file():
             raise VidsimError(
                 f"{path / 'config.json'}: no such file; --bert-dir takes a Hugging Face folder "
@@ -59,7 +62,7 @@ class EncoderFolder:
         self.positions: Positions = POSITIONS[kind]
         self._check_config(path / "config.json")
 
-    @property
+    @cached_property
     def digest(self) -> dict[str, str]:
         """sha256 of every file that may be read, by its name; the folder may lie anywhere."""
         kinds = (".json", ".txt", ".safetensors", ".bin", ".h5")
@@ -146,27 +149,44 @@ class EncoderFolder:
             raise VidsimError(f"{path}: is_decoder is set; supported are encoders only")
 
 
-def choose_folder(bert_dir: str | None, positions: Positions) -> EncoderFolder | None:
-    """The first folder of ``--bert-dir`` with these positions; None without ``--bert-dir``.
+class EncoderFolders:
+    """The folders of ``--bert-dir``, each found, and perhaps fetched, once a command.
+
+    Whatever is read of one, and for however many recipes, is so of one revision.
 
     Args:
-        bert_dir: folders, or names on the Hugging Face Hub, separated by commas.
-        positions: the recipe's.
-
-    Raises:
-        VidsimError: a folder cannot be had, or none of them has that architecture.
+        bert_dir: folders, or names on the Hugging Face Hub, separated by commas; None: there are
+            none.
     """
-    if bert_dir is None:
-        return None
-    folders = [
-        EncoderFolder(transformer_folder(local_folder(name.strip())))
-        for name in bert_dir.split(",")
-    ]
-    for folder in folders:
-        if folder.positions == positions:
-            return folder
-    wanted = next(kind for kind, place in POSITIONS.items() if place == positions)
-    raise VidsimError(
-        f"--bert-dir {bert_dir}: none of these is a {wanted} folder, which a recipe with "
-        f"{positions} positions needs; add one after a comma, or name other --recipes"
-    )
+
+    def __init__(self, bert_dir: str | None):
+        self._bert_dir = bert_dir
+
+    def choose(self, positions: Positions) -> EncoderFolder | None:
+        """The first folder with these positions; None without ``--bert-dir``.
+
+        Args:
+            positions: the recipe's.
+
+        Raises:
+            VidsimError: a folder cannot be had, or none of them has that architecture.
+        """
+        if self._bert_dir is None:
+            return None
+        for folder in self._folders:
+            if folder.positions == positions:
+                return folder
+        wanted = next(kind for kind, place in POSITIONS.items() if place == positions)
+        raise VidsimError(
+            f"--bert-dir {self._bert_dir}: none of these is a {wanted} folder, which a recipe with "
+            f"{positions} positions needs; add one after a comma, or name other --recipes"
+        )
+
+    @cached_property
+    def _folders(self) -> list[EncoderFolder]:
+        names = [name.strip() for name in (self._bert_dir or "").split(",")]
+        found = [(name, local_folder(name)) for name in names]
+        return [
+            EncoderFolder(transformer_folder(folder), name, hub_revision(folder))
+            for name, folder in found
+        ]

@@ -65,6 +65,12 @@ def transformer_folder(folder: Path) -> Path:
     return folder / _transformer_path(modules) if modules.exists() else folder
 
 
+def hub_revision(folder: Path) -> str | None:
+    """The commit of a folder of the Hub's cache (.../snapshots/<commit>); None for any other."""
+    is_snapshot = folder.parent.name == "snapshots" and (folder.parent.parent / "refs").is_dir()
+    return folder.name if is_snapshot else None
+
+
 def _transformer_path(modules: Path) -> str:
     content: Any = read_json(modules)
     for module in content if isinstance(content, list) else ():

@@ -2,7 +2,8 @@
 
 The published folds are one shuffle cut into pieces; they are kept to the letter, so that a score
 on fold 3 here is a score on the same pairs as everywhere. They split pairs, not videos, so most
-validation videos are seen in training: `seen_videos` counts them, `grouped_folds` avoids them.
+validation videos are seen in training, and a pair that is rated twice may stand on both sides:
+`seen_videos` and `seen_pairs` count them, `grouped_folds` avoids both.
 """
 
 import itertools
@@ -13,7 +14,7 @@ import numpy as np
 from vidsim.config import PUBLISHED_FOLDS
 from vidsim.errors import VidsimError
 from vidsim.records.fold import Fold
-from vidsim.records.pairs import Pairs
+from vidsim.records.pairs import Pairs, pair_keys
 from vidsim.records.video_groups import group_videos
 
 PUBLISHED_SIZE = 6000  # validation pairs of a published fold
@@ -103,6 +104,16 @@ def seen_videos(train: Pairs, val: Pairs) -> tuple[int, int]:
     known = np.union1d(train.id_1, train.id_2)
     videos = np.union1d(val.id_1, val.id_2)
     return len(videos), int(np.isin(videos, known).sum())
+
+
+def seen_pairs(train: Pairs, val: Pairs) -> int:
+    """How many validation pairs are training pairs too, either video first.
+
+    They are pairs that label.tsv rates more than once. A score on them says little about pairs
+    that the model has not seen.
+    """
+    known = set(pair_keys(train))
+    return sum(key in known for key in pair_keys(val))
 
 
 def _bounds(n_pairs: int, num_folds: int, fold_size: int | None) -> list[int]:

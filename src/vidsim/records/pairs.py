@@ -55,6 +55,15 @@ class Pairs:
         )
 
 
+def pair_keys(pairs: Pairs) -> list[tuple[bytes, bytes]]:
+    """The key of every pair, in order: its two ids, the smaller first.
+
+    (a, b) and (b, a) are one pair, rated twice: cosine similarity does not know which came first.
+    """
+    ids = zip(pairs.id_1.tolist(), pairs.id_2.tolist(), strict=True)
+    return [(one, two) if one <= two else (two, one) for one, two in ids]
+
+
 def read_pair_file(
     path: str | Path, log: RecordLog | None = None, expected: int | None = None
 ) -> tuple[Pairs, VideoTable | None]:

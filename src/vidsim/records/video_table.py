@@ -4,10 +4,8 @@ A million videos take some 200 MB so; their features (52 GB) are read where they
 rows of a batch, by FrameReader.
 """
 
-import glob
 import hashlib
 import itertools
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,9 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from vidsim.errors import VidsimError
+from vidsim.records.file_pattern import FilePattern
 from vidsim.records.record_error import RecordError
 from vidsim.records.record_log import RecordLog
 from vidsim.records.repeats import drop_repeats
+from vidsim.records.shown import shown
 from vidsim.records.sidecar import INDEX_SUFFIX, indexed_columns
 from vidsim.records.tfrecord import HEADER_BYTES
 
@@ -96,7 +96,7 @@ class VideoTable:
         rows = self.find(wanted)
         missing = list(dict.fromkeys(wanted[rows < 0].tolist()))
         if missing:
-            names = ", ".join(video_id.decode() for video_id in missing[:_NAMED])
+            names = ", ".join(shown(video_id.decode()) for video_id in missing[:_NAMED])
             more = ", ..." if len(missing) > _NAMED else ""
             raise VidsimError(f"{len(missing)} video ids are not among {self}: {names}{more}")
         return rows
@@ -189,33 +189,30 @@ def table_from_columns(columns: dict[str, np.ndarray], path: Path) -> VideoTable
     return VideoTable(titles=titles, file_no=file_no, paths=(path,), skipped=0, **columns)
 
 
-def video_files(pattern: str | Path) -> list[Path]:
-    """The files that match a path or a glob pattern, pretrain_2 before pretrain_10.
+def video_files(named: str | Path | FilePattern) -> list[Path]:
+    """The files of a path or a pattern (see `FilePattern.of`), pretrain_2 before pretrain_10.
 
     Raises:
         VidsimError: nothing matches, or a file that matched before is gone.
     """
-    for path in lost_files(pattern):
+    for path in lost_files(named):
         raise VidsimError(lost_file(path))
-    files = matching_files(pattern)
+    files = matching_files(named)
     if not files:
-        raise VidsimError(f"no file matches {pattern}; TFRecord files with videos are expected")
+        raise VidsimError(f"no file matches {named}; TFRecord files with videos are expected")
     return files
 
 
-def matching_files(pattern: str | Path) -> list[Path]:
+def matching_files(named: str | Path | FilePattern) -> list[Path]:
     """As `video_files`, but there may be none."""
-    if Path(pattern).is_file():
-        return [Path(pattern)]
-    found = [Path(name) for name in glob.glob(str(pattern), recursive=True)]
-    files = [path for path in found if path.is_file() and not path.name.endswith(INDEX_SUFFIX)]
-    return sorted(files, key=_natural)
+    files = FilePattern.of(named).files()
+    return [path for path in files if not path.name.endswith(INDEX_SUFFIX)]
 
 
-def lost_files(pattern: str | Path) -> list[Path]:
+def lost_files(named: str | Path | FilePattern) -> list[Path]:
     """Files that matched the pattern once and are gone: their index is still there."""
-    indexes = sorted(glob.glob(f"{pattern}{INDEX_SUFFIX}", recursive=True))
-    paths = [Path(index.removesuffix(INDEX_SUFFIX)) for index in indexes]
+    indexes = FilePattern.of(named).files(INDEX_SUFFIX)
+    paths = [path.with_name(path.name.removesuffix(INDEX_SUFFIX)) for path in indexes]
     return [path for path in paths if not path.exists()]
 
 
@@ -228,7 +225,7 @@ def lost_file(path: Path) -> str:
 
 
 def load_videos(
-    paths: str | Path | Iterable[str | Path],
+    paths: str | Path | FilePattern | Iterable[str | Path],
     cache_dir: Path | None = None,
     log: RecordLog | None = None,
 ) -> VideoTable:
@@ -239,7 +236,7 @@ def load_videos(
     bad records too, so that a file with some is never taken for a whole one.
 
     Args:
-        paths: a path, a glob pattern, or several paths.
+        paths: a path, a pattern (see `FilePattern.of`), or several paths.
         cache_dir: where indexes go that cannot lie beside their file.
         log: what to do with a bad record; default: raise it.
 
@@ -249,7 +246,8 @@ def load_videos(
             two give one id different content, unless the log skips those.
     """
     log = log or RecordLog()
-    files = video_files(paths) if isinstance(paths, str | Path) else [Path(path) for path in paths]
+    one = isinstance(paths, str | Path | FilePattern)
+    files = video_files(paths) if one else [Path(path) for path in paths]
     if not files:
         raise VidsimError("no TFRecord file with videos was given")
     before = len(log.bad)
@@ -257,8 +255,3 @@ def load_videos(
     table = VideoTable.concat([table_from_columns(*item) for item in columns])
     table = drop_repeats(table, log)
     return replace(table, skipped=len(log.bad) - before)
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    parts = re.split(r"(\d+)", str(path))
-    return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]

@@ -35,7 +35,11 @@ class InferenceConfig(Config):
     test_batch_size: Count = 128
     """Videos embedded at a time."""
     ckpt_file: Path | None = None
-    """A checkpoint folder, for one recipe and one fold; default: the best of each finetuning."""
+    """A checkpoint or a run's folder, for one recipe and one fold; default: each finetuning's best
+    one."""
+    out: str | None = None
+    """Name of the folder under <save>/inference/<recipe>/ for other videos than the test videos of
+    the data folder; default: made from the name of --test-b-file."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,11 @@ class EnsembleConfig(Config):
     """Blend the vectors as they come, as published; without it each is scaled to length one."""
     annotation_file: Path | None = None
     """Rated pairs; default: pairwise/label.tsv in the data folder."""
-    test_b_file: Annotated[Path | None, Alias("--ids")] = None
-    """Test videos; default: test_b/test_b.tfrecords in the data folder; label.tsv beside it."""
+    test_b_file: Annotated[str | None, Alias("--ids")] = None
+    """Test videos, a file or a pattern; default: test_b/test_b.tfrecords in the data folder. Their
+    ratings are in label.tsv beside them, if anywhere."""
+    out: str | None = None
+    """Name of the place of other test videos' embeddings, report and submission, as given to
+    inference; default: made of the file's name."""
     check: Path | None = None
     """Blend nothing: say everything that the challenge would refuse in this zip."""

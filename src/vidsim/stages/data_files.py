@@ -10,14 +10,16 @@ import numpy as np
 
 from vidsim.config import Common
 from vidsim.errors import VidsimError
+from vidsim.records.file_pattern import FilePattern
 from vidsim.records.labels import read_labels
 from vidsim.records.pairs import Pairs, read_pair_file
 from vidsim.records.record_log import RecordLog, first_named
+from vidsim.records.shown import shown
 from vidsim.records.video_table import VideoTable, load_videos
 
 
-def open_table(common: Common, paths: str | Path) -> VideoTable:
-    """The videos of a path or a pattern."""
+def open_table(common: Common, paths: str | Path | FilePattern) -> VideoTable:
+    """The videos of a path, or of a pattern where a text or a FilePattern is given."""
     log = RecordLog(common.on_bad_record == "skip")
     table = load_videos(paths, common.save_dir / "index", log)
     _say(log.lines())
@@ -83,7 +85,7 @@ def unknown_videos(labels: Path, pairs: Pairs, rows: np.ndarray) -> list[str]:
     for row in np.flatnonzero((rows < 0).any(axis=1)).tolist():
         ids = (pairs.id_1[row].decode(), pairs.id_2[row].decode())
         names = [name for name, place in zip(ids, rows[row], strict=True) if place < 0]
-        found.append(f"{labels}:{row + 1}: no video {' nor '.join(names)}")
+        found.append(f"{labels}:{row + 1}: no video {' nor '.join(map(shown, names))}")
     return found
 
 

@@ -1,35 +1,31 @@
 """Finetuning: every recipe on every fold's rated pairs, from its best pretrained weights."""
 
-import dataclasses
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from vidsim.config import Common
-from vidsim.files import file_digest
 from vidsim.locks import sole_process
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.pair_scorer import PairScorer
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.pipeline import pair_dataset, steps_per_epoch
+from vidsim.pretrained.encoder_folder import EncoderFolders
 from vidsim.recipes.recipe import Recipe, objectives
 from vidsim.records.video_table import VideoTable
 from vidsim.schema import COSINE
 from vidsim.stages.compiled import compiled
 from vidsim.stages.data_parallel import data_parallel
-from vidsim.stages.initial_model import (
-    encoder_digest,
-    first_checkpoint,
-    pretrained_checkpoint,
-)
-from vidsim.stages.inputs import PairValidation, open_tags, pair_rows, run_folder
+from vidsim.stages.initial_model import first_checkpoint
+from vidsim.stages.inputs import open_tags, pair_rows
 from vidsim.stages.pair_source import FoldPairs, PairSource
-from vidsim.stages.resume import resume
-from vidsim.stages.step_record import StepRecord
+from vidsim.stages.pair_validation import PairValidation
+from vidsim.stages.run_record import RunRecord, first_state, recorded_in
+from vidsim.stages.training_records import FinetuneRecords, PairSources
 from vidsim.stages.training_run import TrainingRun, batches_from, train
-from vidsim.training.checkpoint import CONFIG
+from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.optimizer import build_optimizer
 from vidsim.training.state_keeper import StateKeeper
 from vidsim.training.trainer import Trainer
@@ -38,28 +34,38 @@ from vidsim.training.trainer import Trainer
 def run(common: Common, recipes: list[Recipe]) -> None:
     """Finetunes every recipe on every fold that is not done yet.
 
+    Nothing is written before the flags, data, start weights and folders of all runs were found to
+    be right.
+
     Args:
         common: folders, folds, seed.
         recipes: with the command line's changes applied.
 
     Raises:
-        VidsimError: folds or pretrained weights are missing, or flags contradict each other.
+        VidsimError: folds or pretrained weights are missing, flags contradict each other, or a
+            folder holds a run of another configuration.
     """
     common.check_fields()
     for recipe in recipes:
         recipe.check("finetune")
+    sources, encoders = PairSources(common), EncoderFolders(common.bert_dir)
+    waiting = []
     for recipe in recipes:
-        source = PairSource(common, recipe.finetune)
-        finetuning = Finetuning(common, recipe, source)
-        for fold in source.folds:
-            folder = run_folder(
-                common,
-                recipe.finetune,
-                f"finetune/{recipe.name}/fold{fold}",
-                len(source.folds) * len(recipes),
-            )
-            with sole_process(folder):
-                finetuning.run_fold(source.load(fold), folder)
+        source = sources.open(recipe.finetune)
+        encoder = encoders.choose(recipe.model.positions)
+        runs = len(source.folds) * len(recipes)
+        records = FinetuneRecords(common, recipe, source, encoder, runs)
+        finetuning = Finetuning(common, recipe, source, records)
+        todo = [fold for fold in source.folds if not finetuning.is_done(fold)]
+        waiting += [(finetuning, todo)] * bool(todo)
+    for finetuning, todo in waiting:
+        for fold in todo:
+            with sole_process(finetuning.records.folder(fold)):
+                data = finetuning.source.load(fold)
+                record = finetuning.records.of_fold(fold)
+                if not record.is_done():  # another process may have made it in the meantime
+                    finetuning.make(data, record)
+        finetuning.close()
         keras.utils.clear_session(free_memory=True)
 
 
@@ -69,93 +75,117 @@ class Finetuning:
     Args:
         common: folders and seed.
         recipe: what to finetune.
-        source: the folds, for the number of steps, which is the same for all.
+        source: the folds; all have the same number of steps.
+        records: of the recipe's runs.
+
+    Raises:
+        VidsimError: a batch is larger than a fold.
     """
 
-    def __init__(self, common: Common, recipe: Recipe, source: PairSource):
+    def __init__(
+        self, common: Common, recipe: Recipe, source: PairSource, records: FinetuneRecords
+    ):
         self.common, self.recipe, self.config = common, recipe, recipe.finetune
+        self.source, self.records = source, records
         batch_size = self.config.batch_size
         self.steps = self.config.steps(
             steps_per_epoch(source.fewest, batch_size, "training pairs of a fold")
         )
-        self.pretrained = pretrained_checkpoint(common, recipe)
-        self.trainer: Trainer | None = None
+        self._built: _Built | None = None
         self._examples: dict[str, Examples] = {}
 
-    def run_fold(self, data: FoldPairs, folder: Path) -> None:
-        """Finetunes on one fold unless that is done already."""
-        # ---- 1 Config --------------------------------------------------------------------------
-        title, config = f"finetune {self.recipe.name} fold {data.fold}", self.config
-        record = StepRecord.of_folder(title, folder, self._configuration(data))
-        states = StateKeeper(folder)
-        state = resume(record, states)
-        if state is None:
-            return
+    def is_done(self, fold: int) -> bool:
+        """Whether a fold's run is finished, which it says; of a new folder no data are read."""
+        if recorded_in(self.records.folder(fold)) is None:
+            return False
+        record = self.records.of_fold(fold)
+        if not record.is_done():
+            return False
+        StateKeeper(record.folder).clear()  # it may have been killed just before that
+        print(f"{record.title}: done already: {record.folder}", flush=True)
+        return True
 
-        # ---- 2 Model and optimizer, built once, then back to the same first state --------------
+    def make(self, data: FoldPairs, record: RunRecord) -> None:
+        """Finetunes on one fold and writes the folder."""
+        # ---- 1 Model and optimizer, built once, then back to the same first state --------------
+        config = self.config
         with data_parallel(config):
-            trainer = self._trainer(data)
-        trainer.reset()
+            built = self._build()
+        built.trainer.reset()
 
-        # ---- 3 Data ----------------------------------------------------------------------------
+        # ---- 2 Data ----------------------------------------------------------------------------
         videos = self._videos(data.train_videos)
         rows, sim = pair_rows(data.train_videos, data.train), data.train.sim
-        batches = batches_from(self.common.seed + data.fold, config, self.steps, state.step)
-        dataset = pair_dataset(videos, rows, sim, batches)
         validation = PairValidation(
-            self.embedding, self._videos(data.val_videos), data.val, config.val_batch_size
+            built.embedding, self._videos(data.val_videos), data.val, config.val_batch_size
         )
+
+        # ---- 3 Resume --------------------------------------------------------------------------
+        states = StateKeeper(record.folder)
+        state = first_state(record, states, built.first.tokenizer.digest)
+        seed = (self.common.seed, data.fold)
+        batches = batches_from(seed, config, self.steps, state.step)
+        dataset = pair_dataset(videos, rows, sim, batches)
         print(
-            f"{title}: {len(sim)} pairs, {self.steps} steps of {config.batch_size}; "
+            f"{record.title}: {len(sim)} pairs, {self.steps} steps of {config.batch_size}; "
             f"validation {len(data.val)} pairs, {data.seen()}"
         )
 
         # ---- 4 Fit and evaluate ----------------------------------------------------------------
-        about = {"recipe": self.recipe.name, "stage": "finetune", "fold": data.fold}
-        run_ = TrainingRun(title, folder, self.steps, "pairs", config, about, state)
-        parts = (self.first.tokenizer, self.first.tags)
-        train(run_, trainer, dataset, validation, parts)
+        about = self._about(data.fold, record)
+        run_ = TrainingRun(record.title, record.folder, self.steps, "pairs", config, about, state)
+        train(run_, built.trainer, dataset, validation, (built.first.tokenizer, built.first.tags))
 
         # ---- 5 Write ---------------------------------------------------------------------------
         record.finish()
         states.clear()
 
-    def _configuration(self, data: FoldPairs) -> dict[str, Any]:
-        start = self.pretrained
-        return {
-            "recipe": self.recipe.name,
-            "fold": data.fold,
-            "model": dataclasses.asdict(self.recipe.model),
-            "finetune": self.config.identity(),
-            "seed": self.common.seed,
-            "pretrained": file_digest(start / CONFIG) if start else "none",
-            "encoder": None if start else encoder_digest(self.common, self.recipe),
-            "data": [*data.digest, open_tags(self.common, self.config).digest],
-        }
+    def close(self) -> None:
+        """Lets go of the model and of the videos."""
+        self._built, self._examples = None, {}
 
-    def _trainer(self, data: FoldPairs) -> Trainer:
-        if self.trainer is not None:
-            return self.trainer
+    def _about(self, fold: int, record: RunRecord) -> dict[str, Any]:
+        """What every checkpoint says of its run: what folds of one recipe must share, too."""
+        fields = {
+            name: value
+            for name, value in record.identity.fields.items()
+            if name not in ("fold", "data")
+        }
+        return {"recipe": self.recipe.name, "stage": "finetune", "fold": fold, "run": fields}
+
+    def _build(self) -> "_Built":
+        if self._built is not None:
+            return self._built
         keras.config.set_dtype_policy(self.config.dtype_policy)
         keras.utils.set_random_seed(self.common.seed)
+        start, encoder = self.records.start, self.records.encoder
+        titles = [] if start or encoder else self.source.titles()
         tags = open_tags(self.common, self.config)
-        titles = [*data.train_videos.titles, *data.val_videos.titles]
-        self.first = first_checkpoint(self.common, self.recipe, self.pretrained, titles, tags)
-        backbone = self.first.backbone
+        first = first_checkpoint(self.recipe, start, encoder, titles, tags)
+        backbone = first.backbone
         outputs = (*backbone.output_keys, COSINE)
         task = PairScorer(backbone, build_objectives(objectives(self.config), backbone, outputs))
         optimizer = build_optimizer(
             self.config.optimizer, self.steps, self.config.total_steps, compiled
         )
-        self.trainer, self.embedding = Trainer(task, optimizer), EmbeddingModel(backbone)
-        return self.trainer
+        self._built = _Built(first, Trainer(task, optimizer), EmbeddingModel(backbone))
+        return self._built
 
     def _videos(self, table: VideoTable) -> Examples:
         """The table as the model's inputs, tokenized the first time it is asked for."""
         if table.digest not in self._examples:
-            first = self.first
+            first = self._build().first
             examples = Examples(table, first.tokenizer, first.tags, self.recipe.model)
             # one table for thin folds; self-contained ones bring two each, and only those are kept
             recent = dict(list(self._examples.items())[:1])
             self._examples = {table.digest: examples, **recent}
         return self._examples[table.digest]
+
+
+@dataclass(frozen=True)
+class _Built:
+    """What the folds of a recipe share."""
+
+    first: Checkpoint
+    trainer: Trainer
+    embedding: EmbeddingModel

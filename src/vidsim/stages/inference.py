@@ -4,7 +4,7 @@ Whatever the number of recipes and folds, files are read once and titles tokeniz
 tokenizer. Embeddings go to disk in shards, with which a killed inference goes on.
 """
 
-import shutil
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,82 +12,49 @@ import keras
 import numpy as np
 
 from vidsim.blending.member_writer import MemberWriter
-from vidsim.blending.members import member_path, validation_path
 from vidsim.config import Common
-from vidsim.errors import VidsimError
-from vidsim.files import file_digest
 from vidsim.locks import sole_process
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.preprocess.example_store import ExampleStore
-from vidsim.recipes import registry
-from vidsim.recipes.recipe import FinetuneConfig
-from vidsim.records.pairs import Pairs
 from vidsim.records.video_table import VideoTable
 from vidsim.stages.configs import InferenceConfig
-from vidsim.stages.inputs import embed_videos, open_videos
-from vidsim.stages.pair_source import PairSource
-from vidsim.stages.step_record import StepRecord, is_finished
+from vidsim.stages.embedding_records import EmbeddingRecord, EmbeddingSource
+from vidsim.stages.pair_validation import embed_videos
 from vidsim.training.checkpoint import (
-    CONFIG,
     Checkpoint,
     load_checkpoint,
     load_weights,
-    read_description,
+    verified_description,
 )
-from vidsim.training.checkpoint_keeper import best_checkpoint
-
-TEST = "test_b/test_b.tfrecords"
 
 
 def run(common: Common, config: InferenceConfig) -> None:
-    """Writes ``<save>/inference/<recipe>/fold<k>.npz`` and ``fold<k>_val.npz`` where not done yet.
+    """Writes ``<save>/inference/<run>/fold<k>.npz`` and ``fold<k>_val.npz`` where not done yet.
+
+    Other videos than those of test_b go to ``<save>/inference/<run>/<name>/fold<k>.npz``.
 
     Raises:
-        VidsimError: a model is not trained yet, or files are missing or damaged.
+        VidsimError: a model is not trained yet, files are missing or damaged, or embeddings by
+            another checkpoint or of other videos are there.
     """
-    # ---- 1 Data --------------------------------------------------------------------------------
-    common.check_fields()
-    config.check_fields()
-    names = registry.names(common.recipes)
-    registry.load_files(common.recipes)  # they may define the families of the checkpoints
-    source = PairSource(common, FinetuneConfig())
-    if config.ckpt_file is not None and len(names) * len(source.folds) > 1:
-        raise VidsimError("--ckpt-file is one checkpoint: name one of --recipes and one of --folds")
-    videos = open_videos(common, config.test_b_file, TEST)
-    validated = {fold: _validated(*source.validation(fold)) for fold in source.folds}
+    # ---- 1 What is to do -----------------------------------------------------------------------
+    waiting = []
+    for record in EmbeddingSource(common, config).records():
+        if record.is_done():
+            record.clear()  # it may have been killed just before that
+            print(f"{record.title}: done already: {record.place}.npz", flush=True)
+        else:
+            waiting.append(record)
 
-    # ---- 2 Embed -------------------------------------------------------------------------------
+    # ---- 2 Embed, recipe by recipe -------------------------------------------------------------
     store = ExampleStore()
-    for name in names:
+    for _, records in groupby(waiting, key=lambda record: record.place.parent):
         embedder = _Embedder(config.test_batch_size, store)
-        for fold in source.folds:
-            run_dir = common.save_dir / "finetune" / name / f"fold{fold}"
-            checkpoint = config.ckpt_file or best_of_finished(run_dir)
-            jobs = {
-                member_path(common.save_dir, name, fold): (videos, np.arange(len(videos))),
-                validation_path(common.save_dir, name, fold): validated[fold],
-            }
-            with sole_process(member_path(common.save_dir, name, fold).with_suffix("")):
-                _embed_fold(f"inference {name} fold {fold}", checkpoint, jobs, embedder)
+        for record in records:
+            with sole_process(record.place):
+                if not record.is_done():  # another process may have made it in the meantime
+                    _embed(record, embedder)
         keras.utils.clear_session(free_memory=True)
-
-
-def best_of_finished(run_dir: Path) -> Path:
-    """The best checkpoint of a run that will not find a better one."""
-    checkpoint = best_checkpoint(run_dir)
-    if not is_finished(run_dir):
-        raise VidsimError(
-            f"{run_dir}: this finetuning was interrupted or goes on; let it finish by the same "
-            f"command, or name {checkpoint}, its best so far, by --ckpt-file"
-        )
-    return checkpoint
-
-
-Job = tuple[VideoTable, np.ndarray]  # videos, and the rows of those to embed
-
-
-def _validated(pairs: Pairs, videos: VideoTable) -> Job:
-    return videos, videos.rows_of(np.union1d(pairs.id_1, pairs.id_2))
 
 
 class _Embedder:
@@ -99,7 +66,7 @@ class _Embedder:
 
     def load(self, folder: Path) -> None:
         """Takes over a checkpoint's weights; builds the model first where the shape is new."""
-        description = read_description(folder)
+        description = verified_description(folder)
         shape = _shape(description)
         if self._model is None or shape != self._shape:
             self._checkpoint: Checkpoint = load_checkpoint(folder)
@@ -118,34 +85,20 @@ class _Embedder:
 def _shape(description: dict[str, Any]) -> list[Any]:
     """What two checkpoints must share to be served by one model."""
     files = ("tokenizer.json", "tokenizer_config.json", "tag_list.txt")
-    hashes = [description["sha256"][name] for name in files]
+    hashes = [description["sha256"].get(name) for name in files]
     return [description["family"], description["model"], description["encoder"], *hashes]
 
 
-def _embed_fold(title: str, checkpoint: Path, jobs: dict[Path, Job], embedder: _Embedder) -> None:
-    digests = [[table.digest, len(rows)] for table, rows in jobs.values()]
-    parts = next(iter(jobs)).with_suffix(".parts")
-    record = StepRecord(
-        title,
-        next(iter(jobs)).with_suffix(".json"),
-        list(jobs),
-        {"checkpoint": file_digest(checkpoint / CONFIG), "data": digests},
-        parts / "config.json",
+def _embed(record: EmbeddingRecord, embedder: _Embedder) -> None:
+    embedder.load(record.checkpoint)
+    record.begin()
+    for job in record.jobs.values():
+        writer = MemberWriter(job.path, job.table.ids[job.rows], record.parts)
+        for shard in writer.missing():
+            writer.write(shard, embedder.embed(job.table, job.rows[shard]))
+        writer.finish()
+    record.finish()
+    counts = " and ".join(str(len(job.rows)) for job in record.jobs.values())
+    print(
+        f"{record.title}: {counts} videos by {record.checkpoint} -> {record.place}.npz", flush=True
     )
-    if not record.is_done():
-        if record.is_begun():
-            print(f"{title}: goes on where it was interrupted", flush=True)
-        else:
-            record.discard()
-            shutil.rmtree(parts, ignore_errors=True)
-            record.begin()
-        embedder.load(checkpoint)
-        for path, (table, rows) in jobs.items():
-            writer = MemberWriter(path, table.ids[rows], parts)
-            for shard in writer.missing():
-                writer.write(shard, embedder.embed(table, rows[shard]))
-            writer.finish()
-        record.finish()
-        counts = " and ".join(str(len(rows)) for _, rows in jobs.values())
-        print(f"{title}: {counts} videos by {checkpoint} -> {next(iter(jobs))}", flush=True)
-    shutil.rmtree(parts, ignore_errors=True)

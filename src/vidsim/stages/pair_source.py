@@ -1,6 +1,5 @@
 """Where finetuning finds its pairs: the folds of write_tfrecord, or files named by flags."""
 
-import glob
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,9 @@ from pathlib import Path
 from vidsim.config import Common, parse_folds
 from vidsim.errors import VidsimError
 from vidsim.recipes.recipe import FinetuneConfig
+from vidsim.records.file_pattern import FilePattern
 from vidsim.records.fold_manifest import TRAIN_FILE, VAL_FILE, read_folds
-from vidsim.records.folds import seen_videos
+from vidsim.records.folds import seen_pairs, seen_videos
 from vidsim.records.pairs import Pairs
 from vidsim.records.video_table import VideoTable
 from vidsim.stages.data_files import open_pairs
@@ -27,15 +27,21 @@ class FoldPairs:
     val_videos: VideoTable
 
     @property
-    def digest(self) -> list[str]:
+    def hashes(self) -> dict[str, str | list[str]]:
         """Hashes of pairs and videos, wherever their files lie."""
         videos = {self.train_videos.digest, self.val_videos.digest}
-        return [_digest(self.train), _digest(self.val), *sorted(videos)]
+        return {
+            "train_pairs": _digest(self.train),
+            "val_pairs": _digest(self.val),
+            "videos": sorted(videos),
+        }
 
     def seen(self) -> str:
-        """How many validation videos the training part has seen, in words."""
+        """How many validation videos and pairs the training part has seen, in words."""
         videos, seen = seen_videos(self.train, self.val)
-        return f"{seen} of its {videos} videos seen in training"
+        pairs = seen_pairs(self.train, self.val)
+        again = f" and {pairs} of its {len(self.val)} pairs" if pairs else ""
+        return f"{seen} of its {videos} videos{again} seen in training"
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ class PairSource:
                 "--train-record-pattern and --val-record-pattern go together: give both or neither"
             )
         self._videos: VideoTable | None = None
+        self._hashes: dict[int, dict[str, str | list[str]]] = {}
         if patterns[0] and patterns[1]:
             self.folds = [_only_fold(common)]
             train, val = (_Part(_only_file(pattern)) for pattern in patterns if pattern)
@@ -89,6 +96,25 @@ class PairSource:
         """Reads one fold. Videos of thin fold files are those of pairwise.tfrecords."""
         train, train_videos = self._open(self._parts[fold][0])
         return FoldPairs(fold, train, train_videos, *self.validation(fold))
+
+    def hashes(self, fold: int) -> dict[str, str | list[str]]:
+        """The hashes of one fold; its files are read when they are asked for first."""
+        if fold not in self._hashes:
+            self._hashes[fold] = self.load(fold).hashes
+        return self._hashes[fold]
+
+    def titles(self) -> list[str]:
+        """The titles that a vocabulary is trained on, the same whichever folds are named.
+
+        Those of pairwise.tfrecords; where it is not there, of the videos in the folds' own files.
+        """
+        if (self._common.data_dir / PAIRWISE).is_file():
+            return self._pairwise().titles
+        titles: dict[bytes, str] = {}
+        for parts in self._parts.values():
+            for table in [self._open(part)[1] for part in parts]:
+                titles |= dict(zip(table.ids.tolist(), table.titles, strict=True))
+        return list(titles.values())
 
     def validation(self, fold: int) -> tuple[Pairs, VideoTable]:
         """Reads the validation part of one fold alone: its pairs and the videos they are of."""
@@ -116,10 +142,13 @@ def _only_fold(common: Common) -> int:
 
 
 def _only_file(pattern: str) -> Path:
-    files = sorted(glob.glob(pattern))
+    files = FilePattern.of(pattern).files()
     if len(files) != 1:
-        raise VidsimError(f"{pattern}: {len(files)} files match; a part of a fold is one file")
-    return Path(files[0])
+        raise VidsimError(
+            f"{pattern}: {len(files)} files match; each of --train-record-pattern and "
+            "--val-record-pattern must name one file, for a part of a fold is one file"
+        )
+    return files[0]
 
 
 def _digest(pairs: Pairs) -> str:

@@ -1,6 +1,7 @@
 """Checkpoints: one folder with everything needed to embed a video, and nothing that runs code.
 
-config.json has family, architecture, recipe, step and the hashes of the other files;
+config.json has a format number, family, architecture, recipe, step and the hashes of the other
+files, which are compared whenever a checkpoint is read;
 model.safetensors the weights by path; tokenizer.json and tokenizer_config.json are as Hugging
 Face's libraries read them; tag_list.txt has the tag ids in the order of the classifier's columns.
 """
@@ -9,27 +10,33 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from vidsim.errors import VidsimError
 from vidsim.files import file_digest, write_folder, write_json
-from vidsim.models.backbone import Backbone
 from vidsim.models.configs import EncoderConfig, family_config, family_file
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.training.tensor_file import save_tensors
 
+if TYPE_CHECKING:
+    from vidsim.models.backbone import Backbone
+
 WEIGHTS, CONFIG, TAGS = "model.safetensors", "config.json", "tag_list.txt"
+FORMAT = 2
+"""Of the checkpoints that are written now. Format 1, which had no number, is read too."""
+_NEEDED = {"family": str, "model": dict, "encoder": dict, "num_labels": int, "sha256": dict}
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """A model with what belongs to it: tokenizer, tag vocabulary, and where it came from."""
 
-    backbone: Backbone
+    backbone: "Backbone"
     tokenizer: TitleTokenizer
     tags: TagVocabulary
     info: dict[str, Any]
@@ -55,6 +62,7 @@ class Checkpoint:
             (new / TAGS).write_text("".join(f"{tag}\n" for tag in self.tags.ids))
             files = [path for path in sorted(new.iterdir()) if path.is_file()]
             description = {
+                "format": FORMAT,
                 "family": config.family,
                 "model": dataclasses.asdict(config),
                 "encoder": dataclasses.asdict(self.backbone.encoder_config),
@@ -70,46 +78,98 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     """Builds the model that a folder describes and loads its weights, strictly.
 
     Raises:
-        VidsimError: no checkpoint there, an unknown family, or weights that do not fit.
+        VidsimError: no checkpoint there, one that is damaged or of a later version, an unknown
+            family, or weights that do not fit.
     """
-    description = read_description(folder)
+    description = verified_description(folder)
+    path, family = folder / CONFIG, description["family"]
     try:
-        family = family_config(description["family"], description.get("family_file"))
+        kind = family_config(family, description.get("family_file"))
     except VidsimError as error:
         raise VidsimError(f"{folder}: {error}") from None
-    config = family(**description["model"])
-    encoder = EncoderConfig(**description["encoder"])
-    backbone = config.build(encoder, description["num_labels"])
+    config = _configured(kind, description["model"], path, "model")
+    encoder = _configured(EncoderConfig, description["encoder"], path, "encoder")
+    try:
+        backbone = config.build(encoder, description["num_labels"])
+    except (ValueError, TypeError, ZeroDivisionError) as error:
+        raise VidsimError(f"{path}: no {family} model can be built from it ({error})") from error
     load_weights(backbone, folder)
     tokenizer, tags = TitleTokenizer.read(folder), TagVocabulary.read(folder / TAGS)
     return Checkpoint(backbone, tokenizer, tags, description)
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """The checkpoint's config.json."""
+    """The checkpoint's config.json.
+
+    Raises:
+        VidsimError: there is none, it is no description of a checkpoint, or of a later format.
+    """
     path = folder / CONFIG
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         raise VidsimError(
             f"{folder}: no checkpoint here ({CONFIG} is missing); expected is a folder like "
             "save/pretrain/mix/ckpt-4000"
         ) from None
+    except (ValueError, RecursionError) as error:
+        raise VidsimError(f"{path}: damaged: this is not JSON ({error})") from None
+    number = content.get("format", 1) if isinstance(content, dict) else None
+    if isinstance(number, int) and number > FORMAT:
+        raise VidsimError(
+            f"{path}: a checkpoint of format {number}, written by a later version of vidsim; this "
+            f"version reads formats up to {FORMAT}"
+        )
+    wrong = [
+        name
+        for name, kind in _NEEDED.items()
+        if not isinstance(content, dict) or not isinstance(content.get(name), kind)
+    ]
+    if wrong:
+        raise VidsimError(
+            f"{path}: damaged, or not of a vidsim checkpoint: {', '.join(wrong)} missing"
+        )
+    return content
 
 
-def load_weights(backbone: Backbone, folder: Path) -> str:
+def verified_description(folder: Path) -> dict[str, Any]:
+    """The checkpoint's config.json, after every file was compared with its hash in there.
+
+    Raises:
+        VidsimError: as `read_description`, or a file is missing or another than was written.
+    """
+    description = read_description(folder)
+    hashes = description["sha256"]
+    for name in dict.fromkeys([WEIGHTS, TAGS, *hashes]):
+        path = folder / Path(name).name
+        if not path.is_file():
+            raise VidsimError(f"{path}: no such file; the checkpoint is not whole")
+        if file_digest(path) != hashes.get(name):
+            raise VidsimError(
+                f"{path}: damaged or exchanged: its sha256 is not the one in {CONFIG}; copy the "
+                "whole checkpoint again, or train it again"
+            )
+    return description
+
+
+def load_weights(backbone: "Backbone", folder: Path) -> str:
     """Loads every weight of a model of the same shape; anything else is an error.
 
     Returns:
         one line that says what was loaded.
 
     Raises:
-        VidsimError: a table of missing, unexpected and wrongly shaped weights.
+        VidsimError: the file is missing or damaged; or a table of missing, unexpected and wrongly
+            shaped weights.
     """
     path = folder / WEIGHTS
     if not path.exists():
         raise VidsimError(f"{path}: no such file")
-    stored, wanted = load_file(str(path)), {w.path: w for w in backbone.weights}
+    try:
+        stored = load_file(str(path))
+    except (SafetensorError, ValueError) as error:
+        raise VidsimError(f"{path}: damaged: {error}") from error
+    wanted = {w.path: w for w in backbone.weights}
     problems = [f"  missing     {name}" for name in wanted if name not in stored]
     problems += [f"  unexpected  {name}" for name in stored if name not in wanted]
     for name in sorted(set(stored) & set(wanted)):
@@ -125,9 +185,24 @@ def load_weights(backbone: Backbone, folder: Path) -> str:
     return f"loaded {len(wanted)} of {len(stored)} tensors from {folder}"
 
 
-def weights_by_path(backbone: Backbone) -> dict[str, np.ndarray]:
+def weights_by_path(backbone: "Backbone") -> dict[str, np.ndarray]:
     """All weights, batch normalisation's moving statistics included, by their variable paths."""
     weights = {weight.path: np.ascontiguousarray(weight.numpy()) for weight in backbone.weights}
     if len(weights) != len(backbone.weights):
         raise ValueError(f"{backbone.name}: two weights share a path")
     return weights
+
+
+def _configured(kind: type[Any], fields: dict[str, Any], path: Path, section: str) -> Any:
+    """A configuration from a checkpoint; a field that it lacks has its default."""
+    known = {item.name for item in dataclasses.fields(kind)}
+    unknown = sorted(fields.keys() - known)
+    if unknown:
+        raise VidsimError(
+            f"{path}: {section} has {', '.join(unknown)}, which this version of vidsim does not "
+            f"know; known are {', '.join(sorted(known))}"
+        )
+    try:
+        return kind(**fields)
+    except TypeError as error:  # one without a default is missing
+        raise VidsimError(f"{path}: {section}: {error}") from None

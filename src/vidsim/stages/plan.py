@@ -1,0 +1,159 @@
+"""What run.sh would do: what is done, and what is to be made, continued or made again.
+
+It reads records and hashes, writes nothing but indexes, and loads neither TensorFlow nor Keras.
+Where a run of another configuration is in the way it fails, before anything has begun.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from vidsim.blending.members import member_path
+from vidsim.config import Common
+from vidsim.errors import VidsimError
+from vidsim.recipes.recipe import Recipe
+from vidsim.records.fold_manifest import MANIFEST_NAME
+from vidsim.stages.configs import InferenceConfig, WriteTfrecordConfig
+from vidsim.stages.embedding_records import EmbeddingSource
+from vidsim.stages.pair_source import PairSource
+from vidsim.stages.run_folders import finetune_folder, pretrain_folder
+from vidsim.stages.run_record import RunRecord, recorded_in
+from vidsim.stages.training_records import (
+    FinetuneRecords,
+    PairSources,
+    PretrainFiles,
+    encoder_of,
+    pretrain_record,
+)
+from vidsim.stages.write_tfrecord import fold_differences
+
+_DONE, _TO_DO, _GOES_ON = "done", "to do", "to go on with"
+_REDO, _LATER, _STOPS = "to be made again", "known after the stage before", "STOPS, see below"
+
+
+def run(common: Common, recipes: list[Recipe]) -> None:
+    """Prints a line for each stage and recipe: what is done, and what will be.
+
+    Args:
+        common: as of every stage.
+        recipes: with their own flags.
+
+    Raises:
+        VidsimError: a run of another configuration is in the way and --redo is not given.
+    """
+    plan = Plan(common, recipes)
+    for line in plan.lines():
+        print(line, flush=True)
+    if plan.refusals:
+        raise VidsimError("\n".join(plan.refusals))
+
+
+class Plan:
+    """The state of every stage.
+
+    Args:
+        common: as of every stage.
+        recipes: with their own flags.
+
+    Attributes:
+        refusals: what stages would stop with, the first of each stage and recipe.
+    """
+
+    def __init__(self, common: Common, recipes: list[Recipe]):
+        self._common, self._recipes = common, recipes
+        self.refusals: list[str] = []
+
+    def lines(self) -> Iterator[str]:
+        """One line for each stage and recipe."""
+        common = self._common
+        folds = self._states({0: self._folds})[0]
+        yield f"  write_tfrecord: {folds}"
+        if folds != _DONE:
+            yield "  pretrain, finetune and inference: known after that"
+            return
+        sources, files = PairSources(common), PretrainFiles(common)
+        embeddings = EmbeddingSource(common, InferenceConfig())
+        for recipe in self._recipes:
+            name, source = common.run(recipe.name), sources.open(recipe.finetune)
+            pretrained = self._states({0: partial(self._pretraining, recipe, files)})[0]
+            tuned = self._states(
+                {fold: self._finetuning(recipe, source, fold, pretrained) for fold in source.folds}
+            )
+            embedded = self._states(
+                {
+                    fold: partial(self._inference, recipe, embeddings, fold, tuned[fold])
+                    for fold in source.folds
+                }
+            )
+            yield f"  pretrain {name}: {pretrained}"
+            yield f"  finetune {name}: {_by_state(tuned)}"
+            yield f"  inference {name}: {_by_state(embedded)}"
+        yield "  ensemble: to do, as always"
+
+    def _states(self, find: dict[int, Callable[[], str]]) -> dict[int, str]:
+        """The state of each run of a stage; notes the first that the stage would stop with."""
+        states, refused = {}, False
+        for number, state in find.items():
+            try:
+                states[number] = state()
+            except VidsimError as error:
+                self.refusals += [str(error)] * (not refused)
+                states[number], refused = _STOPS, True
+        return states
+
+    def _folds(self) -> str:
+        if not (self._common.data_dir / "pairwise" / MANIFEST_NAME).exists():
+            return _TO_DO
+        return _REDO if fold_differences(self._common, WriteTfrecordConfig()) else _DONE
+
+    def _pretraining(self, recipe: Recipe, files: PretrainFiles) -> str:
+        folder = pretrain_folder(self._common, recipe)
+        if recorded_in(folder) is None:
+            return _TO_DO
+        encoder, data = encoder_of(self._common, recipe), files.open(recipe.pretrain)
+        return _state(pretrain_record(self._common, recipe, data, encoder))
+
+    def _finetuning(
+        self, recipe: Recipe, source: PairSource, fold: int, pretrained: str
+    ) -> Callable[[], str]:
+        def find() -> str:
+            if recorded_in(finetune_folder(self._common, recipe, fold)) is None:
+                return _TO_DO
+            if pretrained != _DONE:
+                return _LATER
+            encoder = encoder_of(self._common, recipe)
+            return _state(FinetuneRecords(self._common, recipe, source, encoder).of_fold(fold))
+
+        return find
+
+    def _inference(self, recipe: Recipe, embeddings: EmbeddingSource, fold: int, tuned: str) -> str:
+        run_ = self._common.run(recipe.name)
+        if not member_path(self._common.save_dir, run_, fold).with_suffix(".json").exists():
+            return _TO_DO
+        if tuned != _DONE:
+            return _LATER
+        return _DONE if embeddings.record(recipe.name, fold).is_done() else _REDO
+
+
+def _state(record: RunRecord) -> str:
+    if record.is_done():
+        return _DONE
+    return _REDO if record.differences() else _GOES_ON
+
+
+def _by_state(states: dict[int, str]) -> str:
+    """The folds of each state: "done (folds 0-3), to do (folds 4-10)"."""
+    folds: dict[str, list[int]] = {}
+    for fold, state in states.items():
+        folds.setdefault(state, []).append(fold)
+    if len(folds) == 1:
+        return next(iter(folds))
+    return ", ".join(f"{state} ({_ranges(numbers)})" for state, numbers in folds.items())
+
+
+def _ranges(numbers: list[int]) -> str:
+    """0, 1, 2, 5 as "folds 0-2, 5"."""
+    runs = itertools.groupby(enumerate(numbers), lambda item: item[1] - item[0])
+    parts = [[number for _, number in run_] for _, run_ in runs]
+    shown = [str(p[0]) if len(p) == 1 else f"{p[0]}-{p[-1]}" for p in parts]
+    return f"fold{'s' * (len(numbers) > 1)} {', '.join(shown)}"

@@ -1,0 +1,231 @@
+"""A run's folder and its record: whether it is done, begun, or somebody else's.
+
+The record is written when a run begins (config.json) and again when it is finished (done.json).
+Nothing is ever removed but what vidsim writes, and only in a folder that has a record; a run of
+another configuration is kept, unless it is asked to be moved aside.
+"""
+
+import contextlib
+import itertools
+import json
+import re
+import shutil
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from vidsim.errors import VidsimError
+from vidsim.files import is_leftover, write_json
+from vidsim.stages.run_identity import FORMAT, Identity, recorded_fields
+from vidsim.training.state_keeper import StateKeeper
+from vidsim.training.training_state import TrainingState
+
+DONE, BEGUN = "done.json", "config.json"
+_OWN_FOLDERS = re.compile(r"(ckpt|state)-\d+")
+_OWN_FILES = ("metrics.json", "checkpoints.json")
+_LOGS, _EVENTS = "logs", "events.out.tfevents.*"
+
+
+class RunRecord:
+    """The record of one training run.
+
+    Args:
+        title: the run as the user reads it, e.g. "finetune mix fold 3".
+        folder: the run's own.
+        identity: what its result depends on.
+        details: what else config.json says: other flags, where each value came from.
+        redo: whether a run of another configuration is moved aside.
+        beside: how the user can have the new run in another folder.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        folder: Path,
+        identity: Identity,
+        details: dict[str, Any] | None = None,
+        redo: bool = False,
+        beside: str = "another --savedmodel-path",
+    ):
+        self.title, self.folder, self.identity = title, folder, identity
+        self.details, self.redo, self.beside = details or {}, redo, beside
+
+    def is_done(self) -> bool:
+        """Whether this very run is finished; writes and removes nothing.
+
+        Raises:
+            VidsimError: the folder has files and no record, or holds a run of another
+                configuration and `redo` is not set.
+        """
+        differing = self.differences()
+        if differing and not self.redo:
+            raise VidsimError(self._refusal(differing))
+        return not differing and (self.folder / DONE).exists()
+
+    def differences(self) -> list[str]:
+        """How the run in the folder differs from this one; empty where there is none to keep.
+
+        Raises:
+            VidsimError: the folder has files and no record.
+        """
+        path = recorded_in(self.folder)
+        if path is None:
+            return []
+        if path.name == BEGUN and not is_run(path):
+            raise VidsimError(_foreign(self.folder))
+        if path.name == BEGUN and not self._has_work():
+            return []
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            differing = self.identity.differences(recorded_fields(content))
+        except (OSError, ValueError) as error:
+            return [f"{path.name}: {error}"]
+        if path.name == BEGUN and "format" not in content:
+            differing.append("format: 1 -> 2; an older version's unfinished run cannot go on here")
+        return differing
+
+    def begin(self) -> bool:
+        """Makes the folder ready and marks the run as begun.
+
+        Returns:
+            Whether a run of this very configuration was begun here and left something.
+        """
+        differing = self.differences()
+        if differing:
+            aside = move_aside(self.folder)
+            print(f"{self.title}: the run of another configuration is in {aside} now", flush=True)
+        return self._has_work()
+
+    def start(self, tokenizer: str) -> None:
+        """Writes the record of a run that begins.
+
+        Args:
+            tokenizer: digest of the tokenizer that it was built with.
+        """
+        write_json(self.folder / BEGUN, {**self._content(), "tokenizer": tokenizer})
+
+    def tokenizer(self) -> str | None:
+        """Digest of the tokenizer that the run in the folder was begun with, where it is known."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            return json.loads((self.folder / BEGUN).read_text(encoding="utf-8")).get("tokenizer")
+        return None
+
+    def finish(self) -> None:
+        """Marks the run as done."""
+        write_json(self.folder / DONE, self._content())
+
+    def clear(self) -> None:
+        """Removes what a run writes but its record; files of anybody else stay."""
+        for path in self._work():
+            shutil.rmtree(path)
+        for name in _OWN_FILES:
+            (self.folder / name).unlink(missing_ok=True)
+        logs = self.folder / _LOGS
+        for path in logs.glob(_EVENTS):
+            path.unlink()
+        with contextlib.suppress(OSError):  # not there, or files of somebody else in it
+            logs.rmdir()
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "vidsim": version("vidsim"),
+            "identity": self.identity.fields,
+            **self.details,
+        }
+
+    def _has_work(self) -> bool:
+        return any(self._work())
+
+    def _work(self) -> Iterable[Path]:
+        """Folders of checkpoints and states."""
+        paths = list(self.folder.iterdir()) if self.folder.is_dir() else []
+        return [path for path in paths if _OWN_FOLDERS.fullmatch(path.name) and path.is_dir()]
+
+    def _refusal(self, differing: list[str]) -> str:
+        state = "a finished run" if (self.folder / DONE).exists() else "an interrupted run"
+        return (
+            f"{self.title}: {self.folder} holds {state} of another configuration, which is kept:\n"
+            + "".join(f"    {line}\n" for line in differing)
+            + f"Give {self.beside} to make this run beside it, or --redo to make it here: the old "
+            f"run is then moved to {free_name(self.folder)}"
+        )
+
+
+def first_state(record: RunRecord, states: StateKeeper, tokenizer: str) -> TrainingState:
+    """Makes a run's folder ready: the state that it goes on from, or an empty one.
+
+    Args:
+        record: of the run, which is not done.
+        states: of its folder.
+        tokenizer: digest of the tokenizer that the model was built with.
+
+    Raises:
+        VidsimError: the run was begun with another tokenizer, or its state cannot be read.
+    """
+    state = states.latest() if record.begin() else None
+    if state is None:
+        record.clear()
+        record.start(tokenizer)
+        return TrainingState()
+    if record.tokenizer() not in (None, tokenizer):
+        raise VidsimError(
+            f"{record.title}: {record.folder} was begun with another tokenizer, so its state means "
+            "other words; give --redo to begin anew"
+        )
+    print(f"{record.title}: goes on after step {state.step}", flush=True)
+    return state
+
+
+def recorded_in(folder: Path) -> Path | None:
+    """The file that tells of a folder's run; None in a new or empty folder.
+
+    Raises:
+        VidsimError: the folder has files and no record.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise VidsimError(f"{folder}: this is a file; accepted is a folder")
+    if not folder.is_dir() or all(map(is_leftover, folder.iterdir())):
+        return None
+    for path in (folder / DONE, folder / BEGUN):
+        if path.exists():
+            return path
+    raise VidsimError(_foreign(folder))
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a training run has come to its end in a folder."""
+    return (folder / DONE).exists()
+
+
+def is_run(path: Path) -> bool:
+    """Whether a JSON file is the record of a run, whatever its format."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    if not isinstance(content, dict):
+        return False
+    return {"format", "identity"} <= content.keys() or {"recipe", "model", "seed"} <= content.keys()
+
+
+def free_name(path: Path) -> Path:
+    """`<path>.old-<N>` with the first N that is free."""
+    path = path.resolve()
+    names = (path.with_name(f"{path.name}.old-{number}") for number in itertools.count(1))
+    return next(name for name in names if not name.exists())
+
+
+def move_aside(path: Path) -> Path:
+    """Renames a folder to `<path>.old-<N>`, and returns that."""
+    aside = free_name(path)
+    path.resolve().rename(aside)
+    return aside
+
+
+def _foreign(folder: Path) -> str:
+    return (
+        f"{folder}: there are files in this folder and no record of a vidsim run ({BEGUN} or "
+        f"{DONE}); accepted is a new folder, an empty one, or one with a run of vidsim"
+    )

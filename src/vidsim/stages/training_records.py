@@ -1,0 +1,221 @@
+"""The records of pretrainings and finetunings: where they lie, and what their results depend on.
+
+Nothing here needs TensorFlow or Keras: what is done and what is to do is known before they load.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vidsim.config import Common
+from vidsim.files import file_digest
+from vidsim.preprocess.tag_vocabulary import TagVocabulary
+from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
+from vidsim.records.pairs import Pairs
+from vidsim.records.video_table import VideoTable
+from vidsim.stages.data_files import complete, open_ratings
+from vidsim.stages.inputs import PAIRWISE, POINTWISE, open_tags, open_videos
+from vidsim.stages.pair_source import PairSource
+from vidsim.stages.run_folders import (
+    beside,
+    finetune_folder,
+    pretrain_folder,
+    pretrained_checkpoint,
+)
+from vidsim.stages.run_identity import make_identity, other_flags
+from vidsim.stages.run_record import RunRecord
+from vidsim.training.checkpoint import CONFIG, verified_description
+
+if TYPE_CHECKING:
+    from vidsim.pretrained.encoder_folder import EncoderFolder
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainData:
+    """What pretraining reads: videos to train on, rated ones to validate on, the tags."""
+
+    videos: VideoTable
+    rated: VideoTable
+    labels: Path
+    pairs: Pairs
+    tags: TagVocabulary
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Hashes of the contents, wherever the files lie."""
+        return {
+            "videos": self.videos.digest,
+            "rated_videos": self.rated.digest,
+            "ratings": file_digest(self.labels),
+            "tags": self.tags.digest,
+        }
+
+
+class PretrainFiles:
+    """Opens what pretrainings read; recipes that name the same files share them."""
+
+    def __init__(self, common: Common):
+        self._common = common
+        self._opened: dict[tuple[Any, ...], PretrainData] = {}
+
+    def open(self, config: PretrainConfig) -> PretrainData:
+        """The data of one pretraining.
+
+        Raises:
+            VidsimError: a file is missing or damaged.
+        """
+        named = (config.train_record_pattern, config.val_record_pattern)
+        key = (*named, config.annotation_file, config.multi_label_file)
+        if key not in self._opened:
+            self._opened[key] = self._open(config)
+        return self._opened[key]
+
+    def _open(self, config: PretrainConfig) -> PretrainData:
+        common = self._common
+        labels = config.annotation_file or common.data_dir / "pairwise/label.tsv"
+        rated = open_videos(common, config.val_record_pattern, PAIRWISE)
+        pairs, rows = open_ratings(labels, rated)
+        return PretrainData(
+            open_videos(common, config.train_record_pattern, POINTWISE),
+            rated,
+            labels,
+            pairs.take(complete(rows)),
+            open_tags(common, config),
+        )
+
+
+class PairSources:
+    """The folds that finetunings read; recipes that name the same files share them."""
+
+    def __init__(self, common: Common):
+        self._common = common
+        self._opened: dict[tuple[Any, ...], PairSource] = {}
+
+    def open(self, config: FinetuneConfig) -> PairSource:
+        """The folds of one recipe's finetunings.
+
+        Raises:
+            VidsimError: they are not written yet, or flags contradict each other.
+        """
+        key = (config.train_record_pattern, config.val_record_pattern)
+        if key not in self._opened:
+            self._opened[key] = PairSource(self._common, config)
+        return self._opened[key]
+
+
+def pretrain_record(
+    common: Common,
+    recipe: Recipe,
+    data: PretrainData,
+    encoder: "EncoderFolder | None",
+    runs: int = 1,
+) -> RunRecord:
+    """The record of one recipe's pretraining.
+
+    Args:
+        common: folders, seed, --run-name and --redo.
+        recipe: flags of model and pretraining.
+        data: what it reads.
+        encoder: the folder of --bert-dir for this recipe; None without it.
+        runs: how many runs the command makes.
+    """
+    identity = make_identity(
+        {"model": recipe.model, "pretrain": recipe.pretrain},
+        recipe=recipe.name,
+        seed=common.seed,
+        encoder=encoder.digest if encoder else None,
+        data=data.hashes,
+    )
+    return RunRecord(
+        f"pretrain {common.run(recipe.name)}",
+        pretrain_folder(common, recipe, runs),
+        identity,
+        _details(recipe.pretrain, encoder),
+        common.redo,
+        beside(recipe.pretrain),
+    )
+
+
+class FinetuneRecords:
+    """The records of one recipe's finetunings.
+
+    Args:
+        common: folders, seed, --run-name and --redo.
+        recipe: flags of model and finetuning.
+        source: the folds.
+        encoder: the folder of --bert-dir for this recipe; None without it.
+        runs: how many runs the command makes.
+
+    Attributes:
+        start: the pretrained checkpoint; None where weights are random or of --bert-dir.
+        encoder: None also where there is a checkpoint, which has an encoder of its own.
+
+    Raises:
+        VidsimError: the pretraining is missing or not finished, or its checkpoint is damaged.
+    """
+
+    def __init__(
+        self,
+        common: Common,
+        recipe: Recipe,
+        source: PairSource,
+        encoder: "EncoderFolder | None",
+        runs: int = 1,
+    ):
+        self._common, self._recipe, self._source, self._runs = common, recipe, source, runs
+        self.start = pretrained_checkpoint(common, recipe)
+        self.encoder = None if self.start else encoder
+        if self.start is not None:
+            verified_description(self.start)
+        self._tags = open_tags(common, recipe.finetune).digest
+
+    def folder(self, fold: int) -> Path:
+        """The folder of one fold's run."""
+        return finetune_folder(self._common, self._recipe, fold, self._runs)
+
+    def of_fold(self, fold: int) -> RunRecord:
+        """The record of one fold's finetuning; reads the fold's files."""
+        common, recipe, start = self._common, self._recipe, self.start
+        identity = make_identity(
+            {"model": recipe.model, "finetune": recipe.finetune},
+            recipe=recipe.name,
+            fold=fold,
+            seed=common.seed,
+            pretrained=file_digest(start / CONFIG) if start else "none",
+            encoder=self.encoder.digest if self.encoder else None,
+            vocabulary=None if start or self.encoder else titles_digest(self._source.titles()),
+            data={**self._source.hashes(fold), "tags": self._tags},
+        )
+        return RunRecord(
+            f"finetune {common.run(recipe.name)} fold {fold}",
+            self.folder(fold),
+            identity,
+            _details(recipe.finetune, self.encoder) | {"start": start},
+            common.redo,
+            beside(recipe.finetune),
+        )
+
+
+def encoder_of(common: Common, recipe: Recipe) -> "EncoderFolder | None":
+    """The folder of --bert-dir for a recipe; None without it."""
+    if common.bert_dir is None:
+        return None
+    from vidsim.pretrained.encoder_folder import EncoderFolders  # which needs Keras
+
+    return EncoderFolders(common.bert_dir).choose(recipe.model.positions)
+
+
+def titles_digest(titles: Sequence[str]) -> str:
+    """sha256 (hex) of texts in their order."""
+    sha = hashlib.sha256()
+    for title in titles:
+        sha.update(title.encode() + b"\0")
+    return sha.hexdigest()
+
+
+def _details(config: Any, encoder: "EncoderFolder | None") -> dict[str, Any]:
+    """What config.json says besides the identity."""
+    named = {"name": encoder.name, "revision": encoder.revision} if encoder else None
+    return {"other_flags": other_flags(config), "encoder": named}
