@@ -47,8 +47,9 @@ class Common(Config):
     """Seed of weights, dropout and data order."""
     fold_seed: Annotated[Seed, UsedBy(("write_tfrecord",))] = 42
     """Seed of the folds."""
-    output_zip: Annotated[Path, UsedBy(("ensemble",))] = Path("result.zip")
-    """The submission."""
+    output_zip: Annotated[Path | None, UsedBy(("ensemble",))] = None
+    """The submission; default: result.zip, with --run-name and --out in its name where they are
+    given."""
     on_bad_record: Annotated[
         OnBadRecord, UsedBy(("write_tfrecord", "pretrain", "finetune", "inference", "ensemble"))
     ] = "stop"

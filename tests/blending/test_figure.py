@@ -57,7 +57,7 @@ def test_points_and_lines(tmp_path, drawn, folds, test):
 def test_nothing_to_rank_is_no_error(tmp_path, drawn):
     report = made(["mix"], 2, test=True, value=float("nan"), made_up=True)
     draw_report(report, tmp_path / "report.png")
-    assert "data/own (MADE-UP SAMPLE: nobody rated it)\n" in drawn[0].get_title(loc="left")
+    assert "data/own (MADE-UP SAMPLE)\n" in drawn[0].get_title(loc="left")
     assert (tmp_path / "report.png").stat().st_size > 1000
 
 

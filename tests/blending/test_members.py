@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from vidsim.blending import members
 from vidsim.blending.member_file import name_ids
 from vidsim.blending.members import load_member, member_path, validation_path
 from vidsim.errors import VidsimError
@@ -24,6 +25,29 @@ def write(tmp_path):
 def test_paths(tmp_path):
     assert member_path(tmp_path, "mix", 3) == tmp_path / "inference" / "mix" / "fold3.npz"
     assert validation_path(tmp_path, "mix", 3).name == "fold3_val.npz"
+
+
+def test_other_test_videos_get_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    default = tmp_path / "data" / "test_b" / "test_b.tfrecords"
+    for same in (None, default, str(default), "data/test_b/../test_b/test_b.tfrecords"):
+        assert members.test_name(same, default) is None
+    for given, name in (
+        ("more/clips 2.tfrecords", "clips-2"),
+        ("more/test_b.tfrecords", "test_b"),
+        ("more/part_*.tfrecords", "part_"),
+        ("more/*.tfrecords", "test"),
+        ("更多/猫咪.v2.tfrecords", "猫咪-v2"),
+        ("fold0.tfrecords", "test-fold0"),
+        ("x" * 99, "x" * 64),
+    ):
+        assert members.test_name(given, default) == name
+    assert members.test_name(None, default, "mine") == "mine"
+    for bad in ("", "..", "a/b", "fold3", "fold3_val", "x" * 65, "report.json", "-a"):
+        with pytest.raises(VidsimError, match=r"--out .*: accepted are 1 to 64 letters"):
+            members.test_name(None, default, bad)
+    path = member_path(tmp_path, "mix@half", 3, "clips")
+    assert path == tmp_path / "inference" / "mix@half" / "clips" / "fold3.npz"
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1]])

@@ -82,11 +82,15 @@ def test_data_folders_beside_one_that_their_name_fits(tmp_path, make_video, monk
         assert open_videos(common, pattern, POINTWISE).ids.tolist() == own
     assert open_videos(common, None, PAIRWISE).ids.tolist() == own
     parts = {"train_record_pattern": "set[12]/?.tfrecord", "val_record_pattern": "set[12]/[a].*"}
-    with pytest.raises(VidsimError, match=r"set\[12\]/\[a\]\.\*: 0 files match; each of --train-"):
+    with pytest.raises(VidsimError, match=r"'set\[12\]/\[a\]\.\*': 0 files match; each of --tra"):
         PairSource(common, FinetuneConfig(**parts))
 
     (tmp_path / "set[12]" / "pointwise" / "v.tfrecords").unlink()
     with pytest.raises(VidsimError, match=r"set\[12\]/pointwise/v\.tfrecords: there is no such fi"):
         open_videos(common, None, POINTWISE)  # its index tells that it was there
-    with pytest.raises(VidsimError, match=r"no file matches set\[12\]/none\*"):
-        load_videos("set[12]/none*")
+    for named, told in (
+        ("none*", r"none\*'; TF"),
+        ("pairwise", r"pairwise' \(it is a folder: add"),
+    ):
+        with pytest.raises(VidsimError, match=rf"no file matches 'set\[12\]/{told}"):
+            load_videos(f"set[12]/{named}")

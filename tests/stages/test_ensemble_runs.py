@@ -59,7 +59,7 @@ def test_folds_of_different_configurations(recorded):
     assert "\n    finetune.optimizer.lr: 0.002 -> 0.1\n" in said
     assert "\n    finetune.batch_size: 32 -> 16\n" in said
     assert "print_freq" not in said
-    recorded.write_run("uniter", 1, print_freq=3)
+    recorded.write_run("uniter", 1, print_freq=3, a_flag_of_a_later_version=7)
     run(recorded.common, EnsembleConfig())
 
 
@@ -85,7 +85,11 @@ def test_a_run_that_was_made_again(recorded, capsys):
     places = f"--data-dir {recorded.common.data_dir} --save-dir {recorded.common.save_dir}"
     assert said.endswith(f"python inference {places} --recipes mix --folds 1")
 
-    # embeddings of another checkpoint of the same run: the user chose it by --ckpt-file
+    # chosen by --ckpt-file: from elsewhere, or another one of the same run
+    change(recorded.record("mix", 1), ckpt_file="elsewhere/ckpt-5")
+    run(recorded.common, EnsembleConfig())
+    said = " ".join(capsys.readouterr().out.split())
+    assert "mix fold 1: embeddings of elsewhere/ckpt-5; the best checkpoint of its run is" in said
     recorded.write_run("mix", 1)
     ckpt.rename(ckpt.with_name("ckpt-3"))
     ckpt.mkdir()
@@ -109,6 +113,9 @@ def test_records_that_cannot_be_trusted(recorded):
     path = recorded.record("mix", 0)
     change(path, data={"test": {"videos": "0" * 64}})
     refused(recorded, r"mix/fold0\.npz: its record is of other test videos .*000000000000, now")
+    change(path, data={"validation": {"videos": "1" * 64}})
+    change(recorded.record("uniter", 0), data={"validation": {"videos": "2" * 64}})
+    refused(recorded, r"the videos of their validation pairs .* \(111111111111, 222222222222\)")
     change(path, format=3)
     refused(recorded, "a record of format 3; this version reads format 2")
     for content, message in (("{", "not a readable record"), ("[]", "not a record: list")):
@@ -126,7 +133,7 @@ def test_validation_embeddings_of_other_folds(recorded):
 
 def test_other_test_videos_have_a_place_of_their_own(recorded, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    common = replace(recorded.common, output_zip=Common().output_zip)
+    common = replace(recorded.common, output_zip=None)
     run(common, EnsembleConfig())
     submission = Path("result.zip").read_bytes()
     report = (common.save_dir / "ensemble" / "report.json").read_bytes()

@@ -4,6 +4,7 @@ matplotlib is imported when a figure is drawn, not before: it takes a second, an
 """
 
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 _POINT, _MEAN, _ENSEMBLE, _TEST = "#0072B2", "#000000", "#D55E00", "#009E73"
 _DPI = 150
 _NAME = 16  # letters of a recipe's name that fit beside its neighbours
-_DATA = 50  # letters of the data folder's name
+_DATA = 36  # letters of the data folder's name
+_TEST_NAME = 8  # letters of that of the test videos
+_SMALL = 14  # small letters an inch
 
 
 def draw_report(report: Report, path: Path) -> None:
@@ -44,7 +47,8 @@ def draw_report(report: Report, path: Path) -> None:
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-    axes.set_xlabel(report.origin.code_line(), loc="left", size=7, color="0.4")
+    made_by = fill(report.origin.code_line(), int(_SMALL * figure.get_figwidth()))
+    axes.set_xlabel(made_by, loc="left", size=7, color="0.4")
     with atomic_file(path) as file:
         figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None})
 
@@ -53,11 +57,11 @@ def _title(report: Report) -> str:
     """What was scored, in two lines."""
     origin = report.origin
     name = origin.data if len(origin.data) <= _DATA else f"…{origin.data[1 - _DATA :]}"
-    made_up = " (MADE-UP SAMPLE: nobody rated it)" if origin.made_up else ""
+    made_up = " (MADE-UP SAMPLE)" if origin.made_up else ""
     folds = "1 fold" if len(report.folds) == 1 else f"{len(report.folds)} folds"
     return (
         f"{name}{made_up}\n{report.pairs:,} rated pairs out of fold, {report.test_pairs:,} of "
-        f"{origin.test}; {folds}, blend: {report.blend}"
+        f"{origin.test[:_TEST_NAME]}; {folds}, blend: {report.blend}"
     )
 
 
@@ -77,7 +81,7 @@ def _draw_recipes(axes: "Axes", report: Report, recipes: list[str]) -> None:
     marks = [(place, value) for place, value in tested if value is not None and np.isfinite(value)]
     if marks:
         places, values = zip(*marks, strict=True)
-        label = f"mean of the recipe's folds on {report.origin.test}"
+        label = f"mean of the recipe's folds on {report.origin.test[:_TEST_NAME]}"
         places = np.array(places) + 0.34
         axes.plot(places, values, "D", color=_TEST, markersize=5, linestyle="", label=label)
     short = [name if len(name) <= _NAME else f"{name[: _NAME - 1]}…" for name in recipes]
@@ -89,7 +93,7 @@ def _draw_ensemble(axes: "Axes", report: Report) -> None:
     ensemble = report.scores[ENSEMBLE]
     lines = [("out of fold", ensemble.out_of_fold, _ENSEMBLE, "-")]
     if ensemble.test_b is not None:
-        lines.append((f"on {report.origin.test}", ensemble.test_b, _TEST, "--"))
+        lines.append((f"on {report.origin.test[:_TEST_NAME]}", ensemble.test_b, _TEST, "--"))
     for where, value, colour, style in lines:
         if np.isfinite(value):
             label = f"ensemble {where}: {value:.4f}"

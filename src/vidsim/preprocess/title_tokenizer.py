@@ -127,15 +127,17 @@ class TitleTokenizer:
         """
         if length < 2:
             raise VidsimError(f"titles of {length} tokens: [CLS] and [SEP] alone take 2")
-        parts, lengths = [], []
-        for start in range(0, max(len(titles), 1), _AT_A_TIME):
-            part = list(titles[start : start + _AT_A_TIME])
-            rows = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(part)]
-            lengths.extend(map(len, rows))
-            cut = [row if len(row) <= length else [*row[: length - 1], row[-1]] for row in rows]
-            parts.append(Ragged.from_lists(cut))
-        ragged = Ragged.concat(parts)
+        starts = range(0, max(len(titles), 1), _AT_A_TIME)
+        parts = [self._encode(titles[i : i + _AT_A_TIME], length) for i in starts]
+        ragged = Ragged.concat([part for part, _ in parts])
+        lengths = [count for _, part in parts for count in part]
         return TitleTokens(ragged.values, ragged.splits, CutTitles.of(lengths, length))
+
+    def _encode(self, titles: Sequence[str], length: int) -> tuple[Ragged, list[int]]:
+        """The tokens of each title, cut; and how many there were."""
+        rows = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(titles))]
+        cut = [ids if len(ids) <= length else [*ids[: length - 1], ids[-1]] for ids in rows]
+        return Ragged.from_lists(cut), [len(ids) for ids in rows]
 
     def _settings(self) -> dict[str, Any]:
         """What transformers needs to know beside tokenizer.json."""

@@ -199,7 +199,10 @@ def video_files(named: str | Path | FilePattern) -> list[Path]:
         raise VidsimError(lost_file(path))
     files = matching_files(named)
     if not files:
-        raise VidsimError(f"no file matches {named}; TFRecord files with videos are expected")
+        folder = " (it is a folder: add /*.tfrecords)" if Path(str(named)).is_dir() else ""
+        raise VidsimError(
+            f"no file matches {str(named)!r}{folder}; TFRecord files with videos are expected"
+        )
     return files
 
 

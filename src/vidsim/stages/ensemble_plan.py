@@ -133,7 +133,7 @@ def ids_to_check(common: Common, config: EnsembleConfig) -> list[str]:
 
 def _output_zip(common: Common, name: str | None) -> Path:
     """Where the submission goes: other runs and other test videos replace nobody else's."""
-    if common.output_zip not in (None, Common().output_zip):
+    if common.output_zip is not None:
         return common.output_zip
     return Path(f"result{common.run('')}{'' if name is None else f'-{name}'}.zip")
 

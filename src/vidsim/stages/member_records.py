@@ -7,10 +7,10 @@ without a sign of it. Inference writes a record beside each file; here it is com
 import contextlib
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from vidsim.blending.member_file import name_ids
 from vidsim.blending.members import command, member_path
@@ -64,12 +64,14 @@ class Member:
         """Members of one kind have configurations with the same fields."""
         return self.recipe, (self.record or {}).get("run") is not None
 
-    @property
-    def test_digest(self) -> str | None:
-        """Digest of the table of the test videos that were embedded."""
+    def digest(self, part: Literal["test", "validation"]) -> str | None:
+        """Digest of the table of the videos that were embedded; None where not recorded."""
         with contextlib.suppress(TypeError, LookupError):
-            data = (self.record or {})["data"]
-            return data["test"]["videos"] if isinstance(data, dict) else data[0][0]
+            record = self.record if part == "test" or self.own is None else self.own
+            data = (record or {})["data"]
+            if isinstance(data, dict):
+                return data[part]["videos"]
+            return data[("test", "validation").index(part)][0]
         return None
 
 
@@ -118,20 +120,7 @@ def check_members(
         VidsimError: folds of one recipe are of different configurations, embeddings are of another
             checkpoint than their run's, or of other videos than those there are now.
     """
-    for member in members:
-        again = _again(common, member, flags)
-        if member.test_digest not in (None, test_digest):
-            raise VidsimError(
-                f"{member.path}: its record is of other test videos than those there are now "
-                f"({member.test_digest[:12]}, now {test_digest[:12]}): titles, frames or order "
-                f"differ. {again}"
-            )
-        if member.own is not None and member.own.get("checkpoint") != member.checkpoint:
-            raise VidsimError(
-                f"{member.path}: by another checkpoint than the embeddings of the validation "
-                f"pairs ({_short(member.checkpoint)} and {_short(member.own.get('checkpoint'))}). "
-                f"{again}"
-            )
+    _refuse_other_videos(common, members, test_digest, flags)
     notes = [note for member in members for note in _compare_run(common, member, flags)]
     _refuse_different_folds(common, members, flags)
     unknown = [str(member.path) for member in members if member.record is None]
@@ -171,10 +160,39 @@ def describe_members(members: Sequence[Member]) -> list[dict[str, Any]]:
                 "file": str(member.path),
                 "checkpoint_sha256": member.checkpoint,
                 "checkpoint": None if folder is None else str(folder),
-                "test_videos_sha256": member.test_digest,
+                "test_videos_sha256": member.digest("test"),
+                "test_videos": ((member.record or {}).get("files") or {}).get("test"),
             }
         )
     return described
+
+
+def _refuse_other_videos(
+    common: Common, members: Sequence[Member], test_digest: str, flags: Sequence[str]
+) -> None:
+    validated: dict[int, Member] = {}
+    for member in members:
+        again = _again(common, member, flags)
+        digest = member.digest("test")
+        if digest not in (None, test_digest):
+            raise VidsimError(
+                f"{member.path}: its record is of other test videos than those there are now "
+                f"({_short(digest)}, now {_short(test_digest)}): titles, frames or order differ. "
+                f"{again}"
+            )
+        first = validated.setdefault(member.fold, member)
+        before, now = first.digest("validation"), member.digest("validation")
+        if None not in (before, now) and before != now:
+            raise VidsimError(
+                f"{first.path} and {member.path}: the videos of their validation pairs have other "
+                f"titles or frames ({_short(before)}, {_short(now)}). {again}"
+            )
+        if member.own is not None and member.own.get("checkpoint") != member.checkpoint:
+            raise VidsimError(
+                f"{member.path}: by another checkpoint than the embeddings of the validation "
+                f"pairs ({_short(member.checkpoint)} and {_short(member.own.get('checkpoint'))}). "
+                f"{again}"
+            )
 
 
 def _refuse_different_folds(
@@ -185,7 +203,8 @@ def _refuse_different_folds(
         if member.configuration is None:
             continue
         other = first.setdefault(member.kind, member)
-        found = differences(other.configuration or {}, member.configuration)
+        before, now = other.configuration or {}, member.configuration
+        found = differences(_shared(before, now), _shared(now, before))
         if found:
             lines = "".join(f"    {line}\n" for line in found)
             raise VidsimError(
@@ -197,7 +216,7 @@ def _refuse_different_folds(
 
 
 def _compare_run(common: Common, member: Member, flags: Sequence[str]) -> list[str]:
-    """Whether the embeddings are of the run's best checkpoint; a note if of another one of it."""
+    """Whether the embeddings are of the run's best checkpoint; a note if of a chosen one."""
     manifest = _read(member.run_dir / _CHECKPOINTS)
     if member.checkpoint is None or manifest is None or not manifest.get("best"):
         return []
@@ -205,9 +224,10 @@ def _compare_run(common: Common, member: Member, flags: Sequence[str]) -> list[s
     folder = _folder_of(member)
     if folder == best:
         return []
-    if folder is not None:
+    chosen = (member.record or {}).get("ckpt_file") or folder
+    if chosen is not None:
         return [
-            f"{member.recipe} fold {member.fold}: embeddings of {folder}; the best checkpoint of "
+            f"{member.recipe} fold {member.fold}: embeddings of {chosen}; the best checkpoint of "
             f"its run is {best.name}"
         ]
     raise VidsimError(
@@ -260,5 +280,15 @@ def _digest(path: Path) -> str | None:
     return file_digest(path) if path.is_file() else None
 
 
-def _short(digest: str | None) -> str:
-    return "none" if digest is None else digest[:12]
+def _short(digest: Any) -> str:
+    return str(digest)[:12]
+
+
+def _shared(fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that both have: of two versions of vidsim, one may record more."""
+    kept = {}
+    for name in fields.keys() & others.keys():
+        one, other = fields[name], others[name]
+        nested = isinstance(one, Mapping) and isinstance(other, Mapping)
+        kept[name] = _shared(one, other) if nested else one
+    return dict(sorted(kept.items()))

@@ -137,4 +137,4 @@ class Pretraining:
         losses = build_objectives(objectives(config), backbone, backbone.output_keys)
         load_encoder(self.encoder, backbone, losses)
         optimizer = build_optimizer(config.optimizer, self.steps, config.total_steps, compiled)
-        return first, Trainer(Task(backbone, losses), optimizer)
+        return first, Trainer(Task(backbone, losses), optimizer, restartable=False)
