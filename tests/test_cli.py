@@ -19,7 +19,7 @@ from vidsim.errors import VidsimError
 def asked(monkeypatch):
     """Puts a stand-in before every stage and Keras; the list holds what each was called with."""
     calls = []
-    for name in ("check", "write_tfrecord", "pretrain", "finetune", "inference", "ensemble"):
+    for name in cli.STAGES:
         stage = types.SimpleNamespace(run=lambda *config: calls.append(config))
         monkeypatch.setitem(sys.modules, f"vidsim.stages.{name}", stage)
         monkeypatch.setattr(vidsim.stages, name, stage, raising=False)
@@ -93,7 +93,7 @@ def test_help(capsys, asked):
         assert "--clip-norm" not in short
         # only what it uses, though it accepts all
         assert ("--output-zip" in long) == (command == "ensemble")
-        assert ("--size" in long) == (command in cli._TRAINING)
+        assert ("--size" in long) == (command in ("plan", *cli._TRAINING))
         assert "python" not in short + long
     assert asked == []
 

@@ -11,8 +11,8 @@ from vidsim.errors import VidsimError
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PUBLISHED_FOLDS = 11
 Size = Literal["tiny", "small", "base"]
-_TRAIN = UsedBy(("pretrain", "finetune"))
-_MODELS = UsedBy(("pretrain", "finetune", "inference", "ensemble"))
+_TRAIN = UsedBy(("plan", "pretrain", "finetune"))
+_MODELS = UsedBy(("plan", "pretrain", "finetune", "inference", "ensemble"))
 OnBadRecord = Literal["stop", "skip"]
 
 
@@ -26,7 +26,7 @@ class Common(Config):
     """Folder for checkpoints, embeddings, logs and reports."""
     recipes: Annotated[str, _MODELS] = "all"
     """all, or a comma list of recipe names or paths to recipe files of one's own."""
-    folds: Annotated[str, UsedBy(("finetune", "inference", "ensemble"))] = "all"
+    folds: Annotated[str, UsedBy(("plan", "finetune", "inference", "ensemble"))] = "all"
     """all, or a comma list of fold numbers, counted from 0."""
     size: Annotated[Size, _TRAIN] = "base"
     """Model size and length of training: tiny (seconds), small (minutes), base (as published)."""
@@ -38,7 +38,9 @@ class Common(Config):
     """Name of another set of runs, in save/<stage>/<recipe>@<name>. Inference and ensemble find
     them by the same name; finetuning starts from the pretraining of that name, or from the unnamed
     one where there is none."""
-    redo: Annotated[bool, UsedBy(("write_tfrecord", "pretrain", "finetune", "inference"))] = False
+    redo: Annotated[
+        bool, UsedBy(("plan", "write_tfrecord", "pretrain", "finetune", "inference"))
+    ] = False
     """Make again what was made with other flags or other input; the old runs are moved to
     <run>.old-1. Without it the command stops."""
     seed: Annotated[Seed, _TRAIN] = 42

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlparse
 import pytest
 
 from vidsim.errors import VidsimError
+from vidsim.pretrained import hub
 from vidsim.pretrained.hub import local_folder, transformer_folder
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -217,6 +218,15 @@ def test_nobody_answers(fetch):
     done = fetch("hfl/bert")
     assert "did not give it: ConnectError: " in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_proxy_is_named_without_its_password(monkeypatch):
+    """It is what a newcomer in a company looks for last."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy.example:3128")
+    found = hub._reason("hfl/bert", ConnectionError("refused"))
+    assert found.startswith("ConnectionError: refused (asked through the proxy of ")
+    assert "HTTPS_PROXY=http://proxy.example:3128" in found
+    assert "secret" not in found
 
 
 # --- Folders --------------------------------------------------------------------------------------

@@ -123,7 +123,7 @@ class Finetuning:
         videos = self._videos(data.train_videos)
         rows, sim = pair_rows(data.train_videos, data.train), data.train.sim
         validation = PairValidation(
-            built.embedding, self._videos(data.val_videos), data.val, config.val_batch_size
+            built.embedding, self._videos(data.val_videos), data.val, config
         )
 
         # ---- 3 Resume --------------------------------------------------------------------------

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from vidsim.metrics.spearman import SpearmanEvaluator
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.pipeline import embedding_dataset
 from vidsim.records.pairs import Pairs
 from vidsim.stages.inputs import pair_rows
+from vidsim.training.configs import RunConfig
 
 
 def embed_videos(
@@ -23,24 +23,24 @@ def embed_videos(
 
 
 class PairValidation:
-    """An `Evaluator`: embeds the videos of rated pairs, correlates with ratings.
+    """An `Evaluator`: embeds the videos of rated pairs, which the run's own evaluator then judges.
 
     Args:
         model: shares weights with the model in training.
         examples: the videos.
         pairs: rated pairs of them.
-        batch_size: videos embedded at a time.
+        config: videos embedded at a time, and the evaluator.
     """
 
-    def __init__(self, model: EmbeddingModel, examples: Examples, pairs: Pairs, batch_size: int):
+    def __init__(self, model: EmbeddingModel, examples: Examples, pairs: Pairs, config: RunConfig):
         rows = pair_rows(examples.table, pairs)
         used, places = np.unique(rows, return_inverse=True)
         places = places.reshape(rows.shape)
-        self._evaluate = SpearmanEvaluator(places[:, 0], places[:, 1], pairs.sim)
+        self._evaluate = config.pair_evaluator(places[:, 0], places[:, 1], pairs.sim)
         self.primary_metric = self._evaluate.primary_metric
         self.greater_is_better = self._evaluate.greater_is_better
         self._model, self._examples = model, examples
-        self._rows, self._batch_size = used, batch_size
+        self._rows, self._batch_size = used, config.val_batch_size
 
     def __call__(self) -> dict[str, float]:
         return self._evaluate(

@@ -107,7 +107,7 @@ class Pretraining:
         examples = Examples(data.videos, *parts, self.recipe.model)
         rated = Examples(data.rated, *parts, self.recipe.model)
         model = EmbeddingModel(backbone)
-        validation = PairValidation(model, rated, data.pairs, config.val_batch_size)
+        validation = PairValidation(model, rated, data.pairs, config)
 
         # ---- 3 Resume --------------------------------------------------------------------------
         states = StateKeeper(self.record.folder)

@@ -88,6 +88,22 @@ class RunConfig(Config):
         if self.batch_size % self.devices:
             yield f"{self.said('batch_size')} cannot be divided among {self.said('devices')}"
 
+    def pair_evaluator(self, rows_1: Any, rows_2: Any, sim: Any) -> Any:
+        """What decides which checkpoint is the best; a subclass may return another one.
+
+        Args:
+            rows_1: (P,) the row of each rated pair's first video among the embeddings.
+            rows_2: (P,) the row of its second video.
+            sim: (P,) its rating.
+
+        Returns:
+            A function of embeddings (N, D) to a dict of metrics, with `primary_metric` and
+            `greater_is_better`.
+        """
+        from vidsim.metrics.spearman import SpearmanEvaluator
+
+        return SpearmanEvaluator(rows_1, rows_2, sim)
+
     def steps(self, per_epoch: int) -> int:
         """Updates that this run makes, given the updates in one pass over its data."""
         return min(self.total_steps, self.epochs * per_epoch)
