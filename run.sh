@@ -7,14 +7,18 @@ usage() {
     cat <<'END'
 usage: sh run.sh [FLAG...]
 
-Sets up .venv, then runs write_tfrecord.py, pretrain, finetune, inference and ensemble. A step that
-is done is skipped. Without --data-dir and without data/pairwise, a small sample data set is made in
-data/sample and everything runs on it at --size tiny.
+Sets up .venv, then runs write_tfrecord.py, pretrain, finetune, inference and ensemble. It says
+first what is done and what it will do. A step that is done is skipped; where flags or files have
+changed since, it stops before it does anything. Without --data-dir and without data/pairwise, a
+small sample data set is made in data/sample and everything runs on it at --size tiny.
 
 Flags go to all five steps, so they are those that all accept; paths count from this folder:
   --data-dir DIR (data)   --save-dir DIR (save)   --output-zip FILE (result.zip)
   --recipes LIST (all)    --folds LIST (all)      --size tiny|small|base (base)
   --bert-dir DIR          --seed NUMBER (42)      --on-bad-record stop|skip (stop)
+  --run-name NAME         make runs beside those that are there, as save/finetune/mix@NAME
+  --redo                  make changed steps again; what was there is moved to <run>.old-1
+  --fold-seed NUMBER (42) seed of the folds
 What is wrong with a data folder: .venv/bin/vidsim check DIR
 A step's own flags: .venv/bin/python finetune --help
 END
@@ -53,6 +57,13 @@ if [ -z "$data_given" ] && [ ! -d data/pairwise ]; then
     set -- --data-dir data/sample "$@"
     make_sample=--make-sample
 fi
+
+echo "run.sh: what is done, and what will be:"
+.venv/bin/python -m vidsim plan "$@" || {
+    status=$?
+    echo "run.sh: nothing was run" >&2
+    exit "$status"
+}
 
 step write_tfrecord.py ${make_sample:+"$make_sample"} "$@"
 step pretrain "$@"

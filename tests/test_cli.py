@@ -2,21 +2,28 @@
 
 import contextlib
 import io
+import os
+import subprocess
+import sys
+import types
 
 import pytest
 
+import vidsim.stages
 from vidsim import cli
+from vidsim.cli_help import OFTEN
 from vidsim.errors import VidsimError
 
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Puts a stand-in behind every stage; the list holds what each was called with."""
-    from vidsim.stages import check, ensemble, finetune, inference, pretrain, write_tfrecord
-
+    """Puts a stand-in before every stage and Keras; the list holds what each was called with."""
     calls = []
-    for stage in (check, write_tfrecord, pretrain, finetune, inference, ensemble):
-        monkeypatch.setattr(stage, "run", lambda *config: calls.append(config))
+    for name in ("check", "write_tfrecord", "pretrain", "finetune", "inference", "ensemble"):
+        stage = types.SimpleNamespace(run=lambda *config: calls.append(config))
+        monkeypatch.setitem(sys.modules, f"vidsim.stages.{name}", stage)
+        monkeypatch.setattr(vidsim.stages, name, stage, raising=False)
+    monkeypatch.setattr(cli, "_start_keras", lambda: None)
     return calls
 
 
@@ -29,13 +36,36 @@ def leave(arguments):
 
 
 @pytest.mark.parametrize("arguments", [[], ["finetun"], ["--recipes", "mix"]])
-def test_an_unknown_stage(arguments, capsys, asked):
+def test_an_unknown_command(arguments, capsys, asked):
     assert leave(arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert all(stage in err for stage in cli.STAGES)
-    assert (repr(arguments[0]) if arguments else "nothing") in err
+    assert err.startswith(
+        f"vidsim: {arguments[0]!r} is not" if arguments else "usage: vidsim COMMAND"
+    )
+    assert ("did you mean finetune?" in err) == (arguments == ["finetun"])
     assert asked == []
+
+
+def test_version(capsys):
+    assert leave(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("vidsim 0.")
+
+
+@pytest.mark.parametrize("module", ["vidsim", "vidsim.cli"])
+def test_the_modules_are_commands(module, tmp_path):
+    """With the exit status of what they found, and any letters in the names that they print."""
+    folder = str(tmp_path / "数据")
+    run = subprocess.run(
+        [sys.executable, "-m", module, "check", folder],
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+    )
+    assert run.returncode == 1
+    said = run.stdout + run.stderr
+    assert b"\\u6570\\u636e" in said
+    assert b"Traceback" not in said
 
 
 def test_output_may_be_caught_by_a_caller(asked, tmp_path):
@@ -45,14 +75,93 @@ def test_output_may_be_caught_by_a_caller(asked, tmp_path):
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize("words", [["--help"], ["-h"], *([s, "--help"] for s in cli.STAGES)])
-def test_help(words, capsys, asked):
+def help_of(words, capsys):
     assert leave(words) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    expected = "finetune" if words[0].startswith("-") else "--data-dir"
-    assert expected in out
+    assert max(len(line) for line in out.splitlines()) <= 80
+    return out
+
+
+def test_help(capsys, asked):
+    assert "finetune" in help_of(["--help"], capsys) == help_of(["-h"], capsys)
+    for command in cli.STAGES:
+        short, long = (help_of([command, word], capsys) for word in ("--help", "--help-all"))
+        assert "--data-dir" in short
+        assert len(short.splitlines()) <= 60
+        assert ("--lr X" in short) == ("--clip-norm X" in long) == (command in cli._TRAINING)
+        assert "--clip-norm" not in short
+        # only what it uses, though it accepts all
+        assert ("--output-zip" in long) == (command == "ensemble")
+        assert ("--size" in long) == (command in cli._TRAINING)
+        assert "python" not in short + long
     assert asked == []
+
+
+def test_help_has_the_numbers_of_the_recipes_asked_for(capsys, asked):
+    words = ["finetune", "--help-all", "--recipes", "mix,uniter", "--size", "tiny"]
+    out = " ".join(help_of(words, capsys).split())
+    assert (
+        "--batch-size N Videos (pretraining) or pairs (finetuning) in one update. [default 32;"
+        in out
+    )
+    assert "from 1 to 1048576]" in out
+    assert "[default 3; from 1 to 1024; only mix]" in out
+    words = ["finetune", "--recipes", "mix,uniter,mix_roformer", "--help"]
+    out = " ".join(help_of(words, capsys).split())
+    assert (
+        "--total-steps N Updates; fewer if --epochs ends the run sooner. "
+        "[default 4000; 3000 for uniter]" in out
+    )
+    known = {
+        name
+        for parts in (cli.FinetuneConfig(), cli.PretrainConfig())
+        for name in cli._fields(parts)
+    }
+    assert set(OFTEN) <= known
+
+
+def test_help_of_a_recipe_file(tmp_path, capsys, asked):
+    """Its own fields are flags like any other."""
+    path = tmp_path / "own.py"
+    path.write_text(OWN)
+    out = " ".join(help_of(["pretrain", "--recipes", str(path), "--help-all"], capsys).split())
+    assert (
+        "Pretraining, smooth: --smooth-weight X Weight of smoothness. [default 0.5; from 0 to"
+        in out
+    )
+    flags = ["pretrain", "--recipes", f"mix,{path}", "--smooth-weight", "2"]
+    assert leave(flags) == 2
+    assert "--smooth-weight is a flag of own, and mix has none such" in capsys.readouterr().err
+    assert leave(["pretrain", "--recipes", str(path), "--smooth-weight", "2"]) == 0
+    ((_, (recipe,)),) = asked
+    assert recipe.pretrain.smooth.weight == 2
+    assert recipe.origin["pretrain.smooth_weight"] == "flag"
+
+
+OWN = """
+from dataclasses import dataclass, field, replace
+from vidsim.config_fields import Weight
+from vidsim.objectives.configs import ObjectiveConfig
+from vidsim.recipes import mix
+from vidsim.recipes.recipe import PretrainConfig
+
+@dataclass(frozen=True)
+class SmoothConfig(ObjectiveConfig):
+    smooth_weight: Weight = 0.5
+    \"\"\"Weight of smoothness.\"\"\"
+
+    @property
+    def weight(self):
+        return self.smooth_weight
+
+@dataclass(frozen=True)
+class Mine(PretrainConfig):
+    smooth: SmoothConfig = field(default_factory=SmoothConfig)
+
+def recipe():
+    return replace(mix.recipe(), pretrain=Mine())
+"""
 
 
 @pytest.mark.parametrize(
@@ -71,11 +180,32 @@ def test_an_unknown_flag_names_the_nearest(arguments, nearest, capsys, asked):
     assert asked == []
 
 
-def test_a_value_that_is_not_accepted(capsys, asked):
-    assert leave(["finetune", "--recipes", "mix", "--kl-form", "hard"]) == 2
-    err = capsys.readouterr().err
-    assert "softmax" in err
-    assert "raw" in err
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        ("finetune --kl-form hard", 2, "--kl-form: 'hard': accepted are raw, softmax"),
+        ("finetune --batch-size 1.5", 2, "--batch-size: '1.5': accepted are whole numbers from 1"),
+        ("finetune --batch-size", 2, "--batch-size: expected one argument"),
+        ("finetune stray", 2, "a word that belongs to no flag: 'stray'"),
+        ("finetune --batch-size 0", 1, "--batch-size 0: accepted are whole numbers from 1 to"),
+        (
+            "finetune --lr -1e-3",
+            1,
+            "recipe mix, finetune: --lr -0.001: accepted are numbers from 0",
+        ),
+        ("finetune --lr nan", 1, "--lr nan: accepted"),
+        ("finetune --encoder-heads 5", 1, "--encoder-heads 5 does not divide --encoder-width 768"),
+        ("pretrain --mlm-probability 1.5", 1, "--mlm-probability 1.5: accepted"),
+        ("pretrain --seed -1", 1, "--seed -1: accepted are whole numbers from 0 to"),
+        ("write_tfrecord --num-folds 0", 1, "--num-folds 0: accepted"),
+        ("inference --test-batch-size -3", 1, "--test-batch-size -3: accepted"),
+    ],
+)
+def test_a_value_that_is_not_accepted(words, status, message, capsys, asked):
+    words = words.split()
+    assert leave([*words[:1], "--recipes", "mix", *words[1:]]) == status
+    assert message in capsys.readouterr().err
+    assert asked == []
 
 
 def test_overrides_reach_the_recipe_and_only_theirs(asked):
@@ -136,13 +266,11 @@ def test_check_takes_the_folder_with_or_without_its_flag(words, asked):
     assert str(common.data_dir) == "a b"
 
 
-def test_a_mistake_of_the_user_is_a_message(monkeypatch, capsys):
-    from vidsim.stages import ensemble
-
+def test_a_mistake_of_the_user_is_a_message(monkeypatch, capsys, asked):
     def fail(*_):
         raise VidsimError("data/x: no such file")
 
-    monkeypatch.setattr(ensemble, "run", fail)
+    monkeypatch.setattr(vidsim.stages.ensemble, "run", fail)
     assert cli.main(["ensemble"]) == 1
     out, err = capsys.readouterr()
     assert (out, err) == ("", "vidsim ensemble: data/x: no such file\n")
@@ -154,12 +282,10 @@ def test_a_mistake_in_the_recipes_too(capsys, asked):
     assert asked == []
 
 
-def test_a_defect_is_not_hidden(monkeypatch):
-    from vidsim.stages import ensemble
-
+def test_a_defect_is_not_hidden(monkeypatch, asked):
     def fail(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(ensemble, "run", fail)
+    monkeypatch.setattr(vidsim.stages.ensemble, "run", fail)
     with pytest.raises(ZeroDivisionError):
         cli.main(["ensemble"])

@@ -41,12 +41,23 @@ def data(tmp_path_factory):
 SHORT = ("--total-steps", "6", "--eval-freq", "3", "--print-freq", "2")
 
 
-def call(stage, data, save, *extra: str, recipes="mix,uniter_roformer", folds="0,1") -> None:
-    """One door."""
+def command(stage, data, save, *extra: str, recipes="mix,uniter_roformer", folds="0,1") -> int:
+    """The exit status of one command."""
     common = ["--data-dir", str(data), "--save-dir", str(save), "--size", "tiny"]
     common += ["--recipes", recipes, "--folds", folds]
-    common += ["--output-zip", str(save / "result.zip")]
-    assert main([stage, *common, *extra]) == 0
+    return main([stage, *common, *extra])
+
+
+def call(stage, data, save, *extra: str, **which: str) -> None:
+    """One command, which ends well."""
+    zip_file = ["--output-zip", str(save / "result.zip")]
+    assert command(stage, data, save, *zip_file, *extra, **which) == 0
+
+
+def files(folder):
+    """Every file of a folder but locks, by name, with its content."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 def run_all(data, save, *extra: str) -> None:
@@ -94,7 +105,7 @@ def test_every_run_keeps_what_it_takes_to_use_it_again(first):
                 "tokenizer_config.json",
             }
             assert list((run / "logs").glob("events.out.*"))
-            assert json.loads((run / "config.json").read_text())["seed"] == 42
+            assert json.loads((run / "config.json").read_text())["identity"]["seed"] == 42
     report = json.loads((first / "ensemble" / "report.json").read_text())
     assert set(RECIPES) <= set(json.dumps(report).replace('"', " ").split())
     assert (first / "ensemble" / "report.png").stat().st_size > 10_000
@@ -124,13 +135,75 @@ def test_nobody_asked_for_the_network(first, attempts):
     assert attempts == []
 
 
-def test_done_steps_are_skipped_and_changed_ones_redone(first, data, capsys):
-    before = (first / "finetune/mix/fold0/done.json").stat().st_mtime_ns
-    run_all(data, first)
-    out = capsys.readouterr().out
-    assert out.count("done already") == 2 + 4 + 4
-    assert (first / "finetune/mix/fold0/done.json").stat().st_mtime_ns == before
-    run_all(data, first, "--kl-weight", "0.25")
-    out = capsys.readouterr().out
-    assert "finetune mix fold 0: redone, its configuration changed: kl_weight: 0.5 -> 0.25" in out
-    assert out.count("done already") == 2  # pretraining stays
+def test_done_steps_are_skipped_and_nothing_finished_is_touched(first, data, capsys):
+    """By no flag that was forgotten, and by none that is refused; --redo or not."""
+    before = files(first)
+    for stage in ("pretrain", "finetune"):
+        call(stage, data, first, *SHORT, "--devices", "2", "--val-batch-size", "7")
+    call("inference", data, first)
+    assert capsys.readouterr().out.count("done already") == 2 + 4 + 4
+    for flags in (
+        ("--kl-weight", "0.25"),
+        ("--seed", "7"),
+        ("--hidden-size", "128"),
+        ("--dropout", "0.3"),
+        ("--batch-size", "100000", "--redo"),
+        ("--kl-weight", "0.25", "--redo", "--devices", "99"),
+        ("--total-steps", "6", "--pretrain_model_dir", str(first / "nowhere"), "--redo"),
+    ):
+        assert command("finetune", data, first, *SHORT, *flags) == 1, flags
+    said = capsys.readouterr().err
+    assert "\n    kl_weight: 0.5 -> 0.25\nGive --run-name NAME" in said
+    assert "\n    seed: 42 -> 7\n" in said
+    assert command("finetune", data, first) == 1  # the published number of steps
+    assert command("pretrain", data, first, *SHORT, "--size", "small") == 1
+    assert files(first) == before
+
+
+def test_a_named_run_lies_beside_the_unnamed_one(first, data, capsys):
+    """It starts from the unnamed pretraining; inference and ensemble find it by its name."""
+    before, which = files(first), {"recipes": "mix", "folds": "0,1"}
+    name = ("--run-name", "kl")
+    call("pretrain", data, first, *SHORT, *name, **which)
+    assert "pretrain mix@kl: done already, as" in capsys.readouterr().out
+    assert command("finetune", data, first, *SHORT, *name, "--kl-weight", "0.25", **which) == 0
+    assert command("inference", data, first, *name, **which) == 0
+    report = first / "ensemble@kl" / "report.json"
+    zip_file = ("--output-zip", str(first / "kl.zip"), "--weights", "mix=1")
+    assert command("ensemble", data, first, *name, *zip_file, **which) == 0
+    assert report.exists()
+    after = files(first)
+    assert before.items() <= after.items()
+    new = {name.partition("/")[2].partition("/")[0] for name in after.keys() - before.keys()}
+    assert new == {"", "mix@kl", "config.json", "report.json", "report.png"}
+
+
+def test_redo_moves_the_finished_run_aside(first, data, capsys):
+    """Then its embeddings are those of another checkpoint, and are kept as well."""
+    folder, which = first / "finetune" / "mix" / "fold0", {"recipes": "mix", "folds": "0"}
+    before = files(folder)
+    assert command("finetune", data, first, *SHORT, "--lr", "0.001", "--redo", **which) == 0
+    assert files(folder.with_name("fold0.old-1")) == before
+    assert files(folder).keys() == before.keys()
+    embedded = first / "inference" / "mix"
+    before = files(embedded)
+    capsys.readouterr()
+    assert command("inference", data, first, **which) == 1
+    assert "checkpoint: " in capsys.readouterr().err
+    assert files(embedded) == before
+    assert command("inference", data, first, "--redo", **which) == 0
+    old = files(embedded / "fold0.old-1")
+    assert old == {name: before[name] for name in ("fold0.npz", "fold0_val.npz", "fold0.json")}
+    assert files(embedded)["fold0.npz"] != before["fold0.npz"]
+
+
+def test_other_test_videos_have_a_place_of_their_own(first, data):
+    before, which = files(first), {"recipes": "uniter_roformer", "folds": "0"}
+    other = ("--test-b-file", str(data / "test_a" / "test_a.tfrecords"))
+    assert command("inference", data, first, *other, **which) == 0
+    assert command("inference", data, first, *other, "--out", "mine", **which) == 0
+    after = files(first)
+    assert before.items() <= after.items()
+    made = [name for name in after.keys() - before.keys() if name.endswith(".npz")]
+    run = "inference/uniter_roformer"
+    assert sorted(made) == [f"{run}/mine/fold0.npz", f"{run}/test_a/fold0.npz"]

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vidsim.embedder import Embedder
+    from vidsim.recipes.registry import load_recipe_file
 
-__all__ = ["Embedder"]
+__all__ = ["Embedder", "load_recipe_file"]
 
 
 def __getattr__(name: str) -> Any:
@@ -14,4 +15,8 @@ def __getattr__(name: str) -> Any:
         from vidsim.embedder import Embedder
 
         return Embedder
+    if name == "load_recipe_file":
+        from vidsim.recipes.registry import load_recipe_file
+
+        return load_recipe_file
     raise AttributeError(f"module 'vidsim' has no attribute {name!r}")

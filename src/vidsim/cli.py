@@ -1,154 +1,258 @@
-"""The command line: `vidsim <stage>`, the same functions as the doors.
+"""The command line: `vidsim <command>`, the same as `python pretrain` and the others.
 
-A stage's flags are the fields of its dataclasses. For the stages that train, those are the fields
-of a recipe, so the command line is read once for each recipe, with that recipe's own defaults.
+A command's flags are the fields of its configurations. For those that train, these are the fields
+of a recipe, so flags are read once for each recipe. All of them are checked before TensorFlow is
+started or anything is written.
 """
 
 import dataclasses
+import difflib
+import importlib.metadata
 import io
 import os
+import platform
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, cast
 
-import tyro
-
+from vidsim import cli_flags
+from vidsim.cli_flags import UsageError
+from vidsim.cli_help import help_text
 from vidsim.config import Common
+from vidsim.config_fields import Config, Kind, leaves, override
 from vidsim.errors import VidsimError
 from vidsim.recipes import registry
+from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
+from vidsim.stages.configs import EnsembleConfig, InferenceConfig, WriteTfrecordConfig
 from vidsim.system_errors import remedy
-from vidsim.tensorflow_start import start_tensorflow
-
-if TYPE_CHECKING:
-    from vidsim.recipes.recipe import Recipe
 
 STAGES = {
-    "check": "Read every file of a data folder and say what is wrong; vidsim check DATA_DIR.",
+    "check": "Say all that is wrong in a data folder: vidsim check DIR.",
+    "plan": "Say what run.sh would do: what is done, and what is to do.",
     "write_tfrecord": "Rated pairs and videos to folds of TFRecords.",
-    "pretrain": "Pretrain every recipe's backbone on single videos.",
+    "pretrain": "Pretrain every recipe's model on single videos.",
     "finetune": "Finetune every recipe on every fold's rated pairs.",
     "inference": "Embed the test videos with every model.",
     "ensemble": "Blend all embeddings into the submission and report.",
 }
-_NO_PREFIXES = (tyro.conf.OmitArgPrefixes,)
+_OWN: dict[str, Config] = {
+    "write_tfrecord": WriteTfrecordConfig(),
+    "inference": InferenceConfig(),
+    "ensemble": EnsembleConfig(),
+}
+_TRAINING = ("pretrain", "finetune")
+_HELP = ("-h", "--help", "--help-all")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one stage.
+    """Runs one command.
 
     Args:
-        arguments: stage and flags; default: the process's own.
+        arguments: command and flags; default: the process's own.
 
     Returns:
-        exit status: 0 done, 1 a mistake the message tells how to mend, 2 an unknown flag or stage.
+        exit status: 0 done, 1 a mistake the message tells how to mend, 2 an unknown flag or
+        command, or a flag's value of the wrong type.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] not in STAGES:
-        return _usage(words)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook's is something else
-        sys.stdout.reconfigure(line_buffering=True)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a notebook's is something else
+            # names of files and videos may have letters that a terminal does not
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+    if not words or words[0] not in STAGES:
+        return _without_command(words)
+    command = words[0]
     try:
-        _STARTERS[words[0]](words[0], words[1:])
+        if _COMMANDS[command](command, words[1:]) is False:
+            return 1  # what is wrong has been printed
+    except UsageError as error:
+        return _refused(command, f"{error}; vidsim {command} --help-all has all flags", 2)
     except VidsimError as error:
-        print(f"vidsim {words[0]}: {error}", file=sys.stderr)
-        return 1
+        return _refused(command, str(error), 1)
     except OSError as error:
         if remedy(error) is None:
             raise
-        print(f"vidsim {words[0]}: {remedy(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"vidsim {words[0]}: interrupted", file=sys.stderr)
-        return 130
+        return _refused(command, str(remedy(error)), 1)
+    except KeyboardInterrupt as error:
+        return _refused(command, str(error) or "interrupted", 130)
     return 0
 
 
-def _usage(words: list[str]) -> int:
+def _refused(command: str, message: str, status: int) -> int:
+    print(f"vidsim {command}: {message}", file=sys.stderr)
+    return status
+
+
+def _without_command(words: list[str]) -> int:
     """Says what is accepted; status 0 where that was the question."""
     usage = (
-        "usage: vidsim <stage> [flags]; vidsim <stage> --help lists a stage's flags\n"
-        + "".join(f"  {stage:<15} {summary}\n" for stage, summary in STAGES.items())
+        "usage: vidsim COMMAND [FLAG VALUE]...\n"
+        "       vidsim COMMAND --help has a command's flags; vidsim --version\n"
+        + "".join(f"  {command:<15} {summary}\n" for command, summary in STAGES.items())
     )
-    if words[:1] in (["-h"], ["--help"]):
+    if words[:1] == ["--version"]:
+        print(_version())
+        return 0
+    if words and words[0] in _HELP:
         print(usage, end="")
         return 0
-    asked = repr(words[0]) if words else "nothing"
-    print(f"vidsim: {asked} is not a stage\n{usage}", end="", file=sys.stderr)
+    if words:
+        near = difflib.get_close_matches(words[0], STAGES, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        print(f"vidsim: {words[0]!r} is not a command{hint}", file=sys.stderr)
+    print(usage, end="", file=sys.stderr)
     return 2
 
 
-def _check(stage: str, flags: list[str]) -> None:
+def _version() -> str:
+    def installed(package: str) -> str:
+        try:
+            return importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            return "not installed"
+
+    libraries = ", ".join(f"{name} {installed(name)}" for name in ("keras", "tensorflow"))
+    return f"vidsim {installed('vidsim')} ({libraries}, Python {platform.python_version()})"
+
+
+def _check(command: str, words: list[str]) -> bool:
+    """Whether all is well."""
+    named = ["--data-dir"] if words and not words[0].startswith("-") else []
+    read = _read(command, [*named, *words], {"": {}})
+    if read is None:
+        return True
     from vidsim.stages import check
 
-    named = ["--data-dir"] if flags and not flags[0].startswith("-") else []
-    check.run(*_parse(stage, [*named, *flags], {}))
+    return check.run(read[0])
 
 
-def _write_tfrecord(stage: str, flags: list[str]) -> None:
-    from vidsim.stages import write_tfrecord
+def _plan(command: str, words: list[str]) -> None:
+    read = _read(command, words, {"": {}})
+    if read is not None:
+        from vidsim.stages import plan
 
-    write_tfrecord.run(*_parse(stage, flags, {"folds": write_tfrecord.WriteTfrecordConfig()}))
-
-
-def _inference(stage: str, flags: list[str]) -> None:
-    start_tensorflow()
-    from vidsim.stages import inference
-
-    inference.run(*_parse(stage, flags, {"inference": inference.InferenceConfig()}))
+        common = read[0]
+        pretrained = common.bert_dir is not None
+        plan.run(common, registry.load(common.recipes, common.size, pretrained=pretrained))
 
 
-def _ensemble(stage: str, flags: list[str]) -> None:
-    from vidsim.stages import ensemble
+def _run(command: str, words: list[str]) -> None:
+    read = _read(command, words, {"": {command: _OWN[command]}})
+    if read is None:
+        return
+    common, parts = read[0], read[1][""]
+    if command == "inference":
+        _start_keras()
+        from vidsim.stages import inference as stage
+    elif command == "ensemble":
+        from vidsim.stages import ensemble as stage
+    else:
+        from vidsim.stages import write_tfrecord as stage
+    stage.run(common, cast(Any, parts[command]))
 
-    ensemble.run(*_parse(stage, flags, {"ensemble": ensemble.EnsembleConfig()}))
 
-
-def _train(stage: str, flags: list[str]) -> None:
-    start_tensorflow()
+def _train(command: str, words: list[str]) -> None:
+    stage = cast(Literal["pretrain", "finetune"], command)
+    asked = _common(words)
+    loaded = registry.load(asked.recipes, asked.size, pretrained=asked.bert_dir is not None)
+    variants = {r.name: {"model": r.model, stage: getattr(r, stage)} for r in loaded}
+    read = _read(command, words, variants)
+    if read is None:
+        return
+    common, changed = read
+    recipes: list[Recipe] = [dataclasses.replace(r, **changed[r.name]) for r in loaded]
+    for recipe in recipes:
+        recipe.check(stage)
+    _start_keras()
     from vidsim.stages import finetune, pretrain
 
-    run = {"pretrain": pretrain.run, "finetune": finetune.run}[stage]
-    common, recipes = Common(), []
-    for recipe in _recipes(stage, flags):
-        parts = {"model": recipe.model, stage: getattr(recipe, stage)}
-        common, model, config = _parse(stage, flags, parts)
-        recipes.append(dataclasses.replace(recipe, model=model, **{stage: config}))
-    run(common, recipes)
+    {"pretrain": pretrain.run, "finetune": finetune.run}[stage](common, recipes)
 
 
-_STARTERS = {
+_COMMANDS: dict[str, Callable[[str, list[str]], bool | None]] = {
     "check": _check,
-    "write_tfrecord": _write_tfrecord,
+    "plan": _plan,
+    "write_tfrecord": _run,
     "pretrain": _train,
     "finetune": _train,
-    "inference": _inference,
-    "ensemble": _ensemble,
+    "inference": _run,
+    "ensemble": _run,
 }
 
 
-def _recipes(stage: str, flags: list[str]) -> "list[Recipe]":
-    """Read ahead: the recipes whose defaults the flags change."""
-    known = [flag for flag in flags if flag not in ("-h", "--help")]
-    common, _ = tyro.cli(
-        Common,
-        args=known,
-        prog=f"vidsim {stage}",
-        return_unknown_args=True,
-        config=_NO_PREFIXES,
-    )
-    return registry.load(common.recipes, common.size, pretrained=common.bert_dir is not None)
+def _start_keras() -> None:
+    from vidsim.keras_start import start_keras
+
+    start_keras()
 
 
-def _parse(stage: str, flags: list[str], parts: dict[str, Any]) -> tuple[Any, ...]:
-    """Flags to the common options and dataclasses of the types of ``parts``, their defaults.
+def _common(words: list[str]) -> Common:
+    """The common options among a command's flags, whatever else is there."""
+    common = Common()
+    given, _ = cli_flags.parse(cli_flags.hyphens(words), _fields(common))
+    return override(common, given, "flag")
 
-    An unknown flag ends the process with status 2 and names the nearest ones.
+
+Parts = dict[str, Config]
+
+
+def _read(command: str, words: list[str], variants: dict[str, Parts]) -> Any:
+    """The common options and, for every variant, its configurations with the flags' values.
+
+    Returns:
+        (common, {variant: {part: configuration}}), all checked but the recipes'; None where the
+        help was asked for and has been printed.
+
+    Raises:
+        UsageError: flags that are unknown or of the wrong type.
+        VidsimError: values that are not accepted.
     """
-    parts = {"common": Common(), **parts}
-    fields = [(name, type(part), part) for name, part in parts.items()]
-    flat = dataclasses.make_dataclass("Flags", fields, frozen=True)
-    parsed = tyro.cli(
-        flat, args=flags, prog=f"vidsim {stage}", description=STAGES[stage], config=_NO_PREFIXES
-    )
-    return tuple(getattr(parsed, name) for name in parts)
+    if any(word in _HELP for word in words):
+        asked = _common([word for word in words if word not in _HELP])
+        everything = "--help-all" in words
+        print(help_text(command, STAGES[command], asked, variants, everything), end="")
+        return None
+    words, common = cli_flags.hyphens(words), Common()
+    known = {name: _fields(common, *parts.values()) for name, parts in variants.items()}
+    changed: dict[str, Parts] = {}
+    for variant, parts in variants.items():
+        given, rest = cli_flags.parse(words, known[variant])
+        if rest:
+            raise UsageError(_unknown(command, rest, variant, known))
+        common = _changed(common, given)
+        changed[variant] = {part: _changed(config, given) for part, config in parts.items()}
+    common.check_fields()
+    if "" in changed:
+        for config in changed[""].values():
+            config.check_fields()
+    return common, changed
+
+
+def _fields(*configs: Config) -> dict[str, Kind]:
+    return {name: kind for config in configs for _, name, kind, _ in leaves(config)}
+
+
+def _changed(config: Any, given: dict[str, Any]) -> Any:
+    own = _fields(config)
+    return override(config, {k: v for k, v in given.items() if k in own}, "flag")
+
+
+def _unknown(command: str, rest: list[str], variant: str, known: dict[str, dict[str, Kind]]) -> str:
+    """Why words cannot be used: perhaps another recipe or another command has them."""
+    word = rest[0].partition("=")[0]
+    having = [name for name, fields in known.items() if word in cli_flags.options(fields)]
+    if having:
+        return (
+            f"{word} is a flag of {', '.join(having)}, and {variant} has none such; name the "
+            f"recipes that have it, as --recipes {','.join(having)}"
+        )
+    for other in _TRAINING:
+        fields = _fields({"pretrain": PretrainConfig, "finetune": FinetuneConfig}[other]())
+        if other != command and word in cli_flags.options(fields):
+            return f"{word} is a flag of {other}"
+    return cli_flags.unknown(rest, cli_flags.options(known[variant]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

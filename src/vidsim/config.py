@@ -1,53 +1,58 @@
-"""What every door accepts, and the small rules for reading it. Imports nothing heavy."""
+"""What every command accepts, and the small rules for reading it. Imports nothing heavy."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from vidsim.config_fields import Config, Seed, UsedBy
 from vidsim.errors import VidsimError
 
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PUBLISHED_FOLDS = 11
 Size = Literal["tiny", "small", "base"]
+_TRAIN = UsedBy(("pretrain", "finetune"))
+_MODELS = UsedBy(("pretrain", "finetune", "inference", "ensemble"))
 OnBadRecord = Literal["stop", "skip"]
 
 
 @dataclass(frozen=True)
-class Common:
-    """Options that every door accepts; each door uses those that concern it."""
+class Common(Config):
+    """Options that every command accepts; each uses those that concern it."""
 
     data_dir: Path = Path("data")
     """Folder with pointwise/, pairwise/, test_b/ and tag_list.txt."""
     save_dir: Path = Path("save")
     """Folder for checkpoints, embeddings, logs and reports."""
-    recipes: str = "all"
+    recipes: Annotated[str, _MODELS] = "all"
     """all, or a comma list of recipe names or paths to recipe files of one's own."""
-    folds: str = "all"
+    folds: Annotated[str, UsedBy(("finetune", "inference", "ensemble"))] = "all"
     """all, or a comma list of fold numbers, counted from 0."""
-    size: Size = "base"
+    size: Annotated[Size, _TRAIN] = "base"
     """Model size and length of training: tiny (seconds), small (minutes), base (as published)."""
-    bert_dir: str | None = None
-    """Pretrained text encoder: a Hugging Face folder, or a name on its Hub; or several separated by
-    commas, of which each recipe takes the first whose architecture is its own. Without it a
-    vocabulary is trained on the titles and the encoder starts at random."""
-    run_name: str | None = None
-    """Name of another set of runs beside the first: they lie in save/<stage>/<recipe>@<name>, and
-    inference and ensemble find them by the same name. Finetuning starts from the pretraining of
-    that name, or from the unnamed one where there is none."""
-    redo: bool = False
-    """Make runs again whose flags or input changed; the old ones are moved aside to <run>.old-1
-    and so on. Without it nothing that is finished is touched."""
-    seed: int = 42
+    bert_dir: Annotated[str | None, _TRAIN] = None
+    """Pretrained text encoder: a Hugging Face folder, or a name on its Hub. Of several, separated
+    by commas, each recipe takes the first whose architecture is its own. Without it a vocabulary
+    is trained on the titles and the encoder starts at random."""
+    run_name: Annotated[str | None, _MODELS] = None
+    """Name of another set of runs, in save/<stage>/<recipe>@<name>. Inference and ensemble find
+    them by the same name; finetuning starts from the pretraining of that name, or from the unnamed
+    one where there is none."""
+    redo: Annotated[bool, UsedBy(("write_tfrecord", "pretrain", "finetune", "inference"))] = False
+    """Make again what was made with other flags or other input; the old runs are moved to
+    <run>.old-1. Without it the command stops."""
+    seed: Annotated[Seed, _TRAIN] = 42
     """Seed of weights, dropout and data order."""
-    fold_seed: int = 42
-    """Seed of the folds; 42 as published."""
-    output_zip: Path | None = None
-    """The submission; default: result.zip, which has --run-name and --out in its name where they
-    are given."""
-    on_bad_record: OnBadRecord = "stop"
-    """A record that is damaged or no video: stop says which it is and ends; skip goes on without
-    it, counts what was skipped and lists it, in every run again."""
+    fold_seed: Annotated[Seed, UsedBy(("write_tfrecord",))] = 42
+    """Seed of the folds."""
+    output_zip: Annotated[Path | None, UsedBy(("ensemble",))] = None
+    """The submission; default: result.zip, with --run-name and --out in its name where they are
+    given."""
+    on_bad_record: Annotated[
+        OnBadRecord, UsedBy(("write_tfrecord", "pretrain", "finetune", "inference", "ensemble"))
+    ] = "stop"
+    """A record that is damaged or no video: stop says which it is and ends, skip goes on without
+    it. What was skipped is counted and listed, in every run again."""
 
     def run(self, recipe: str) -> str:
         """The folder name of a recipe's runs: the recipe, or <recipe>@<run name>.

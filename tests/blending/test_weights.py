@@ -33,10 +33,28 @@ def test_given_weights():
 
 
 @pytest.mark.parametrize(
+    ("recipes", "weights", "said"),
+    [
+        (["own"], {"own": 1.0}, "one recipe: own 1.0000"),
+        (["own", "other"], {"own": 0.5, "other": 0.5}, "equal weights, as none is published"),
+        # 0.17 and 0.13, and for own their mean, 0.15: of 0.45 in all
+        (
+            ["mix", "own", "uniter"],
+            {"mix": 17 / 45, "own": 15 / 45, "uniter": 13 / 45},
+            "published weights of 2 of the 6 recipes, and their mean for own, which have none",
+        ),
+    ],
+)
+def test_recipes_of_ones_own_without_weights(recipes, weights, said):
+    found, origin = resolve_weights(recipes, None)
+    assert found == pytest.approx(weights)
+    assert origin.startswith(said)
+
+
+@pytest.mark.parametrize(
     ("recipes", "given", "message"),
     [
-        (["mix", "own"], None, "no weight for own.*--weights mix=1,own=1"),
-        (["mix", "own"], "mix=1", "no weight for own"),
+        (["mix", "own"], "mix=1", "no weight for own; .*as --weights mix=1,own=1"),
         (["mix"], "mix=1,uniter=1", "uniter is not blended; the recipes are mix"),
         (["mix"], "mix", "'mix' is not accepted"),
         (["mix"], "mix=", "'mix=' is not accepted"),

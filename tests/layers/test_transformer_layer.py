@@ -1,5 +1,6 @@
 """One transformer layer: its order of things, by parts, and its shapes."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -8,6 +9,8 @@ from keras import ops
 
 from vidsim.layers.packing import pack
 from vidsim.layers.transformer_layer import TransformerLayer
+from vidsim.models.configs import BackboneConfig
+from vidsim.models.text_encoder import TextEncoder
 
 
 @pytest.fixture
@@ -57,3 +60,16 @@ def test_dropout_only_in_training(layer):
     found = [run(layer, x, mask, training=t) for t in (False, False, True)]
     np.testing.assert_array_equal(found[0], found[1])
     assert (found[0] != found[2]).any()
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_attention_dropout_is_on_by_itself(rate):
+    """Without the other dropouts, which hide whether it is, and down from a model's own flag."""
+    config = BackboneConfig(
+        encoder_layers=1, encoder_width=8, encoder_heads=2, encoder_dropout=rate
+    )
+    assert config.encoder(20).attention_dropout == rate
+    encoder = TextEncoder(dataclasses.replace(config.encoder(20), dropout=0.0))
+    ids, mask = np.arange(15).reshape(3, 5), np.ones((3, 5), bool)
+    quiet, noisy = (ops.convert_to_numpy(encoder(ids, mask, training=t)) for t in (False, True))
+    assert (quiet != noisy).any() == (rate > 0)

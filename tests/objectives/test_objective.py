@@ -106,6 +106,17 @@ def test_similarity_is_squared_error_and_divergence(outputs, inputs):
         assert value(config, outputs, inputs) == pytest.approx(expected, rel=1e-5)
 
 
+def tag_loss_by_hand(inputs, outputs):
+    """Cross-entropy in float64, of the mixture and of each branch: no function of vidsim in it."""
+    y = inputs[schema.TAGS].astype("float64")
+    mixed, branches = (
+        ops.convert_to_numpy(outputs[key]).astype("float64")
+        for key in (schema.TAG_LOGITS, schema.BRANCH_LOGITS)
+    )
+    p = 1 / (1 + np.exp(-np.stack([mixed, *branches])))
+    return -np.sum(y * np.log(p) + (1 - y) * np.log(1 - p), axis=-1).mean(axis=1).sum()
+
+
 def test_the_total_is_the_weighted_sum_of_its_parts(build_smallest, make_inputs):
     backbone = build_smallest("mix_nextvlad")
     configs = [
@@ -122,10 +133,11 @@ def test_the_total_is_the_weighted_sum_of_its_parts(build_smallest, make_inputs)
     parts = {part.name: float(part.result()) for part in task.parts}
     assert list(parts) == ["tag", "contrastive", "branch_kl"]
     alone = [value(config, outputs, inputs) for config in configs if config.weight]
-    assert list(parts.values()) == pytest.approx(alone, rel=1e-5)
+    assert alone[0] == pytest.approx(tag_loss_by_hand(inputs, outputs), rel=1e-5)
+    weighted = [weight * part for weight, part in zip((2, 3, 50), alone, strict=True)]
+    assert list(parts.values()) == pytest.approx(weighted, rel=1e-5)
     assert all(part > 1e-3 for part in alone)
-    weighted = 2 * parts["tag"] + 3 * parts["contrastive"] + 50 * parts["branch_kl"]
-    assert total == pytest.approx(weighted, rel=1e-5)
+    assert total == pytest.approx(sum(weighted), rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -150,3 +162,43 @@ def test_an_output_that_is_not_there(build_smallest, family, config, message):
 def test_nothing_to_train(build_smallest):
     with pytest.raises(VidsimError, match="nothing to train: every loss weight is 0"):
         build_objectives([TagConfig(tag_weight=0.0), ContrastiveConfig()], None, ())
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        TagConfig(),
+        BranchKLConfig(1.0),
+        SimilarityConfig(kl_weight=0.0),
+        SimilarityConfig(),
+        SimilarityConfig(kl_form="softmax"),
+        ContrastiveConfig(1.0),
+    ],
+    ids=["tag", "branch_kl", "error", "raw", "softmax", "contrastive"],
+)
+def test_a_count_makes_parts_of_a_batch_add_up(config, outputs, inputs):
+    """Rows 0 and 1 to 3 apart: value times count, added up, is the whole's; softmax and contrast
+    compare rows, so they give no count, and their parts do not add up."""
+    objective = config.build(None)
+    cuts = [slice(0, 1), slice(1, None)]
+    parts = []
+    for rows in cuts:
+        of = {k: v[:, rows] if k in schema.BY_BRANCH else v[rows] for k, v in outputs.items()}
+        parts.append((of, {key: array[rows] for key, array in inputs.items()}))
+    values = [number(objective(*part)) for part in parts]
+    counts = [objective.count(*part) for part in parts]
+    whole = value(config, outputs, inputs)
+    if counts[0] is None:
+        assert objective.count(outputs, inputs) is None
+        assert np.average(values, weights=[1, 3]) != pytest.approx(whole, rel=1e-2)
+    else:
+        counts = [number(count) for count in counts]
+        assert counts == [1, 3]
+        assert np.average(values, weights=counts) == pytest.approx(whole, rel=1e-5)
+
+
+def test_only_a_raw_kl_says_that_it_may_be_negative():
+    configs = (SimilarityConfig(), SimilarityConfig(kl_weight=0.0), TagConfig())
+    notes = [config.build(None).note for config in configs]
+    assert "may be negative" in notes[0]
+    assert notes[1:] == ["", ""]

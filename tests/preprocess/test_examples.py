@@ -5,6 +5,7 @@ import pytest
 
 from vidsim import schema
 from vidsim.models.configs import BackboneConfig
+from vidsim.preprocess.cut_titles import TITLE_TOKENS, CutTitles
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.frames import sample_frames
 from vidsim.records.frame_reader import FrameReader
@@ -69,3 +70,17 @@ def test_one_modality_alone_is_the_other_one_empty(videos, tokenizer, tags):
     assert title[schema.FRAME_MASK].tolist() == [[False]]
     np.testing.assert_array_equal(frames[schema.FRAMES], both[schema.FRAMES])
     assert frames[schema.TOKEN_IDS].tolist() == [[tokenizer.special.cls, tokenizer.special.sep]]
+
+
+def test_titles_that_were_cut_are_counted(videos, tokenizer, tags, examples):
+    """Against each title's tokens without a limit; and the limit is the one of the recipes."""
+    lengths = [len(tokenizer.encode([title], 999).values) for title in videos.titles]
+    count = sum(length > 6 for length in lengths)
+    assert 0 < count < 40
+    assert examples.cut_titles == CutTitles(count, 40, max(lengths), 6)
+    share = f"{100 * count / 40:.1f} %"
+    assert examples.cut_titles.text().startswith(f"{count} of 40 titles ({share}) have more than 6")
+    assert CutTitles(0, 0, 0, 32).text() == "no title has more than 32 tokens"
+    assert BackboneConfig().bert_seq_length == TITLE_TOKENS
+    unread = Examples(videos, tokenizer, tags, BackboneConfig(modalities="frames"))
+    assert unread.cut_titles.count == 0

@@ -42,11 +42,12 @@ def test_unknown_tags_are_left_out():
     ("text", "message"),
     [
         ("10\n\ncat\n", r"tag_list\.txt:3: 'cat'; accepted is a list of tag ids, one integer"),
+        ("10\n20\t \tx\n", r"tag_list\.txt:2: '20\\t \\tx'; accepted"),
         ("10\n1.5\n", r"tag_list\.txt:2: '1\.5'; accepted"),
         ("10\n1_0\n", r"tag_list\.txt:2: '1_0'; accepted"),
         ("10\n１１\n", r"tag_list\.txt:2: '１１'; accepted"),
         ("9223372036854775808\n", r"tag_list\.txt:1: '9223372036854775808'; .*at most 64 bits"),
-        ("7" * 5000, r"tag_list\.txt:1: '7{80}'; accepted"),
+        ("7" * 5000, r"tag_list\.txt:1: '7{80}'\.\.\. of 5,000 characters; accepted"),
         ("10\n20\n\n10\n", r"tag_list\.txt:4: tag 10 stands in line 1 already"),
         ("\n  \n", r"tag_list\.txt: no tag ids"),
     ],

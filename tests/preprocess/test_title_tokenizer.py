@@ -284,3 +284,4 @@ def test_titles_a_few_at_a_time_are_the_same(monkeypatch):
     assert sizes == [4, 2]
     np.testing.assert_array_equal(pieces.values, whole.values)
     np.testing.assert_array_equal(pieces.splits, whole.splits)
+    assert pieces.cut == whole.cut and (whole.cut.total, whole.cut.limit) == (6, 6)

@@ -135,11 +135,30 @@ def test_only_a_newline_ends_a_word(make):
     assert ids(read(make(words=words)), "猫") == [2, 8, 3]
 
 
-def test_lines_that_end_as_on_windows(make):
+@pytest.mark.parametrize(
+    ("before", "end", "after"),
+    [
+        (b"", b"\r\n", b""),
+        (b"\xef\xbb\xbf", b"\n", b""),
+        (b"", b"\n", b"\n  \n\n"),
+        (b"", b"\n", b"\t"),
+    ],
+)
+def test_vocabularies_that_an_editor_saved(make, before, end, after):
+    """Windows' line ends, a byte order mark, blank lines at the end: no word, and no other ids."""
     folder = make()
-    text = (folder / "vocab.txt").read_bytes().replace(b"\n", b"\r\n")
-    (folder / "vocab.txt").write_bytes(text)
-    assert ids(read(folder)) == CHARACTERS
+    text = (folder / "vocab.txt").read_bytes().replace(b"\n", end)
+    (folder / "vocab.txt").write_bytes(before + text + after)
+    tokenizer = read(folder, vocab_size=len(WORDS))
+    assert (ids(tokenizer), len(tokenizer)) == (CHARACTERS, len(WORDS))
+
+
+def test_a_blank_that_is_a_word_keeps_its_number(make):
+    """U+3000 is one, at the end too; a blank line among the words has its number as well."""
+    words = [*WORDS[:5], "", "猫", "\u3000"]
+    folder = make(words=words)
+    tokenizer = read(folder)
+    assert (len(tokenizer), ids(tokenizer, "猫")) == (8, [2, 6, 3])
 
 
 def test_added_tokens_are_counted(make):

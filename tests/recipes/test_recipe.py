@@ -5,9 +5,10 @@ import itertools
 
 import pytest
 
+from vidsim.config_fields import override
 from vidsim.errors import VidsimError
 from vidsim.recipes import mix, uniter
-from vidsim.recipes.recipe import objectives, override
+from vidsim.recipes.recipe import objectives
 
 
 def test_override_finds_nested_fields():

@@ -10,6 +10,7 @@ from keras import ops
 from vidsim import schema
 from vidsim.models.pair_scorer import PairScorer
 from vidsim.models.task import Task
+from vidsim.objectives.configs import TagConfig
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.masking import mask_words
@@ -155,6 +156,13 @@ def test_sizes_change_numbers_only(name, size):
     assert {key for key in changed if key.endswith("_weight")} <= {"tag_weight"}
     recipe = load(name, size)
     assert recipe.model.encoder_width % recipe.model.encoder_heads == 0
+    for stage in STAGES:  # a loss that a size turned off would be missed by nobody else
+        used, published = (
+            [type(c) for c in objectives(getattr(r, stage)) if c.weight]
+            for r in (recipe, load(name))
+        )
+        assert used == published
+        assert TagConfig in used
     for config in (recipe.pretrain, recipe.finetune):
         assert config.optimizer.warmup_steps < config.total_steps
         assert config.eval_freq <= config.total_steps
@@ -264,8 +272,8 @@ def test_a_training_step(task, batches):
     logs = task.train_on_batch(batches[stage], return_dict=True)
     names = [objective.name for objective in task.objectives]
     assert set(logs) == {"loss", *names}
-    total = sum(objective.weight * logs[objective.name] for objective in task.objectives)
-    assert logs["loss"] == pytest.approx(total, rel=1e-4)
+    assert logs["loss"] == pytest.approx(sum(logs[name] for name in names), rel=1e-4)
+    assert all(abs(logs[name]) > 1e-3 for name in names)
     for weight, value in zip(task.backbone.weights, first, strict=True):
         if "key/bias" not in weight.path:
             assert (weight.numpy() != value).any(), weight.path

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from vidsim.errors import VidsimError
-from vidsim.records.folds import grouped_folds, published_folds, seen_videos
-from vidsim.records.pairs import Pairs
+from vidsim.records.folds import grouped_folds, published_folds, seen_pairs, seen_videos
+from vidsim.records.pairs import Pairs, pair_keys
+from vidsim.stages.pair_source import FoldPairs
 
 CHALLENGE_PAIRS = 67_899
 
@@ -79,6 +80,18 @@ def test_seed_changes_the_folds():
 def test_too_few_pairs(n_pairs, num_folds, fold_size):
     with pytest.raises(VidsimError, match=f"{n_pairs} pairs cannot make {num_folds} folds"):
         published_folds(n_pairs, num_folds, fold_size)
+
+
+def test_derived_seen_pairs():
+    """b-a is a-b of training, twice; c-d is new, although both of its videos are known."""
+    train = Pairs.from_lists([b"a", b"c", b"d"], [b"b", b"b", b"e"], [0.0, 0.0, 0.0])
+    val = Pairs.from_lists([b"b", b"c", b"b"], [b"a", b"d", b"a"], [1.0, 1.0, 0.0])
+    assert pair_keys(val) == [(b"a", b"b"), (b"c", b"d"), (b"a", b"b")]
+    assert seen_pairs(train, val) == 2
+    told = "4 of its 4 videos and 2 of its 3 pairs seen in training"
+    assert FoldPairs(0, train, None, val, None).seen() == told
+    assert FoldPairs(0, val, None, train, None).seen().startswith("4 of its 5 videos and 1 of its")
+    assert "pairs" not in FoldPairs(0, train.take(np.arange(1)), None, train.take([1]), None).seen()
 
 
 def test_derived_seen_videos():

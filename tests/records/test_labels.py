@@ -35,35 +35,39 @@ def test_tolerated(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "odd"),
     [
-        "id_1\tid_2\tsim",
-        "1 2 0.5",
-        "1\t2",
-        "1\t2\t0.5\t",
-        "1\t2\tnan",
-        "1\t2\tinf",
-        "1\t2\t1.01",
-        "1\t2\t-0.01",
-        "1\t2\t0,5",
-        "1\t2\t0_1",
-        "1\t2\t０.5",
-        "1\t2\t",
-        "1\t\t0.5",
-        "1\0\t2\t0.5",
-        f"{'9' * 257}\t2\t0.5",
-        "",
+        ("id_1\tid_2\tsim", "similarity is 'sim'"),
+        ("1 2 0.5", "a line without a tab"),
+        ("1\t2", "2 columns"),
+        ("1\t2\t0.5\t", "4 columns: a tab too many at the end of the line"),
+        ("1\t2\t0.5\t \t", "5 columns: a tab too many at the end of the line"),
+        ("1\t2\t0.5\tx ", "4 columns"),
+        ("1\t2\tnan", "similarity is 'nan'"),
+        ("1\t2\tinf", "similarity is 'inf'"),
+        ("1\t2\t1.01", "similarity is '1.01'"),
+        ("1\t2\t-0.01", "similarity is '-0.01'"),
+        ("1\t2\t0,5", "similarity is '0,5'"),
+        ("1\t2\t0_1", "similarity is '0_1'"),
+        ("1\t2\t０.5", "similarity is '０.5'"),
+        ("1\t2\t", "similarity is ''"),
+        ("1\t\t0.5", "id_2 is ''; a text of 1 to 256 bytes"),
+        ("1\0\t2\t0.5", "id_1 is '1\\x00'; a text of"),
+        (f"{'9' * 257}\t2\t0.5", f"id_1 is '{'9' * 80}'... of 257 characters; a text of"),
+        ("", "an empty line"),
+        ("  ", "an empty line"),
     ],
 )
-def test_not_accepted(tmp_path, line):
+def test_not_accepted(tmp_path, line, odd):
+    """The line is shown as it is: a tab at its end is seen."""
     path = tmp_path / "label.tsv"
     path.write_text(f"1\t2\t0.5\n{line}\n3\t4\t0.5\n")
     with pytest.raises(VidsimError) as caught:
         read_labels(path)
     message = str(caught.value)
-    shown = line.strip()[:80]
-    assert message.startswith(f"{path}:2: {shown!r}; accepted is: id_1 <tab> id_2 <tab>")
-    assert "from 0 to 1" in message
+    length = f"... of {len(line)} characters" if len(line) > 80 else ""
+    assert message.startswith(f"{path}:2: {line[:80]!r}{length}, {odd}")
+    assert "; accepted is: id_1 <tab> id_2 <tab>" in message and "from 0 to 1" in message
 
 
 def test_no_text_at_all(tmp_path):

@@ -38,7 +38,7 @@ def test_the_same_again_in_one_file_is_read_once_and_counted(tmp_path):
             (2, 2 * START),
             (3, 3 * START),
         ]
-        assert "id 7 stands in record 0 already, with the same content" in str(log.repeated[0])
+        assert "id '7' stands in record 0 already, with the same content" in str(log.repeated[0])
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_another_content_is_an_error_that_names_both_records(tmp_path, change, n
     with pytest.raises(RecordError) as caught:
         load_videos(path)
     assert (caught.value.path, caught.value.record, caught.value.offset) == (path, 2, 2 * START)
-    assert f"id 7 stands in record 0 already, with another {named}" in caught.value.reason
+    assert f"id '7' stands in record 0 already, with another {named}" in caught.value.reason
     log = RecordLog(skip=True)
     table = load_videos(path, log=log)
     assert table.titles == ["seven", "seven"] and table.skipped == 1
@@ -67,7 +67,7 @@ def test_in_two_files_too(tmp_path):
     first, same = write(tmp_path / "a", EIGHT, SEVEN), write(tmp_path / "b", BACKWARDS)
     log = RecordLog()
     assert load_videos([first, same], log=log).file_no.tolist() == [0, 0]
-    assert f"id 7 stands in record 1 of {first} already" in str(log.repeated[0])
+    assert f"id '7' stands in record 1 of {first} already" in str(log.repeated[0])
     other = write(tmp_path / "c", EIGHT, {**SEVEN, "title": Feature(BYTES, [b""])})
     with pytest.raises(RecordError, match=rf"/c: record 1 .*record 1 of {first} already"):
         load_videos([first, other])

@@ -1,5 +1,8 @@
 """The framing: what TensorFlow writes is read, every kind of damage is named."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -151,3 +154,37 @@ def test_what_has_no_record_at_all_is_never_skipped(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(RecordError):
         read_on(path)
+
+
+@pytest.mark.parametrize("kind", ["GZIP", "ZLIB"])
+def test_compressed_by_tensorflow_and_unpacked_by_the_command_of_the_message(tmp_path, kind):
+    path = tmp_path / "it's [1].tfrecords"
+    options = tf.io.TFRecordOptions(compression_type=kind, compression_level=3)
+    with tf.io.TFRecordWriter(str(path), options) as writer:
+        for payload in PAYLOADS:
+            writer.write(payload)
+    with pytest.raises(RecordError, match=f"a file compressed with {kind}; vidsim reads unco") as e:
+        list(iter_records(path))
+    command = str(e.value).split("TFRecords: ")[1]
+    folder = str(Path(sys.executable).parent)
+    environment = os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"}
+    subprocess.run(["sh", "-c", command], check=True, env=environment)
+    assert [record.payload for record in iter_records(path)] == list(PAYLOADS)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"<!DOCTYPE html><html>", "a page of HTML"),
+        (b"PAR1" * 9, "a Parquet file"),
+        (b"BZh91AY&SY", "compressed with bzip2"),
+        (b"x\x9cno zlib stream at all", "damaged, or not a TFRecord file; the file cannot be read"),
+    ],
+)
+def test_files_of_other_kinds(path, content, what):
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match=what):
+        list(iter_records(path))
+    path.write_bytes(frame_record(b"a record") + content)  # further on these bytes say nothing
+    with pytest.raises(RecordError, match=r"record 1 .*(truncated|damaged, or not)"):
+        list(iter_records(path))

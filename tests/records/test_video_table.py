@@ -98,7 +98,7 @@ def test_missing_ids_are_named(table):
     message = str(caught.value)
     assert message.startswith("11 video ids are not among the 3 videos of ")
     assert "a.tfrecords" in message and "b.tfrecords" in message
-    assert message.endswith(": 999999, 1, x0, x1, x2, ...")
+    assert message.endswith(": '999999', '1', 'x0', 'x1', 'x2', ...")
     with pytest.raises(VidsimError, match="1 video ids are not among the 0 videos"):
         table.take(np.array([], int)).rows_of([b"1"])
 

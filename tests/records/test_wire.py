@@ -155,3 +155,16 @@ def test_elements_that_end_with_the_record_in_the_middle_of_one():
     place = parse_example(record, frozenset("e"))["e"].values
     with pytest.raises(WireError, match="not a serialized"):
         element_span(record, *place, 4)
+
+
+def test_a_sequence_example_is_named():
+    """Also with a context that would do for an Example; one without lists is an Example's bytes."""
+    example = tf.train.SequenceExample()
+    example.context.feature["id"].bytes_list.value.append(b"1")
+    assert parse_example(example.SerializeToString())["id"].values == [b"1"]
+    frames = example.feature_lists.feature_list["frame_feature"]
+    frames.feature.add().bytes_list.value.append(b"frame")
+    with pytest.raises(
+        WireError, match=r"a tf\.train\.SequenceExample; expected is a tf\.train\.Ex"
+    ):
+        parse_example(example.SerializeToString())

@@ -109,7 +109,7 @@ def test_a_flipped_byte(data, check, path, place, reason):
     at = f" (at byte {start})" if place >= 0 else ""
     assert status == 1
     assert f"{data / path}: record {record}{at}" in out and reason in out
-    assert err == f"vidsim check: 1 problem in 1 of 30 files of {data}\n"
+    assert out.endswith(f"check: 1 problem in 1 of 30 files of {data}\n") and err == ""
 
 
 def test_all_damage_is_listed_not_the_first_only(data, check):
@@ -125,7 +125,7 @@ def test_all_damage_is_listed_not_the_first_only(data, check):
     assert f"{data / FOLD}: record 77 (at byte " in out
     assert "pretrain_0.tfrecords: there is no such file" not in out, "it has no index, is not known"
     assert "of videos that could not be read" in out
-    assert err == f"vidsim check: 4 problems in 2 of 29 files of {data}\n"
+    assert out.endswith(f"check: 4 problems in 2 of 29 files of {data}\n") and err == ""
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_what_is_no_file_of_records(data, check, path, content, reason):
     status, out, err = check()
     assert status == 1
     assert f"{data / path}: " in out and reason in out
-    assert "vidsim check: 1 problem in 1 of 30 files of" in err
+    assert "check: 1 problem in 1 of 30 files of" in out and err == ""
 
 
 @pytest.mark.parametrize(("kept", "where"), [(5, "in the header"), (40, "bytes announced")])
@@ -199,7 +199,9 @@ def test_content(data, check):
         f"{path}: record 1 (at byte " in out and "frame 0 has 1 numbers that are NaN or inf" in out
     )
     assert f"{path}: record 4 (at byte " in out
-    assert "id 3 stands in record 3 already, with another frame_feature; one id is one video" in out
+    assert (
+        "id '3' stands in record 3 already, with another frame_feature; one id is one video" in out
+    )
     assert "1 ratings of a video with itself (first: line 1)" in out
     assert "1 ratings of pairs rated before, 1 of them differently (first: lines 2 and 3)" in out
     assert "1 of videos that could not be read" in out
@@ -209,8 +211,8 @@ def test_content(data, check):
     ("path", "content", "problem"),
     [
         ("tag_list.txt", "5\n5\n", "tag_list.txt:2: tag 5 stands in line 1 already"),
-        ("pairwise/label.tsv", "1\t2\n", "label.tsv:1: '1\\t2'; accepted is"),
-        ("test_b/label.tsv", "1\t2\t0.5\n", "label.tsv:1: no video 1 nor 2 among the 100 videos"),
+        ("pairwise/label.tsv", "1\t2\n", "label.tsv:1: '1\\t2', 2 columns; accepted is"),
+        ("test_b/label.tsv", "1\t2\t0.5\n", "label.tsv:1: no video '1' nor '2' among the 100"),
         ("pairwise/folds.json", "{", "folds.json is not a list of folds"),
     ],
 )
@@ -226,4 +228,67 @@ def test_nothing_at_all(tmp_path, capsys):
     out, err = capsys.readouterr()
     for name in ("tag_list.txt", "*.tfrecords", PAIRWISE, "pairwise/label.tsv", "test_b.tfrecords"):
         assert name in out
-    assert "5 problems in 5 of" in err
+    assert "5 problems in 5 of" in out and err == ""
+
+
+@pytest.fixture
+def only_videos(tmp_path, capsys):
+    """`only_videos(folder, videos, *flags)`: the check's rows on a folder with these, no more."""
+
+    def check(folder: Path, videos: list[Video], *flags: str) -> str:
+        if videos:
+            write_videos(folder / "pointwise" / "v.tfrecords", videos)
+        assert main(["check", str(folder), "--save-dir", str(tmp_path / "save"), *flags]) == 1
+        out, err = capsys.readouterr()
+        assert err == "" and " BAD " in out
+        return out
+
+    return check
+
+
+def test_a_folder_whose_name_could_be_a_pattern(tmp_path, monkeypatch, only_videos):
+    """set[12] fits the neighbour set1, and set? both: neither is read in the place of the other."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("set1", "set[12]", "set?"):
+        out = only_videos(Path(name), [Video("1", "x", np.zeros((1, 1536), np.float16))])
+        assert f"{name}/pointwise/*.tfrecords: 1, " in out
+    Path("set[12]/pointwise/v.tfrecords").unlink()
+    out = only_videos(Path("set[12]"), [])
+    assert "set[12]/pointwise/*.tfrecords: there is no such file" in out and "set1" not in out
+
+
+def test_twenty_problems_of_a_kind_and_a_count(tmp_path, only_videos):
+    """Of each kind in each file: 30 records with a NaN, and a damaged one after them."""
+    path = tmp_path / "pointwise" / "v.tfrecords"
+    frames = np.full((1, 1536), np.nan, np.float16)
+    odd = [Video(str(number), f"'{number}\"", frames) for number in range(30)]
+    only_videos(tmp_path, [*odd, *(Video(name, "x", frames[:0]) for name in "xy")])
+    flip(path, 31, 20)
+    out = only_videos(tmp_path, [])
+    lines = out[out.index(f"31 BAD {path}") :].splitlines()[1:]
+    assert all("frame 0 has 1536 numbers that are NaN" in line for line in lines[:20])
+    assert lines[20].strip() == "and 10 more of this kind"
+    assert "record 31 " in lines[21] and "damaged data" in lines[21]
+    assert "v.tfrecords" not in "".join(lines[22:])
+
+
+def test_titles_of_too_many_tokens_are_counted(tmp_path, only_videos, capsys):
+    """[CLS], [SEP] and 30 words are 32 tokens; "foot" and "##ball" are two in the vocabulary."""
+    titles = ["x " * 30, "x " * 31, "猫" * 40, "football " * 30]
+    frames = np.zeros((1, 1536), np.float16)
+    videos = [Video(str(number), title, frames) for number, title in enumerate(titles)]
+    out = only_videos(tmp_path, videos)
+    note = "of 4 titles (%s) have more than 32 tokens and are cut, the longest has"
+    assert f"at least 2 {note % '50.0 %'} at least 42)" in out
+    assert "check: titles are counted in words and characters as BERT splits them, the few" in out
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "foot", "##ball", "x", "猫"]
+    bert = tmp_path / "bert [1]"
+    bert.mkdir()
+    (bert / "vocab.txt").write_text("\n".join(words))
+    (bert / "config.json").write_text('{"model_type": "bert", "vocab_size": 9}')
+    out = only_videos(tmp_path, [], "--bert-dir", str(bert))
+    assert f"3 {note % '75.0 %'} 62)" in out
+    assert "at least" not in out and "fewest" not in out
+    (bert / "config.json").write_text("{}")
+    assert main(["check", str(tmp_path), "--bert-dir", str(bert)]) == 1
+    assert "config.json: model_type None and vocab_size None; supp" in capsys.readouterr().err

@@ -16,11 +16,12 @@ from vidsim.records.pairs import read_pair_file
 from vidsim.records.record_error import RecordError
 from vidsim.records.sample import write_sample
 from vidsim.records.tfrecord import iter_records
-from vidsim.stages import pretrain, write_tfrecord
+from vidsim.stages import write_tfrecord
 from vidsim.stages.configs import WriteTfrecordConfig
 from vidsim.stages.data_files import complete, open_pairs, open_ratings, open_table
 from vidsim.stages.ensemble_plan import rated_test_pairs
 from vidsim.stages.pair_source import PairSource
+from vidsim.stages.training_records import PretrainFiles
 
 BAD = 3  # the record of pairwise.tfrecords that is damaged
 
@@ -103,7 +104,8 @@ def test_an_unknown_id_is_an_error_where_nothing_was_skipped(data_dir, skip):
         file.write("404\t405\t0.5\n405\t404\t0.5\n")
     table = open_table(skip, data_dir / "pairwise" / "pairwise.tfrecords")
     with pytest.raises(
-        VidsimError, match=r"label\.tsv:1321: no video 404 nor 405 among the 240 .*; 1 more lines"
+        VidsimError,
+        match=r"label\.tsv:1321: no video '404' nor '405' among the 240 .*; 1 more lines",
     ):
         open_ratings(labels, table)
 
@@ -153,8 +155,8 @@ def test_self_contained_pairs_hold_the_right_videos_behind_a_gap(damaged, skip):
 def test_pretraining_validates_on_what_is_left(damaged, stop, skip):
     config = PretrainConfig()
     with pytest.raises(RecordError):
-        pretrain._open(stop, config)
-    data = pretrain._open(skip, config)
+        PretrainFiles(stop).open(config)
+    data = PretrainFiles(skip).open(config)
     assert len(data.rated) == 239 and 1220 < len(data.pairs) < 1320
     data.rated.rows_of(np.concatenate((data.pairs.id_1, data.pairs.id_2)))  # all are there
 

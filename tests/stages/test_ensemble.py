@@ -127,15 +127,14 @@ def test_named_folds_need_no_others(world, capsys):
         run(replace(world.common, folds="1"), EnsembleConfig())
 
 
-def test_a_recipe_of_ones_own_needs_a_weight(world, tmp_path):
+def test_a_recipe_of_ones_own_counts_as_the_mean_of_the_published(world, tmp_path, capsys):
     own = tmp_path / "own.py"
     own.write_text("")
     for fold in range(world.FOLDS):
         world.write_members("own", fold)
     common = replace(world.common, recipes=f"mix,{own}")
-    with pytest.raises(VidsimError, match="no weight for own"):
-        run(common, EnsembleConfig())
-    run(common, EnsembleConfig(weights="mix=1,own=1"))
+    run(common, EnsembleConfig())
+    assert "their mean for own, which have none" in capsys.readouterr().out
     assert list(world.report()["spearman"]) == ["mix", "own", "ensemble"]
 
 
@@ -153,7 +152,7 @@ def test_labels_of_other_test_videos(world):
         f"{world.TEST_IDS[0]}\t404\t0.5\n{world.TEST_IDS[0]}\t{world.TEST_IDS[1]}\t0.1\n"
     )
     with pytest.raises(
-        VidsimError, match=r"label\.tsv:1: no video 404 among the \d+ videos of .*test_b"
+        VidsimError, match=r"label\.tsv:1: no video '404' among the \d+ videos of .*test_b"
     ):
         run(world.common, EnsembleConfig())
 

@@ -5,17 +5,20 @@ fails from the chosen one on. Then the same command comes again. Real kills of r
 random: tests/soak/kill.py.
 """
 
+import json
 import os
 import re
 import shutil
+import signal
 
 import pytest
 
 from vidsim.config import Common
-from vidsim.errors import VidsimError
+from vidsim.errors import Interrupted, VidsimError
 from vidsim.files import write_json
 from vidsim.recipes import mix
 from vidsim.stages.run_folders import best_of_finished, pretrained_checkpoint
+from vidsim.training.training_log import TrainingLog
 
 SAVED = re.compile(r"^replace .*/\.state-(\d+)\.\w+\.tmp$", re.MULTILINE)
 
@@ -81,3 +84,25 @@ def test_unfinished_runs_are_not_taken_for_done(tmp_path):
     assert pretrained_checkpoint(common, named) == folder / "ckpt-5"
     write_json(folder / "done.json", {})
     assert pretrained_checkpoint(common, recipe) == best_of_finished(folder) == folder / "ckpt-5"
+
+
+def test_stopped_by_a_signal_and_going_on(finetuning, outcome, tmp_path, monkeypatch, capsys):
+    """SIGTERM in the middle of the second update, then the same command: as undisturbed."""
+    finetuning(tmp_path / "whole")
+    report = TrainingLog.report
+
+    def signalled(log, done, values):
+        signal.raise_signal(signal.SIGTERM)
+        report(log, done, values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingLog, "report", signalled)
+        with pytest.raises(Interrupted, match="stopped after step 2 of 3 and saved its state"):
+            finetuning(tmp_path / "stopped")
+    capsys.readouterr()
+    finetuning(tmp_path / "stopped")
+    assert "goes on after step 2\n" in capsys.readouterr().out
+    assert outcome(tmp_path / "stopped") == outcome(tmp_path / "whole")
+    metrics = json.loads((tmp_path / "whole" / "metrics.json").read_text())
+    assert (metrics["primary_metric"], metrics["greater_is_better"]) == ("spearman", True)
+    assert {"lr", "bert_lr", "gradient_norm"} <= metrics["history"][0].keys()

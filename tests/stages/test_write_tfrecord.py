@@ -4,8 +4,10 @@ The files are read back by the readers of the records room, whose own tests hold
 TensorFlow's.
 """
 
+import json
 import shutil
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,14 @@ from vidsim.records.pairs import read_pair_file
 from vidsim.records.sample import write_sample
 from vidsim.stages import write_tfrecord
 from vidsim.stages.configs import WriteTfrecordConfig
+
+
+@dataclass(frozen=True)
+class Flags(Common):
+    """The common flags that this stage reads."""
+
+    redo: bool = False
+    fold_seed: int = 42
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +51,9 @@ def data_dir(made, tmp_path) -> Path:
 def run(data_dir, tmp_path, capsys):
     """Runs the stage with some flags and returns what it printed."""
 
-    def run(seed: int = 42, **flags) -> str:
-        common = Common(data_dir=data_dir, save_dir=tmp_path / "save", seed=seed)
+    def run(redo: bool = False, fold_seed: int = 42, seed: int = 42, **flags) -> str:
+        folders = {"data_dir": data_dir, "save_dir": tmp_path / "save"}
+        common = Flags(**folders, redo=redo, fold_seed=fold_seed, seed=seed)
         write_tfrecord.run(common, WriteTfrecordConfig(**flags))
         return capsys.readouterr().out
 
@@ -88,31 +99,117 @@ def test_the_same_again_is_skipped(run, data_dir):
     assert [path.stat().st_mtime_ns for path in files] == before
 
 
-def test_a_changed_configuration_is_redone_and_the_old_layout_removed(run, data_dir):
+def contents(folder: Path) -> dict[str, bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_finished_folds_are_kept_where_flags_or_data_changed(run, data_dir):
+    """What changed is named field by field; a request that cannot be met does no harm either."""
+    pairwise = data_dir / "pairwise"
     run()
-    (data_dir / "pairwise" / "0-119val" / "notes.txt").write_text("mine")
-    out = run(num_folds=5)
-    assert "redone, because of a change: num_folds 11 -> 5\n" in out
+    before = contents(pairwise)
+    lines = before["label.tsv"].splitlines(keepends=True)
+    (pairwise / "label.tsv").write_bytes(b"".join(lines[:-1]))
+    with pytest.raises(VidsimError) as caught:
+        run(num_folds=5, fold_size=100, self_contained=True, fold_seed=7, seed=8)
+    message = str(caught.value)
+    for change in (
+        "--num-folds: 11 -> 5\n",
+        "--fold-size: not given -> 100\n",
+        "--self-contained: False -> True\n",
+        "--fold-seed: 42 -> 7\n",
+        "label.tsv: another content, digest ",
+        "--redo, which moves them to ",
+        "--data-dir",
+    ):
+        assert change in message
+    assert "--seed" not in message and "pairwise.tfrecords" not in message
+    with pytest.raises(VidsimError, match="cannot make 2000 folds"):
+        run(redo=True, num_folds=2000)
+    assert {**contents(pairwise), "label.tsv": before["label.tsv"]} == before
+
+
+def test_redo_moves_finished_folds_aside_whole(run, data_dir, monkeypatch):
+    """Nothing is deleted, and no file of the user's moved; an interrupted move goes on."""
+    pairwise = data_dir / "pairwise"
+    run()
+    (pairwise / "0-119val" / "notes.txt").write_text("mine")
+    before = contents(pairwise)
+    move, moved = shutil.move, []
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "move", lambda *to: moved.append(move(*to)) or 1 / (3 - len(moved)))
+        with pytest.raises(ZeroDivisionError):
+            run(redo=True, num_folds=5)
+    out = run(redo=True, num_folds=5)
+    assert f"the folds that were there are in {pairwise / 'folds.old-1'} now" in out
+    assert "5 folds, " in out
+    ours = {name for name in before if name.endswith((".tfrecord", "folds.json"))}
+    assert contents(pairwise / "folds.old-1") == {name: before[name] for name in ours}
+    assert contents(pairwise)["0-119val/notes.txt"] == b"mine"
     assert folders(data_dir) == {
         *(f"{i * 264}-{i * 264 + 263}val" for i in range(5)),
-        "0-119val",  # holds a file that is not ours
+        "0-119val",
+        "folds.old-1",
     }
-    assert [path.name for path in (data_dir / "pairwise" / "0-119val").iterdir()] == ["notes.txt"]
-    assert "seed 42 -> 7" in run(seed=7, num_folds=5)
-    assert "are there already" in run(seed=7, num_folds=5)
+    assert "are there already" in run(num_folds=5)
+    assert "folds.old-2 now" in run(redo=True, num_folds=5)
+    assert len(list((pairwise / "folds.old-2").glob("*/*.tfrecord"))) == 10
 
 
-def test_changed_data_and_lost_files_are_redone(run, data_dir):
+def test_old_folds_are_the_same_folds(run, data_dir):
+    """As written before --fold-seed and the count of pairs; a flag that they lack had its default.
+
+    What --seed cut then, --fold-seed cuts now.
+    """
+    record = data_dir / "pairwise" / "folds.json"
+    run(fold_seed=7)
+    content = json.loads(record.read_text())
+    content["configuration"] = {"num_folds": 11, "fold_size": None, "seed": 7}
+    del content["format"]
+    for entry in content["folds"]:
+        del entry["val_pairs_seen"]
+    record.write_text(json.dumps(content))
+    assert read_folds(data_dir).folds[0].val_pairs_seen is None
+    assert "are there already" in run(fold_seed=7, seed=1)
+    with pytest.raises(VidsimError, match=r"--fold-seed: 7 -> 42\n"):
+        run(seed=7)
+    content["configuration"]["by_year"] = True
+    record.write_text(json.dumps(content))
+    with pytest.raises(VidsimError, match="by_year: True, a setting that this vidsim does not"):
+        run(fold_seed=7)
+
+
+def test_a_lost_file_is_written_again_and_no_other(run, data_dir):
     run()
-    label = data_dir / "pairwise" / "label.tsv"
-    lines = label.read_text().splitlines(keepends=True)
-    label.write_text("".join(lines[:-1]))
-    out = run()
-    assert "because of a change: label.tsv " in out and "1319 pairs" in out
     lost = data_dir / "pairwise" / read_folds(data_dir).folds[3].name / "val.tfrecord"
+    content = lost.read_bytes()
     lost.unlink()
-    assert f"{lost} is gone" in run()
-    assert lost.exists()
+    lost.with_name("train.tfrecord").write_bytes(b"as it was")
+    assert f"of 22 files these are gone: {lost}; written again" in run()
+    assert lost.read_bytes() == content
+    assert lost.with_name("train.tfrecord").read_bytes() == b"as it was"
+
+
+def test_pairs_in_both_parts_of_a_fold_are_counted(run, data_dir):
+    """Every pair is rated twice, once either video first: most validation pairs were trained on."""
+    label = data_dir / "pairwise" / "label.tsv"
+    rows = [line.split("\t") for line in label.read_text().splitlines()[:660]]
+    label.write_text("".join(f"{a}\t{b}\t{c}\n{b}\t{a}\t{c}\n" for a, b, c in rows))
+    out = run(num_folds=4)
+    total = 0
+    for entry in read_folds(data_dir).folds:
+        folder = data_dir / "pairwise" / entry.name
+        train, val = (read_pair_file(folder / f"{part}.tfrecord")[0] for part in ("train", "val"))
+        known = {frozenset(pair) for pair in zip(train.id_1, train.id_2, strict=True)}
+        seen = sum(frozenset(pair) in known for pair in zip(val.id_1, val.id_2, strict=True))
+        assert entry.val_pairs_seen == seen > 150
+        assert f"videos seen in training, {seen} val pairs in training too\n" in out
+        total += seen
+    assert f"{total} of 1320 validation pairs are in the training part of their own fold" in out
+    out = run(num_folds=4, group_by_video=True, redo=True)
+    assert {entry.val_pairs_seen for entry in read_folds(data_dir).folds} == {0}
+    assert "in training too" not in out and "their own fold" not in out
 
 
 def test_an_interrupted_run_leaves_no_manifest(run, data_dir, monkeypatch):
@@ -120,7 +217,7 @@ def test_an_interrupted_run_leaves_no_manifest(run, data_dir, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(write_tfrecord, "write_folds", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            run(num_folds=4)
+            run(num_folds=4, redo=True)
     with pytest.raises(VidsimError, match="not written yet"):
         read_folds(data_dir)
     assert "4 folds, " in run(num_folds=4)
@@ -130,7 +227,7 @@ def test_self_contained_folds_hold_the_same_pairs_and_their_videos(run, data_dir
     run(num_folds=2, fold_size=5)
     name = data_dir / "pairwise" / "5-9val" / "val.tfrecord"
     thin, _ = read_pair_file(name)
-    run(num_folds=2, fold_size=5, self_contained=True)
+    run(num_folds=2, fold_size=5, self_contained=True, redo=True)
     fat, table = read_pair_file(name)
     assert table is not None
     for column in ("id_1", "id_2", "sim"):
@@ -159,7 +256,7 @@ def test_an_id_without_a_video(run, data_dir):
     label.write_text(label.read_text() + "12345\t67890\t0.5\n")
     with pytest.raises(
         VidsimError,
-        match=r"label\.tsv:1321: no video 12345 nor 67890 among the 240 videos of .*tfrecords$",
+        match=r"label\.tsv:1321: no video '12345' nor '67890' among the 240 videos of .*tfrecords$",
     ):
         run()
     assert folders(data_dir) == set()

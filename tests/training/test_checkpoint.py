@@ -115,6 +115,48 @@ def test_an_unknown_family(folder):
         load_checkpoint(folder)
 
 
+@pytest.mark.parametrize("name", [WEIGHTS, TAGS, "tokenizer.json", "tokenizer_config.json"])
+def test_any_damage_is_one_error(folder, name):
+    """A flipped byte, a cut file and a missing one, each named; nothing of it is used."""
+    whole = (folder / name).read_bytes()
+    middle = len(whole) // 2
+    flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    for damaged in (flipped, whole[:middle], b""):
+        (folder / name).write_bytes(damaged)
+        with pytest.raises(VidsimError, match=rf"{name}: damaged or exchanged"):
+            load_checkpoint(folder)
+    (folder / name).unlink()
+    with pytest.raises(VidsimError, match=rf"{name}: no such file; the checkpoint is not whole"):
+        load_checkpoint(folder)
+    if name == WEIGHTS:
+        (folder / name).write_bytes(whole[:middle])
+        with pytest.raises(VidsimError, match=rf"{name}: damaged"):
+            load_weights(None, folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format": 3}, "a checkpoint of format 3, written by a later version"),
+        ({"model": {"towers": 2}}, "model has towers, which this version of vidsim does not know"),
+        ({"encoder": {}}, r"encoder: .*missing 1 required positional argument: 'vocab_size'"),
+        ({"sha256": None}, "not of a vidsim checkpoint: sha256 missing"),
+        ({"num_labels": "four"}, "num_labels missing"),
+    ],
+)
+def test_a_checkpoint_of_a_later_version(folder, change, said):
+    (folder / CONFIG).write_text(json.dumps(read_description(folder) | change))
+    with pytest.raises(VidsimError, match=said):
+        load_checkpoint(folder)
+
+
+@pytest.mark.parametrize("text", ["", '{"family": "mix', "[1]", "7", "[" * 100_000])
+def test_a_description_that_is_none(folder, text):
+    (folder / CONFIG).write_text(text)
+    with pytest.raises(VidsimError, match=rf"{CONFIG}: damaged"):
+        load_checkpoint(folder)
+
+
 def test_weights_of_another_model_do_not_fit(folder, build_smallest):
     with pytest.raises(VidsimError, match="does not fit this uniter model") as error:
         load_weights(build_smallest("uniter"), folder)

@@ -37,7 +37,8 @@ def make_trainer(build_smallest, tokenizer, family="mix_nextvlad", jit_compile=F
     objectives = build_objectives(configs, backbone, (*backbone.output_keys, schema.COSINE))
     config = OptimizerConfig(lr=1e-2, bert_lr=1e-2)
     optimizer = build_optimizer(config, steps=50, planned=50000)
-    return Trainer(PairScorer(backbone, [*objectives, Odd()]), optimizer, jit_compile)
+    task = PairScorer(backbone, [*objectives, Odd()])
+    return Trainer(task, optimizer, jit_compile=jit_compile)
 
 
 @pytest.fixture(scope="module")

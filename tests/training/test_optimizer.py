@@ -57,7 +57,7 @@ def test_minimum_lr_is_the_end_of_both():
     np.testing.assert_allclose(path[1] - path[0], [-0.1, -0.1], rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["kernel", "bias", "gamma", "beta"])
+@pytest.mark.parametrize("name", ["kernel", "bias", "gamma", "beta", "type"])
 def test_weight_decay_spares_biases_and_norms(name):
     """Without a gradient a matrix shrinks by lr x decay of itself: 2 - 2 x 0.1 x 0.5 = 1.9."""
     config = OptimizerConfig(**PLAIN | {"lr": 0.1, "bert_lr": 0.1, "weight_decay": 0.5})
@@ -101,3 +101,39 @@ def test_clipping_goes_by_the_norm_of_a_gradient_that_is_added_up():
     (mean,) = [v for v in optimizer.variables if "momentum" in v.path and "encoder" in v.path]
     np.testing.assert_allclose(mean.numpy()[1], 0.1 / 2**0.5, rtol=1e-5)
     np.testing.assert_array_equal(mean.numpy()[[0, 2, 3]], 0)
+
+
+@pytest.mark.parametrize("family", ["uniter", "mix_nextvlad"])
+def test_which_weights_of_a_model_are_decayed(family, build_smallest):
+    """Without a gradient, matrices and tables shrink: no type vector, no norm."""
+    backbone = build_smallest(family)
+    variables = backbone.trainable_variables
+    config = OptimizerConfig(**PLAIN | {"lr": 0.1, "bert_lr": 0.1, "weight_decay": 0.5})
+    optimizer = build_optimizer(config, 10**6, planned=10**6)
+    optimizer.build(variables)
+    before = [variable.numpy().copy() for variable in variables]
+    optimizer.apply([ops.zeros_like(variable) for variable in variables])
+    shrunk, kept = set(), set()
+    for variable, value in zip(variables, before, strict=True):
+        assert np.abs(value).max() > 0, variable.path
+        same = np.array_equal(variable.numpy(), value)
+        (kept if same else shrunk).add(variable.name)
+        if not same:
+            np.testing.assert_allclose(variable.numpy(), 0.95 * value, rtol=1e-4)
+    own = {"uniter": {"type"}, "mix_nextvlad": set()}[family]
+    assert kept == {"bias", "gamma", "beta"} | own
+    assert shrunk == {"kernel", "embeddings"} | ({"centres"} if family == "mix_nextvlad" else set())
+
+
+def test_the_latest_update_is_reported():
+    """Warm-up over 2 of 4 updates to 0.2, so 0.1 and 0.2; the rest falls from 0.04 to 0.03. The
+    norm of gradients (3, 3) and (4, 4), clipped or not, is √(9 + 9 + 16 + 16) = √50; an update
+    that is not made is not reported."""
+    config = OptimizerConfig(**PLAIN | {"lr": 0.04, "bert_lr": 0.2, "bert_warmup_steps": 2})
+    optimizer = build_optimizer(config, 4, planned=4)
+    weights = Weights()
+    weights.steps(optimizer, (1, 1))
+    assert optimizer.report() == pytest.approx({"lr": 0.04, "bert_lr": 0.1, "gradient_norm": 2})
+    weights.steps(optimizer, (3, 4), (np.nan, 1))
+    expected = {"lr": 0.03, "bert_lr": 0.2, "gradient_norm": 50**0.5}
+    assert optimizer.report() == pytest.approx(expected)

@@ -1,9 +1,12 @@
 """Trained, reset and trained again: the same to the last bit, in one graph."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from vidsim.models.pair_scorer import PairScorer
+from vidsim.models.task import Task
 from vidsim.objectives.configs import SimilarityConfig, TagConfig
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.pipeline import Batches, pair_dataset
@@ -79,3 +82,49 @@ def test_several_datasets_share_one_trace(trainer, fit):
     fit(first=7, steps=1, seed=3)
     assert trainer.task.traces == traces
     assert int(trainer.task.optimizer.iterations.numpy()) == 8
+
+
+def test_memory_is_kept_for_weights_and_only_where_asked(build_smallest):
+    """Adam's moments are twice the weights; of zeros, which they begin as, one number is kept."""
+
+    def kept(**flags):
+        backbone = build_smallest("uniter", vocab_size=20_000)
+        objectives = build_objectives([TagConfig()], backbone, backbone.output_keys)
+        optimizer = build_optimizer(OptimizerConfig(), steps=5, planned=5)
+        weights = 4 * backbone.count_params()
+        tracemalloc.start()
+        try:
+            trainer = Trainer(Task(backbone, objectives), optimizer, **flags)
+            return trainer, tracemalloc.get_traced_memory()[0] / weights
+        finally:
+            tracemalloc.stop()
+
+    trainer, share = kept()
+    trainer.reset()
+    assert 0.9 < share < 1.6
+    trainer, share = kept(restartable=False)
+    assert share < 0.6
+    trainer.reset()  # nothing was done that would have to be undone
+    trainer.reset(seed=[42, 1])
+    with pytest.raises(ValueError, match="not restartable"):
+        trainer.reset()
+
+
+def test_dropout_can_have_a_seed_of_its_own(trainer, fit):
+    """Another pair of numbers, other masks; the same, the same; without, those of the task."""
+
+    def seeds():
+        return [v.numpy().tolist() for v in trainer.task.variables if "seed_gen" in v.path]
+
+    def ended(seed=None):
+        trainer.reset(seed)
+        begun = seeds()
+        return begun, fit()
+
+    plain, first, second, again, back = (ended(s) for s in (None, [7, 0], [7, 1], [7, 0], None))
+    assert first[0] == again[0] and plain[0] == back[0]
+    assert len(first[0]) >= 4
+    assert len({tuple(seed) for seed in first[0] + second[0]}) == 2 * len(first[0])
+    for one, other, same in ((first, again, True), (plain, back, True), (first, second, False)):
+        equal = [np.array_equal(a, b) for a, b in zip(one[1], other[1], strict=True)]
+        assert all(equal) if same else not any(equal[:3])

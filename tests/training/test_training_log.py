@@ -1,10 +1,15 @@
 """Windows of losses, and validation between them."""
 
 import itertools
+import json
 
+import numpy as np
 import pytest
+from keras import ops
 
+from vidsim.files import write_json
 from vidsim.training import training_log
+from vidsim.training.progress import describe
 from vidsim.training.training_log import TrainingLog
 from vidsim.training.validation import Validation
 
@@ -76,3 +81,29 @@ def test_validation_at_its_own_rhythm_and_at_the_end(clock):
         {"step": 4, "val_spearman": 0.2},
         {"step": 5, "val_spearman": 0.3},
     ]
+
+
+def test_numbers_of_any_kind_reach_json_as_numbers(tmp_path):
+    """A whole number stays one, so that a count reads as a count."""
+    kinds = {"spearman": np.float32(0.5), "count": np.int64(3), "loss": ops.ones(()), "n": 4}
+    kept = []
+
+    class Keeper:
+        def keep(self, step, metrics):
+            kept.append(metrics)
+
+    log = TrainingLog(1, 1, 10, [])
+    train([log, Validation(lambda: kinds, 1, 1, Keeper(), log)], [0])
+    write_json(tmp_path / "metrics.json", kept)
+    expected = {"spearman": 0.5, "count": 3, "loss": 1.0, "n": 4}
+    assert json.loads((tmp_path / "metrics.json").read_text()) == [expected]
+    assert [type(value) for value in kept[0].values()] == [float, int, float, int]
+    assert log.history[-1]["val_spearman"] == 0.5
+
+
+def test_the_log_tells_what_is_known_of_the_update(clock):
+    log = TrainingLog(2, 2, 10, [], about_update=lambda: {"lr": 0.1, "gradient_norm": 3.0})
+    train([log], [1, 2])
+    (entry,) = log.history
+    assert (entry["lr"], entry["gradient_norm"], entry["loss"]) == (0.1, 3.0, 1.5)
+    assert "0.1" not in describe(entry | {"examples_per_s": 1.0}, "videos")

@@ -19,6 +19,9 @@ PUBLISHED_WEIGHTS = {
 def resolve_weights(recipes: Sequence[str], given: str | None) -> tuple[dict[str, float], str]:
     """The weight of each recipe, adding up to one, and a sentence on where they are from.
 
+    Without ``--weights`` the published recipes have their published weights, and one of the user's
+    own counts as much as their mean: as much as any other where none is published.
+
     Args:
         recipes: the recipes to blend.
         given: ``--weights``, "name=number,name=number"; None for the published weights.
@@ -28,16 +31,15 @@ def resolve_weights(recipes: Sequence[str], given: str | None) -> tuple[dict[str
     """
     if not recipes:
         raise VidsimError("no recipe to blend; --recipes names one or more")
-    if given is None:
-        raw = {name: weight for name, weight in PUBLISHED_WEIGHTS.items() if name in recipes}
-    else:
-        raw = _parse(given)
+    raw = _default(recipes) if given is None else _parse(given)
     unweighted = [name for name in recipes if name not in raw]
     if unweighted:
-        example = ",".join(f"{name}=1" for name in recipes)
+        example = (
+            ",".join([*given.split(","), *(f"{name}=1" for name in unweighted)]) if given else ""
+        )
         raise VidsimError(
-            f"no weight for {', '.join(unweighted)}: give one to every recipe, e.g. "
-            f"--weights {example}"
+            f"--weights {given}: no weight for {', '.join(unweighted)}; give one to every recipe, "
+            f"as --weights {example}"
         )
     unknown = [name for name in raw if name not in recipes]
     if unknown:
@@ -48,6 +50,12 @@ def resolve_weights(recipes: Sequence[str], given: str | None) -> tuple[dict[str
     total = math.fsum(raw.values())
     weights = {name: raw[name] / total for name in recipes}
     return weights, _origin(weights, given is not None, math.isclose(total, 1.0))
+
+
+def _default(recipes: Sequence[str]) -> dict[str, float]:
+    known = [PUBLISHED_WEIGHTS[name] for name in recipes if name in PUBLISHED_WEIGHTS]
+    mean = math.fsum(known) / len(known) if known else 1.0
+    return {name: PUBLISHED_WEIGHTS.get(name, mean) for name in recipes}
 
 
 def _parse(given: str) -> dict[str, float]:
@@ -68,11 +76,16 @@ def _parse(given: str) -> dict[str, float]:
 
 
 def _origin(weights: dict[str, float], given: bool, whole: bool) -> str:
-    if given:
-        source = "weights as given"
-    elif len(weights) == len(PUBLISHED_WEIGHTS):
-        source = "published weights"
-    else:
-        source = f"published weights of {len(weights)} of the {len(PUBLISHED_WEIGHTS)} recipes"
+    own = [name for name in weights if name not in PUBLISHED_WEIGHTS]
+    published = len(weights) - len(own)
     scaled = "" if whole else ", scaled to add up to one"
-    return f"{source}{scaled}: " + ", ".join(f"{n} {w:.4f}" for n, w in weights.items())
+    if given:
+        source = f"weights as given{scaled}"
+    elif not published:
+        source = "equal weights, as none is published" if len(weights) > 1 else "one recipe"
+    else:
+        some = f" of {published} of the {len(PUBLISHED_WEIGHTS)} recipes"
+        source = f"published weights{'' if published == len(PUBLISHED_WEIGHTS) else some}"
+        mean = f", and their mean for {', '.join(own)}, which have none" if own else ""
+        source += mean + scaled
+    return f"{source}: " + ", ".join(f"{n} {w:.4f}" for n, w in weights.items())

@@ -1,9 +1,12 @@
 """What every family shares: one configuration file, one set of inputs and outputs."""
 
+import contextlib
+
 import keras
 import numpy as np
 
 from vidsim import schema
+from vidsim.errors import VidsimError
 from vidsim.models.configs import BackboneConfig, EncoderConfig
 
 
@@ -20,21 +23,40 @@ class Backbone(keras.Model):
     """
 
     def __init__(self, config: BackboneConfig, encoder: EncoderConfig, num_labels: int, **kwargs):
+        if keras.config.floatx() != "float32":
+            raise VidsimError(
+                f"Keras computes in {keras.config.floatx()} (by keras.json or set_floatx); call "
+                "keras.config.set_floatx('float32') before a model is made"
+            )
         super().__init__(name=config.family, **kwargs)
         self.config = config
         self.encoder_config = encoder
         self.num_labels = num_labels
+        self._distribution = keras.distribution.distribution()
+
+    @property
+    def devices(self) -> int:
+        """Devices among which one program divides a batch, whose rows must be a multiple (JAX)."""
+        return self._distribution.device_mesh.devices.size if self._distribution else 1
+
+    def on_its_devices(self) -> contextlib.AbstractContextManager[None]:
+        """Within it, programs run on the devices that the weights were created for (JAX)."""
+        return self._distribution.scope() if self._distribution else contextlib.nullcontext()
 
     def create_weights(self) -> None:
-        """Creates every weight by one forward pass over a made batch of two videos."""
-        outputs = self(
-            {
-                schema.TOKEN_IDS: np.zeros((2, 3), "int32"),
-                schema.TOKEN_MASK: np.ones((2, 3), bool),
-                schema.FRAMES: np.zeros((2, 2, schema.FRAME_SIZE), "float16"),
-                schema.FRAME_MASK: np.ones((2, 2), bool),
-            }
-        )
+        """Creates every weight by one forward pass over a made batch of two videos.
+
+        On JAX, which would compile each operation of it, by the batch's shapes alone.
+        """
+        made = {
+            schema.TOKEN_IDS: np.zeros((2, 3), "int32"),
+            schema.TOKEN_MASK: np.ones((2, 3), bool),
+            schema.FRAMES: np.zeros((2, 2, schema.FRAME_SIZE), "float16"),
+            schema.FRAME_MASK: np.ones((2, 2), bool),
+        }
+        if keras.backend.backend() == "jax":
+            made = {key: keras.KerasTensor(v.shape, str(v.dtype)) for key, v in made.items()}
+        outputs = self(made)
         self.output_keys = tuple(outputs)
 
     def encoder_was_loaded(self) -> None:

@@ -3,16 +3,39 @@
 A new family is its configuration, which names its model, and one file beside this one for that.
 """
 
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from vidsim import schema
+from vidsim.config_fields import Config, Count, Layers, Range, Rate
+from vidsim.errors import VidsimError
 
 if TYPE_CHECKING:
     from vidsim.models.backbone import Backbone
 
+_Width = Annotated[int, Range(1, 2**16)]
 Positions = Literal["absolute", "rotary"]
 
 FAMILIES: "dict[str, type[BackboneConfig]]" = {}
 """The configuration of every family, by name; defining one puts it here."""
+
+
+def _register(cls: "type[BackboneConfig]") -> None:
+    known = FAMILIES.get(cls.family)
+    if known is not None and _source(known) != _source(cls):
+        raise VidsimError(
+            f"{cls.__name__}: the family {cls.family!r} is {known.__name__} in {_source(known)} "
+            "already; give it another name"
+        )
+    FAMILIES[cls.family] = cls
+
+
+def _source(cls: type) -> str:
+    """The file that defines a class."""
+    return getattr(sys.modules.get(cls.__module__), "__file__", None) or cls.__module__
 
 
 @dataclass(frozen=True)
@@ -38,44 +61,60 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True)
-class BackboneConfig:
+class BackboneConfig(Config):
     """The fields that every family's configuration has. A family adds its own."""
 
     family: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: object):
         super().__init_subclass__(**kwargs)
-        FAMILIES[cls.family] = cls
+        if "family" in vars(cls):
+            _register(cls)
+        elif cls.family:
+            raise VidsimError(
+                f"{cls.__name__} has the family {cls.family!r} of the class it is made from; "
+                "a checkpoint is known by its family: give it another name"
+            )
 
     modalities: Literal["both", "title", "frames"] = "both"
     """What the model is shown of a video. title and frames tell what each side is worth alone."""
     positions: Positions = "absolute"
     """Text encoder: absolute (BERT) or rotary (RoFormer) positions."""
-    encoder_layers: int = 12
+    encoder_layers: Layers = 12
     """Layers of the text encoder (a --bert-dir brings its own)."""
-    encoder_width: int = 768
+    encoder_width: _Width = 768
     """Hidden size of the text encoder."""
-    encoder_heads: int = 12
+    encoder_heads: _Width = 12
     """Attention heads of the text encoder."""
-    encoder_intermediate: int = 3072
+    encoder_intermediate: Count = 3072
     """Feed-forward size of the text encoder."""
-    encoder_dropout: float = 0.1
+    encoder_dropout: Rate = 0.1
     """Dropout inside the text encoder."""
-    vocab_size: int = 21128
+    vocab_size: Annotated[int, Range(100, 2**24)] = 21128
     """At most this many wordpieces when a vocabulary is trained."""
-    bert_seq_length: int = 32
+    bert_seq_length: Annotated[int, Range(3, 2**16)] = 32
     """Longest title in tokens, [CLS] and [SEP] included."""
-    max_frames: int = 32
+    max_frames: Annotated[int, Range(1, 2**16)] = 32
     """Most frames taken from one video."""
     frame_sampling: Literal["uniform", "published"] = "uniform"
     """uniform: evenly over the whole video; published: the published rule, which drops the tail."""
-    feature_dropout: float = 0.0
+    feature_dropout: Rate = 0.0
     """Dropout of the frames' numbers before the model's first layer: the same ones in all frames of
     a video, for what is missing in one frame only comes back with the next."""
-    hidden_size: int = 256
+    hidden_size: Annotated[int, Range(1, 256)] = 256
     """Size of the embedding; the challenge accepts no more than 256."""
-    dropout: float = 0.2
+    dropout: Rate = 0.2
     """Dropout before the embedding."""
+
+    def contradictions(self) -> Iterator[str]:
+        width, heads = self.encoder_width, self.encoder_heads
+        if width % heads:
+            yield f"{self.said('encoder_heads')} does not divide {self.said('encoder_width')}"
+        elif self.positions == "rotary" and width // heads % 2:
+            yield (
+                f"{self.said('encoder_width')} and {self.said('encoder_heads')} make heads of "
+                f"{width // heads}; rotary positions need an even number"
+            )
 
     def encoder(self, vocab_size: int) -> EncoderConfig:
         """The text encoder this configuration describes, for a vocabulary of that size."""
@@ -112,19 +151,19 @@ class MixNeXtVLADConfig(BackboneConfig):
     frame_norm: bool = True
     """LayerNorm of every frame first. NeXtVLAD's centres start at a fixed scale, and frames much
     smaller than they are would all look alike; the published features happened to fit."""
-    branches: int = 3
+    branches: Layers = 3
     """Independent NeXtVLAD branches."""
-    vlad_cluster_size: int = 64
+    vlad_cluster_size: _Width = 64
     """Clusters of each NeXtVLAD."""
-    vlad_groups: int = 8
+    vlad_groups: _Width = 8
     """Groups that each frame is split into."""
-    vlad_expansion: float = 2.0
+    vlad_expansion: Annotated[float, Range(0, 64, above=True)] = 2.0
     """Each frame is widened by this factor before it is split into groups."""
-    vlad_hidden_size: int = 1024
+    vlad_hidden_size: _Width = 1024
     """Size of a branch's vision vector and of the text vector beside it."""
     vlad_batch_norm: bool = True
     """Batch normalisation of the cluster assignment."""
-    se_ratio: int = 8
+    se_ratio: _Width = 8
     """Reduction of the squeeze-and-excitation gate."""
     fusion_norm: bool = True
     """LayerNorm of vision and text vector before they are fused, so that both count from the
@@ -132,6 +171,17 @@ class MixNeXtVLADConfig(BackboneConfig):
     text_pooling: Literal["cls", "max", "mean"] = "cls"
     """cls: tanh layer on the first token (BERT's pooler); max, mean: over the real tokens. Only a
     pretrained encoder has anything to say in its first token before long training."""
+
+    def contradictions(self) -> Iterator[str]:
+        yield from super().contradictions()
+        wide = round(self.vlad_expansion * schema.FRAME_SIZE)
+        if wide < 1 or wide % self.vlad_groups:
+            yield (
+                f"{self.said('vlad_groups')} does not divide the {wide} numbers to which "
+                f"{self.said('vlad_expansion')} widens a frame of {schema.FRAME_SIZE}"
+            )
+        if self.hidden_size % self.se_ratio:
+            yield f"{self.said('se_ratio')} does not divide {self.said('hidden_size')}"
 
     @classmethod
     def backbone_class(cls) -> "type[Backbone]":
@@ -158,3 +208,29 @@ class UniterConfig(BackboneConfig):
         from vidsim.models.uniter import Uniter
 
         return Uniter
+
+
+def family_config(family: str, defined_in: str | None = None) -> type[BackboneConfig]:
+    """The configuration of a family by its name.
+
+    Args:
+        family: its name, as in a checkpoint.
+        defined_in: the recipe file that defined it when the checkpoint was written.
+
+    Raises:
+        VidsimError: no such family, and how one of the user's own gets known.
+    """
+    if family not in FAMILIES:
+        file = defined_in or "FILE.py"
+        raise VidsimError(
+            f"unknown family {family!r}; known are {', '.join(FAMILIES)}. A family of one's own "
+            f"is known once the recipe file that defines it is loaded: --recipes {file}, or "
+            f"vidsim.load_recipe_file({file!r})"
+        )
+    return FAMILIES[family]
+
+
+def family_file(config: BackboneConfig) -> str | None:
+    """The name of the file that defines a configuration's family; None for this package's own."""
+    source = _source(type(config))
+    return None if type(config).__module__.startswith("vidsim.") else Path(source).name

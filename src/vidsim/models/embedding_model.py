@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from vidsim import schema
+from vidsim.errors import unwrapped
 from vidsim.models.backbone import Backbone
 
 
@@ -21,5 +22,10 @@ class EmbeddingModel(keras.Model):
         return keras.ops.cast(self.backbone(inputs, training=False)[schema.EMBEDDING], "float32")
 
     def embed(self, dataset: Any) -> np.ndarray:
-        """Embeddings (N, 256) of all the dataset's videos, in order."""
-        return np.asarray(self.predict(dataset, verbose=0), "float32")
+        """Embeddings (N, 256) of all the dataset's videos, in order.
+
+        Raises:
+            VidsimError: a batch could not be read.
+        """
+        with self.backbone.on_its_devices(), unwrapped():
+            return np.asarray(self.predict(dataset, verbose=0), "float32")

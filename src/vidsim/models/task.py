@@ -1,6 +1,6 @@
 """What training adds to a backbone: objectives, and the bookkeeping of their values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 from keras import ops
@@ -12,7 +12,9 @@ from vidsim.objectives.objective import Objective
 
 
 class Task(keras.Model):
-    """A backbone with weighted objectives. ``fit`` reports the total and each part by its name.
+    """A backbone with weighted objectives.
+
+    ``fit`` reports the total and each part by its name, times its weight: they add up to the total.
 
     An update whose loss or gradient is not finite is not made: the optimizer skips it, and what the
     forward pass alone has moved (moving statistics, dropout's seeds, metrics) is put back.
@@ -48,13 +50,15 @@ class Task(keras.Model):
         return inputs
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        inputs, outputs = self._of_all_replicas(self.objective_inputs(x), y_pred)
+        own = y_pred, self.objective_inputs(x)
+        whole = _WholeBatch(own[0], self.replicas), _WholeBatch(own[1], self.replicas)
         total, broken = 0.0, []
         for objective, part in zip(self.objectives, self.parts, strict=True):
-            value = objective(outputs, inputs)
-            part.update_state(value)
+            value = self._value(objective, own, whole)
+            weighted = objective.weight * value
+            part.update_state(weighted)
             broken.append(ops.logical_not(ops.isfinite(value)))
-            total = total + objective.weight * value
+            total = total + weighted
         self.notfinite_parts.assign(ops.cast(ops.stack(broken), self.notfinite_parts.dtype))
         # with a loss that is not finite no gradient is, not even one that the NaN passed by
         total = total * ops.stop_gradient(ops.where(ops.isfinite(total), 1.0, float("nan")))
@@ -106,20 +110,42 @@ class Task(keras.Model):
         self.total_notfinite.assign_add(skipped)
         return self.get_metrics_result()
 
-    def _of_all_replicas(self, inputs, outputs):
-        """The whole batch, on every replica. No objective reads the frames themselves."""
+    def _value(self, objective, own, whole):
+        """The objective of the whole batch; own and whole are pairs of outputs and inputs."""
         if self.replicas.count == 1:
-            return inputs, outputs
-        gather = self.replicas.gather
-        return (
-            {key: gather(value) for key, value in inputs.items() if key != schema.FRAMES},
-            {key: gather(value, int(key in schema.BY_BRANCH)) for key, value in outputs.items()},
-        )
+            return objective(*own)
+        count = objective.count(*own)
+        if count is None:
+            return objective(outputs=whole[0], inputs=whole[1])
+        total, count = self.replicas.sum([objective(*own) * count, count])
+        return ops.divide_no_nan(total, count)
 
     def _counter(self, name, shape):
         return self.add_weight(
             name=name, shape=shape, dtype="int", initializer="zeros", trainable=False
         )
+
+
+class _WholeBatch(Mapping):
+    """This replica's rows, given as those of the whole batch: gathered when asked for."""
+
+    def __init__(self, own, replicas):
+        self._own, self._replicas, self._gathered = own, replicas, {}
+
+    def __getitem__(self, key):
+        if key not in self._gathered:
+            axis = int(key in schema.BY_BRANCH)
+            self._gathered[key] = self._replicas.gather(self._own[key], axis)
+        return self._gathered[key]
+
+    def __iter__(self):
+        return iter(self._own)
+
+    def __len__(self):
+        return len(self._own)
+
+    def __contains__(self, key):
+        return key in self._own
 
 
 def _by_variable(variables, values):

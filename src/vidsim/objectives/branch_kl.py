@@ -3,7 +3,7 @@
 from vidsim import schema
 from vidsim.losses.branch_kl import branch_kl
 from vidsim.objectives.configs import BranchKLConfig
-from vidsim.objectives.objective import Objective
+from vidsim.objectives.objective import Objective, rows
 
 
 class BranchKLObjective(Objective):
@@ -18,3 +18,6 @@ class BranchKLObjective(Objective):
     def call(self, outputs, inputs):
         mixed, branches = outputs[schema.TAG_LOGITS], outputs[schema.BRANCH_LOGITS]
         return branch_kl(mixed, branches, self.temperature)
+
+    def count(self, outputs, inputs):
+        return rows(outputs[schema.TAG_LOGITS])

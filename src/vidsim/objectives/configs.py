@@ -1,14 +1,18 @@
 """The losses' flags, as data: read without Keras, which an objective needs only when built."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from vidsim.config_fields import Config, Range, Rate, Share, Temperature, Weight
 
 if TYPE_CHECKING:
     from vidsim.objectives.objective import Objective
 
+_Focus = Annotated[float, Range(0, 100)]
+
 
 @dataclass(frozen=True)
-class ObjectiveConfig:
+class ObjectiveConfig(Config):
     """Flags of one objective. A weight of 0 leaves it out."""
 
     @property
@@ -27,15 +31,15 @@ class TagConfig(ObjectiveConfig):
 
     tag_loss: Literal["bce", "asl"] = "bce"
     """bce: binary cross-entropy; asl: asymmetric loss. Both sum over tags, average over videos."""
-    tag_weight: float = 1.0
+    tag_weight: Weight = 1.0
     """Weight of the tag loss."""
     tag_branches: bool = True
     """Add the loss of every branch's own logits, where the family has branches."""
-    asl_gamma_pos: float = 0.0
+    asl_gamma_pos: _Focus = 0.0
     """Focusing of the asymmetric loss on positive tags."""
-    asl_gamma_neg: float = 1.0
+    asl_gamma_neg: _Focus = 1.0
     """Focusing of the asymmetric loss on negative tags."""
-    asl_clip: float = 0.0
+    asl_clip: Rate = 0.0
     """Probability shift of the asymmetric loss for negative tags."""
 
     @property
@@ -52,9 +56,9 @@ class TagConfig(ObjectiveConfig):
 class BranchKLConfig(ObjectiveConfig):
     """Flags of the branch regulariser."""
 
-    branch_kl_weight: float = 0.0
+    branch_kl_weight: Weight = 0.0
     """Weight of the KL divergence between mixed and branch tag distributions."""
-    branch_kl_temperature: float = 2.0
+    branch_kl_temperature: Temperature = 2.0
     """Divides the logits (no unit)."""
 
     @property
@@ -71,9 +75,9 @@ class BranchKLConfig(ObjectiveConfig):
 class ContrastiveConfig(ObjectiveConfig):
     """Flags of the contrastive loss."""
 
-    contrastive_weight: float = 0.0
+    contrastive_weight: Weight = 0.0
     """Weight of the contrastive loss between the title and each branch's frames, before fusion."""
-    contrastive_temperature: float = 0.07
+    contrastive_temperature: Temperature = 0.07
     """Divides the cosines (no unit)."""
 
     @property
@@ -90,9 +94,9 @@ class ContrastiveConfig(ObjectiveConfig):
 class MaskedLMConfig(ObjectiveConfig):
     """Flags of the masked-word loss."""
 
-    mlm_weight: float = 0.0
+    mlm_weight: Weight = 0.0
     """Weight of the masked-word loss."""
-    mlm_probability: float = 0.15
+    mlm_probability: Share = 0.15
     """Share of a title's words chosen; of those 80 % are masked, 10 % replaced, 10 % kept."""
 
     @property
@@ -114,16 +118,16 @@ class MaskedLMConfig(ObjectiveConfig):
 class SimilarityConfig(ObjectiveConfig):
     """Flags of the similarity loss: similarity_weight x (MSE + kl_weight x KL)."""
 
-    similarity_weight: float = 128.0
+    similarity_weight: Weight = 128.0
     """Weight of mean squared error and KL together, beside a tag loss of weight 1. The published
     system sums the squared error over its batch of 128 pairs: the same proportion."""
-    kl_weight: float = 0.5
+    kl_weight: Weight = 0.5
     """Weight of the KL term against the squared error."""
     kl_form: Literal["raw", "softmax"] = "raw"
     """raw: as published, on the bare numbers; not a divergence, but it weighs a cosine's error by
     its share of the rating, and it measures better (README). softmax: KL between the batch's
     softmaxes of ratings and cosines."""
-    kl_temperature: float = 0.1
+    kl_temperature: Temperature = 0.1
     """Divides ratings and cosines before the softmax (no unit)."""
 
     @property

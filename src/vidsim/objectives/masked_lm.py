@@ -51,3 +51,6 @@ class MaskedLMObjective(Objective):
         features = self.norm(self.transform(masked))
         logits = ops.matmul(features, ops.transpose(self.words.embeddings)) + self.bias
         return masked_lm(inputs[schema.MLM_LABELS], logits, inputs[schema.MLM_WEIGHTS])
+
+    def count(self, outputs, inputs):
+        return ops.sum(inputs[schema.MLM_WEIGHTS])

@@ -1,10 +1,13 @@
 """An objective: one named, weighted term of a training loss."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import keras
+from keras import ops
 
 from vidsim.errors import VidsimError
+from vidsim.layers.numeric import Tensor
 from vidsim.objectives.configs import ObjectiveConfig
 
 
@@ -14,20 +17,42 @@ class Objective(keras.layers.Layer):
     A layer, because some objectives own weights (the masked-word head); those are trained with the
     backbone and stay behind when the backbone moves on.
 
+    Where several replicas share a batch, an objective is given the whole batch by default, which
+    every replica then computes. One that is a mean over rows says over how many by `count`: each
+    replica computes its own rows, and only two numbers are added up over the replicas.
+
     Args:
         weight: factor of this term in the total loss.
         name: the name it is logged under.
+
+    Attributes:
+        needs: keys of the backbone's outputs that it reads.
+        note: one sentence on what a reader of the log may find odd; told once in a run.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ()  # keys of the backbone's outputs
+    needs: ClassVar[tuple[str, ...]] = ()
+    note: str = ""
 
     def __init__(self, weight: float, name: str, **kwargs):
         super().__init__(name=name, dtype="float32", autocast=False, **kwargs)
         self.weight = weight
 
-    def call(self, outputs: dict[str, Any], inputs: dict[str, Any]):
+    def call(self, outputs: Mapping[str, Any], inputs: Mapping[str, Any]) -> Tensor:
         """The unweighted term, a float32 scalar: a mean, never a sum, over the batch."""
         raise NotImplementedError
+
+    def count(self, outputs: Mapping[str, Any], inputs: Mapping[str, Any]) -> Tensor | None:
+        """How many rows, pairs or words the term is a mean over; a float32 scalar.
+
+        To be given only if the term times this number, added up over any parts of a batch, is that
+        of the whole batch. None, the default: rows are compared with each other, or may be.
+        """
+        return None
+
+
+def rows(x: Tensor) -> Tensor:
+    """The number of rows of a tensor (B, ...) as a float32 scalar."""
+    return ops.cast(ops.shape(x)[0], "float32")
 
 
 def build_objectives(configs: list[ObjectiveConfig], backbone, available) -> list[Objective]:

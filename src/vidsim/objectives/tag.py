@@ -6,7 +6,7 @@ from vidsim import schema
 from vidsim.losses.asymmetric import asymmetric
 from vidsim.losses.tag import binary_cross_entropy
 from vidsim.objectives.configs import TagConfig
-from vidsim.objectives.objective import Objective
+from vidsim.objectives.objective import Objective, rows
 
 
 class TagObjective(Objective):
@@ -26,6 +26,9 @@ class TagObjective(Objective):
             for k in range(branches.shape[0]):
                 loss = loss + self._loss(labels, branches[k])
         return ops.mean(loss)
+
+    def count(self, outputs, inputs):
+        return rows(outputs[schema.TAG_LOGITS])
 
     def _loss(self, labels, logits):
         if self.config.tag_loss == "bce":

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 
+from vidsim.config_fields import Config, Share
+
 
 @dataclass(frozen=True)
-class AugmentationConfig:
+class AugmentationConfig(Config):
     """Flags of augmentation. All are probabilities; 0 turns one off."""
 
-    word_dropout: float = 0.0
+    word_dropout: Share = 0.0
     """Probability of hiding a word of a title."""
-    frame_dropout: float = 0.0
+    frame_dropout: Share = 0.0
     """Probability of hiding a frame."""
-    modality_dropout: float = 0.0
+    modality_dropout: Share = 0.0
     """Probability of hiding a video's whole title or all its frames, one or the other."""

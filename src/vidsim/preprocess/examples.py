@@ -4,6 +4,7 @@ import numpy as np
 
 from vidsim import schema
 from vidsim.models.configs import BackboneConfig
+from vidsim.preprocess.cut_titles import CutTitles
 from vidsim.preprocess.frames import sample_frames
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
@@ -40,6 +41,11 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    @property
+    def cut_titles(self) -> CutTitles:
+        """How many titles are longer than the model reads, and the longest of all."""
+        return self._tokens.cut
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """(B, 2) how many tokens and frames each video takes up in a batch."""

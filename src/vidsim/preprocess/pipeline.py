@@ -7,6 +7,7 @@ how many workers assemble batches. Python runs once a batch, never once an examp
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -14,11 +15,14 @@ from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.preprocess.augmentation import hide_parts
 from vidsim.preprocess.batch_order import batches_of_run, seed_numbers
+from vidsim.preprocess.batch_shapes import BatchShapes, longest_of_each
 from vidsim.preprocess.configs import AugmentationConfig
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.masking import mask_words
 
 _WORKERS = 2
+_MOST_SHAPES = 8  # on JAX, of training and of embedding
+_UPDATES_A_SHAPE, _BATCHES_A_SHAPE = 500, 32  # as long, about, as compiling one takes
 _SPECS = {
     schema.TOKEN_IDS: ("int32", 1),
     schema.TOKEN_MASK: ("bool", 1),
@@ -33,15 +37,32 @@ _INPUTS = (schema.TOKEN_IDS, schema.TOKEN_MASK, schema.FRAMES, schema.FRAME_MASK
 _MLM = (schema.MLM_POSITIONS, schema.MLM_LABELS, schema.MLM_WEIGHTS)
 
 
-def embedding_dataset(examples: Examples, rows: np.ndarray, batch_size: int) -> tf.data.Dataset:
-    """The given videos in order, the last batch short. Elements: a backbone's inputs."""
+def embedding_dataset(
+    examples: Examples, rows: np.ndarray, batch_size: int, devices: int = 1
+) -> tf.data.Dataset:
+    """The given videos in order. Elements: a backbone's inputs.
+
+    The last batch is short on TensorFlow. On JAX, where it would be one more program, it is filled
+    up with the last video: whoever embeds takes as many results as there are rows.
+
+    Args:
+        examples: the videos.
+        rows: those to embed.
+        batch_size: videos at a time; on JAX, the next multiple of ``devices``.
+        devices: devices that share each batch on JAX.
+    """
+    shapes = None
+    if _compiles_each_shape():
+        batch_size += -batch_size % devices
+        rows = np.pad(rows, (0, -len(rows) % batch_size), mode="edge")
+        shapes = _embedding_shapes(examples, batch_size)
 
     def batches() -> Iterator[np.ndarray]:
         for start in range(0, len(rows), batch_size):
             yield np.asarray(rows[start : start + batch_size], "int64")
 
     def assemble(batch_rows: np.ndarray) -> list[np.ndarray]:
-        batch = examples.batch(batch_rows)
+        batch = _fitted(examples.batch(batch_rows), shapes, examples)
         return [batch[key] for key in _INPUTS]
 
     indices = tf.data.Dataset.from_generator(
@@ -96,10 +117,12 @@ def pretraining_dataset(
                 rng,
             )
             batch.update(zip((schema.TOKEN_IDS, *_MLM), masked, strict=True))
+        batch = _fitted(batch, shapes, examples)
         return [batch[key] for key in keys]
 
     specs = {key: _spec(key, (batches.size,), examples.num_labels) for key in keys}
     lengths = examples.lengths(np.arange(len(examples)))
+    shapes = _training_shapes(lengths, batches, mlm_probability)
     steps = batches.steps - batches.first
     return _assembled(_shuffled(lengths, batches), assemble, specs, steps)
 
@@ -123,6 +146,7 @@ def pair_dataset(
     def assemble(step: np.ndarray, pairs: np.ndarray) -> list[np.ndarray]:
         batch = examples.batch(pair_rows[pairs].reshape(-1))
         batch = hide_parts(batch, batches.augmentation, batches.rng(int(step)))
+        batch = _fitted(batch, shapes, examples)
         shaped = [batch[key].reshape(len(pairs), 2, *batch[key].shape[1:]) for key in keys]
         return [*shaped, sim[pairs].astype("float32")]
 
@@ -130,6 +154,7 @@ def pair_dataset(
     specs[schema.SIM] = tf.TensorSpec((batches.size,), tf.float32)
     # both videos of a pair are padded alike: (P, 2) rows -> (P, 2) tokens and frames of the longer
     lengths = np.maximum(*(examples.lengths(rows) for rows in pair_rows.T))
+    shapes = _training_shapes(lengths, batches)
     steps = batches.steps - batches.first
     return _assembled(_shuffled(lengths, batches), assemble, specs, steps)
 
@@ -142,6 +167,42 @@ def steps_per_epoch(count: int, batch_size: int, what: str) -> int:
             f"give at most {count}"
         )
     return count // batch_size
+
+
+def _compiles_each_shape() -> bool:
+    return keras.backend.backend() == "jax"
+
+
+def _training_shapes(
+    lengths: np.ndarray, batches: Batches, mlm_probability: float = 0.0
+) -> BatchShapes | None:
+    """Chosen by the batches of the first epoch; one more for every so many updates."""
+    if not _compiles_each_shape():
+        return None
+    first = batches_of_run(
+        lengths,
+        batches.size,
+        min(batches.steps, len(lengths) // batches.size),
+        batches.length_pool,
+        batches.seed,
+    )
+    needed = np.stack([lengths[rows].max(axis=0) for _, rows in first])
+    most = min(1 + batches.steps // _UPDATES_A_SHAPE, _MOST_SHAPES)
+    return BatchShapes.of(needed, lengths.max(axis=0), most, mlm_probability)
+
+
+def _embedding_shapes(examples: Examples, batch_size: int) -> BatchShapes:
+    """Chosen by all videos of the table, so that parts of it are embedded by the same programs."""
+    lengths = examples.lengths(np.arange(len(examples)))
+    needed = longest_of_each(lengths[np.lexsort(lengths.T)], batch_size)
+    most = min(1 + len(needed) // _BATCHES_A_SHAPE, _MOST_SHAPES)
+    return BatchShapes.of(needed, lengths.max(axis=0), most)
+
+
+def _fitted(
+    batch: dict[str, np.ndarray], shapes: BatchShapes | None, examples: Examples
+) -> dict[str, np.ndarray]:
+    return batch if shapes is None else shapes.padded(batch, examples.tokenizer.special.pad)
 
 
 def _shuffled(lengths: np.ndarray, batches: Batches) -> tf.data.Dataset:

@@ -9,6 +9,7 @@ import numpy as np
 
 from vidsim.errors import VidsimError
 from vidsim.preprocess.ragged import Ragged
+from vidsim.records.shown import shown
 
 _ACCEPTED = "accepted is a list of tag ids, one integer of at most 64 bits a line"
 _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
@@ -39,7 +40,7 @@ class TagVocabulary:
                 continue
             tag = _tag(line.strip())
             if tag is None:
-                raise VidsimError(f"{path}:{number}: {line.strip()[:80]!r}; {_ACCEPTED}")
+                raise VidsimError(f"{path}:{number}: {shown(line)}; {_ACCEPTED}")
             if tag in seen:
                 raise VidsimError(f"{path}:{number}: tag {tag} stands in line {seen[tag]} already")
             seen[tag] = number

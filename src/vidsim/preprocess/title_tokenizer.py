@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors, train
 from tokenizers.models import WordPiece
 
 from vidsim.errors import VidsimError
+from vidsim.preprocess.cut_titles import CutTitles
 from vidsim.preprocess.masking import SpecialTokens
 from vidsim.preprocess.ragged import Ragged
 from vidsim.transformers_start import import_transformers
@@ -22,6 +24,13 @@ NO_JIEBA = (
     "this tokenizer cuts words with jieba, whose package rjieba is not installed; "
     "run: sh setup.sh jieba, or pip install rjieba"
 )
+
+
+@dataclass(frozen=True)
+class TitleTokens(Ragged):
+    """The tokens of N titles, none of more than a limit; and what the limit cut off."""
+
+    cut: CutTitles
 
 
 class TitleTokenizer:
@@ -106,8 +115,8 @@ class TitleTokenizer:
         """sha256 of vocabulary, settings and the way words are cut."""
         return hashlib.sha256((self._json + "jieba" * self.jieba).encode()).hexdigest()
 
-    def encode(self, titles: Sequence[str], length: int) -> Ragged:
-        """Token ids of every title.
+    def encode(self, titles: Sequence[str], length: int) -> TitleTokens:
+        """Token ids of every title, and how many titles were cut.
 
         Args:
             titles: N texts.
@@ -119,13 +128,16 @@ class TitleTokenizer:
         if length < 2:
             raise VidsimError(f"titles of {length} tokens: [CLS] and [SEP] alone take 2")
         starts = range(0, max(len(titles), 1), _AT_A_TIME)
-        return Ragged.concat([self._encode(titles[i : i + _AT_A_TIME], length) for i in starts])
+        parts = [self._encode(titles[i : i + _AT_A_TIME], length) for i in starts]
+        ragged = Ragged.concat([part for part, _ in parts])
+        lengths = [count for _, part in parts for count in part]
+        return TitleTokens(ragged.values, ragged.splits, CutTitles.of(lengths, length))
 
-    def _encode(self, titles: Sequence[str], length: int) -> Ragged:
-        rows = (encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(titles)))
-        return Ragged.from_lists(
-            [ids if len(ids) <= length else [*ids[: length - 1], ids[-1]] for ids in rows]
-        )
+    def _encode(self, titles: Sequence[str], length: int) -> tuple[Ragged, list[int]]:
+        """The tokens of each title, cut; and how many there were."""
+        rows = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(titles))]
+        cut = [ids if len(ids) <= length else [*ids[: length - 1], ids[-1]] for ids in rows]
+        return Ragged.from_lists(cut), [len(ids) for ids in rows]
 
     def _settings(self) -> dict[str, Any]:
         """What transformers needs to know beside tokenizer.json."""

@@ -159,7 +159,18 @@ def _reason(name: str, error: Exception) -> str:
         return f"the repository has no revision {revision}"
     if isinstance(error, errors.HFValidationError):
         return "names there are of the form owner/name"
-    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}{_proxies()}"
+
+
+def _proxies() -> str:
+    """The proxies that the environment names, which may be why nothing was reached."""
+    named = []
+    for variable, address in sorted(os.environ.items()):
+        if variable.lower() in ("https_proxy", "http_proxy", "all_proxy") and address:
+            _, at, host = address.rpartition("@")  # before it are a name and a password
+            scheme = address.partition("://")[0] + "://" if at and "://" in address else ""
+            named.append(f"{variable}={scheme}{host}")
+    return f" (asked through the proxy of {' and '.join(named)})" if named else ""
 
 
 def _weights_in_words() -> str:

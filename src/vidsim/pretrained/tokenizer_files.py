@@ -81,13 +81,16 @@ def _read_vocabulary(path: Path) -> dict[str, int]:
     """Every token and its number; RoFormer's jieba must be given this, not the path."""
     if path.name == VOCABULARY_NAME:
         # not splitlines(): U+2028 and its like are words
-        try:
-            with path.open(encoding="utf-8") as file:
-                return {line.rstrip("\n"): number for number, line in enumerate(file)}
+        try:  # -sig: a byte order mark is no part of the first word
+            with path.open(encoding="utf-8-sig") as file:
+                words = [line.rstrip("\n") for line in file]
         except UnicodeDecodeError as error:
             raise VidsimError(
                 f"{path}: not UTF-8 text ({error}); accepted is a word a line"
             ) from None
+        while words and not words[-1].strip(" \t"):  # not strip(): U+3000 may be the last word
+            words.pop()
+        return {word: number for number, word in enumerate(words)}
     try:
         return Tokenizer.from_file(str(path)).get_vocab(with_added_tokens=True)
     except Exception as error:  # tokenizers raises no narrower one

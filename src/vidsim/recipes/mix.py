@@ -3,9 +3,11 @@
 from vidsim.models.configs import MixNeXtVLADConfig
 from vidsim.objectives.configs import BranchKLConfig, ContrastiveConfig
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
+from vidsim.recipes.sizes import published
 from vidsim.training.configs import OptimizerConfig
 
 
+@published
 def recipe() -> Recipe:
     """`sh run.sh --recipes mix`; weights, batches and steps as published.
 

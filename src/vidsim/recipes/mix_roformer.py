@@ -2,8 +2,10 @@
 
 from vidsim.recipes import mix
 from vidsim.recipes.recipe import Recipe
+from vidsim.recipes.sizes import published
 
 
+@published
 def recipe() -> Recipe:
     """`sh run.sh --recipes mix_roformer`.
 

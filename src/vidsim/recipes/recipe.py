@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self
 
+from vidsim.config_fields import Origin, origins, override, renamed
 from vidsim.errors import VidsimError
 from vidsim.models.configs import BackboneConfig
 from vidsim.objectives.configs import (
@@ -18,12 +19,10 @@ from vidsim.objectives.configs import (
 )
 from vidsim.training.configs import RunConfig
 
-_T = TypeVar("_T")
-
 
 @dataclass(frozen=True)
 class PretrainConfig(RunConfig):
-    """Flags of `python pretrain`. A new objective is one line here."""
+    """Flags of `python pretrain`. A new objective is one line, here or in a subclass."""
 
     annotation_file: Path | None = None
     """Rated pairs for validation; default: pairwise/label.tsv in the data folder."""
@@ -35,23 +34,32 @@ class PretrainConfig(RunConfig):
 
 @dataclass(frozen=True)
 class FinetuneConfig(RunConfig):
-    """Flags of `python finetune`. A new objective is one line here."""
+    """Flags of `python finetune`. A new objective is one line, here or in a subclass."""
 
     pretrain_model_dir: str | None = None
     """Folder of the pretraining run to start from, or none for random weights; default: under the
     save folder."""
     similarity: SimilarityConfig = field(default_factory=SimilarityConfig)
-    tag: TagConfig = field(default_factory=lambda: TagConfig(tag_branches=False))
+    tag: TagConfig = field(default_factory=lambda: renamed(TagConfig(tag_branches=False), {}))
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One model: its shape, its pretraining, its finetuning."""
+    """One model: its shape, its pretraining, its finetuning.
+
+    Args:
+        name: the name of its folders under --save-dir.
+        model: the family's configuration.
+        pretrain: flags of `python pretrain`.
+        finetune: flags of `python finetune`.
+        file: the recipe file it is from; None for those of this package.
+    """
 
     name: str
     model: BackboneConfig
     pretrain: PretrainConfig
     finetune: FinetuneConfig
+    file: Path | None = field(default=None, compare=False)
 
     def but(
         self,
@@ -59,52 +67,71 @@ class Recipe:
         model: Mapping[str, Any] | None = None,
         pretrain: Mapping[str, Any] | None = None,
         finetune: Mapping[str, Any] | None = None,
+        origin: Origin = "recipe",
     ) -> Self:
-        """The same recipe with other values for some fields, each named as its flag."""
+        """The same recipe with other values for some fields, each named as its flag.
+
+        Args:
+            name: another name.
+            model: values by field of the family's configuration.
+            pretrain: values by field of pretraining, or of a configuration within it.
+            finetune: the same for finetuning.
+            origin: what `origin` says of these values.
+
+        Raises:
+            VidsimError: no field of that name.
+        """
         return dataclasses.replace(
             self,
             name=name or self.name,
-            model=override(self.model, model or {}),
-            pretrain=override(self.pretrain, pretrain or {}),
-            finetune=override(self.finetune, finetune or {}),
+            model=override(self.model, dict(model or {}), origin),
+            pretrain=override(self.pretrain, dict(pretrain or {}), origin),
+            finetune=override(self.finetune, dict(finetune or {}), origin),
         )
 
+    @property
+    def word(self) -> str:
+        """What ``--recipes`` takes for this recipe."""
+        return self.name if self.file is None else str(self.file)
 
-def override(config: _T, changes: Mapping[str, Any]) -> _T:
-    """Replaces fields by name, wherever in the nested dataclass they stand.
+    @property
+    def origin(self) -> dict[str, Origin]:
+        """Where the value of each field came from.
 
-    Raises:
-        VidsimError: no field of that name.
-    """
-    unknown = set(changes) - set(_leaf_names(config))
-    if unknown:
-        raise VidsimError(
-            f"{type(config).__name__} has no field {', '.join(sorted(unknown))}; it has "
-            f"{', '.join(sorted(_leaf_names(config)))}"
-        )
-    return _replaced(config, changes)
+        Returns:
+            "default", "recipe", "size" or "flag" by part and field, as "pretrain.lr".
+        """
+        chosen = {part: origins(getattr(self, part)) for part in _PARTS}
+        return {f"{part}.{name}": by for part, of in chosen.items() for name, by in of.items()}
+
+    def check(self, stage: Literal["pretrain", "finetune"]) -> None:
+        """Compares every value that a stage uses with what is accepted.
+
+        Raises:
+            VidsimError: what is not, and what is accepted.
+        """
+        self.check_parts()
+        self.model.check_fields(f"recipe {self.name}: ")
+        getattr(self, stage).check_fields(f"recipe {self.name}, {stage}: ")
+
+    def check_parts(self) -> None:
+        """Asks for a configuration of the right kind in each part.
+
+        Raises:
+            VidsimError: what stands there instead.
+        """
+        for part, kind in _PARTS.items():
+            value = getattr(self, part)
+            if not isinstance(value, kind):
+                raise VidsimError(
+                    f"recipe {self.name}: its {part} is {value!r}; expected is a {kind.__name__}"
+                )
+
+
+_PARTS = {"model": BackboneConfig, "pretrain": PretrainConfig, "finetune": FinetuneConfig}
 
 
 def objectives(config: RunConfig) -> list[ObjectiveConfig]:
     """The objectives named in a stage's configuration, in order."""
     values = [getattr(config, item.name) for item in dataclasses.fields(config)]
     return [value for value in values if isinstance(value, ObjectiveConfig)]
-
-
-def _leaf_names(config: Any) -> list[str]:
-    names = []
-    for item in dataclasses.fields(config):
-        value = getattr(config, item.name)
-        names += _leaf_names(value) if dataclasses.is_dataclass(value) else [item.name]
-    return names
-
-
-def _replaced(config: Any, changes: Mapping[str, Any]) -> Any:
-    values = {}
-    for item in dataclasses.fields(config):
-        value = getattr(config, item.name)
-        if dataclasses.is_dataclass(value):
-            values[item.name] = _replaced(value, changes)
-        elif item.name in changes:
-            values[item.name] = changes[item.name]
-    return dataclasses.replace(config, **values)

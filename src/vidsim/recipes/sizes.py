@@ -1,11 +1,19 @@
-"""Every recipe at three sizes: the same code, smaller numbers."""
+"""Every recipe at three sizes: the same code, smaller numbers.
 
-import dataclasses
+A size replaces what a recipe of this package says, and loses to what a recipe file says. So while
+files are loaded at a size, the published recipes that they start from are already of that size.
+"""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 from vidsim.config import Size
+from vidsim.config_fields import Config, leaves
 from vidsim.errors import VidsimError
-from vidsim.recipes.recipe import Recipe, override
+from vidsim.recipes.recipe import Recipe
 
 _MODEL: dict[str, dict[str, Any]] = {
     "tiny": {
@@ -77,16 +85,53 @@ _PRETRAINED_MODEL = {"frame_skip": True}
 _PRETRAINED_PRETRAIN = _PRETRAINED | {"mlm_weight": 0.0}
 
 
+_LOADING: ContextVar[tuple[Size, bool]] = ContextVar("_LOADING", default=("base", False))
+
+
+@contextlib.contextmanager
+def loading(size: Size, pretrained: bool = False) -> Iterator[None]:
+    """Within it, the recipes of this package are of that size."""
+    token = _LOADING.set((size, pretrained))
+    try:
+        yield
+    finally:
+        _LOADING.reset(token)
+
+
+def published(make: Callable[[], Recipe]) -> Callable[[], Recipe]:
+    """Marks a recipe of this package: the size that is being loaded wins over its numbers."""
+
+    @functools.wraps(make)
+    def recipe() -> Recipe:
+        size, pretrained = _LOADING.get()
+        with loading("base"):  # it may be made from another one, whose size would be in the way
+            made = make()
+        return at_size(made, size, pretrained)
+
+    return recipe
+
+
 def at_size(recipe: Recipe, size: Size, pretrained: bool = False) -> Recipe:
-    """The recipe with the size's own fields; "base" is the recipe as it stands.
+    """The recipe with all of the size's own fields; "base" is the recipe as it stands.
 
     A family takes only the fields that it has.
 
     Args:
-        recipe: as its file has it, at the published size.
+        recipe: at the published size.
         size: tiny, small or base.
         pretrained: whether the text encoder comes from --bert-dir.
     """
+    return _sized(recipe, size, pretrained, lambda owner, name: True)
+
+
+def fill_size(recipe: Recipe, size: Size, pretrained: bool = False) -> Recipe:
+    """The same for fields that nobody named: what a recipe file says, stays."""
+    return _sized(recipe, size, pretrained, lambda owner, name: owner.origin(name) == "default")
+
+
+def _sized(
+    recipe: Recipe, size: Size, pretrained: bool, wanted: Callable[[Config, str], bool]
+) -> Recipe:
     if size == "base":
         return recipe
     if size not in _MODEL:
@@ -95,10 +140,14 @@ def at_size(recipe: Recipe, size: Size, pretrained: bool = False) -> Recipe:
     if pretrained:
         model = model | _PRETRAINED_MODEL
         pretrain, finetune = pretrain | _PRETRAINED_PRETRAIN, finetune | _PRETRAINED
-    own = {item.name for item in dataclasses.fields(recipe.model)}
-    return dataclasses.replace(
-        recipe,
-        model=override(recipe.model, {k: v for k, v in model.items() if k in own}),
-        pretrain=override(recipe.pretrain, pretrain),
-        finetune=override(recipe.finetune, finetune),
+
+    def those(config: Config, values: dict[str, Any]) -> dict[str, Any]:
+        names = {name for owner, name, _, _ in leaves(config) if wanted(owner, name)}
+        return {name: value for name, value in values.items() if name in names}
+
+    return recipe.but(
+        model=those(recipe.model, model),
+        pretrain=those(recipe.pretrain, pretrain),
+        finetune=those(recipe.finetune, finetune),
+        origin="size",
     )

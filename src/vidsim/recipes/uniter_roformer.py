@@ -2,8 +2,10 @@
 
 from vidsim.recipes import uniter
 from vidsim.recipes.recipe import Recipe
+from vidsim.recipes.sizes import published
 
 
+@published
 def recipe() -> Recipe:
     """`sh run.sh --recipes uniter_roformer`; batches and steps as published.
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from vidsim.errors import VidsimError
 from vidsim.records.pairs import Pairs, pair_keys
-from vidsim.records.video_id import is_video_id
+from vidsim.records.shown import shown
+from vidsim.records.video_id import ACCEPTED_ID, is_video_id
 
 _ACCEPTED = (
     "accepted is: id_1 <tab> id_2 <tab> similarity, a number from 0 to 1 with a decimal point, "
@@ -45,9 +46,11 @@ def read_labels(path: str | Path) -> Pairs:
         else:
             pairs.append(pair)
     if odd:
-        first = lines[odd[0] - 1].strip()
+        first = lines[odd[0] - 1]
         more = f" ({_named_lines(odd[1:])} too)" if len(odd) > 1 else ""
-        raise VidsimError(f"{path}:{odd[0]}: {first[:80]!r}; {_ACCEPTED}{more}")
+        raise VidsimError(
+            f"{path}:{odd[0]}: {shown(first)}, {_what_is_odd(first)}; {_ACCEPTED}{more}"
+        )
     id_1, id_2, sim = (list(column) for column in zip(*pairs, strict=True))
     return Pairs.from_lists(id_1, id_2, sim)
 
@@ -83,6 +86,21 @@ def _pair(line: str) -> tuple[bytes, bytes, float] | None:
     if not (is_video_id(id_1) and is_video_id(id_2) and 0 <= rating <= 1):
         return None
     return id_1, id_2, rating
+
+
+def _what_is_odd(line: str) -> str:
+    """What of a line that is not accepted is not, as far as it can be told."""
+    fields = [field.strip() for field in line.split("\t")]
+    if len(fields) == 1:
+        return "an empty line" if not fields[0] else "a line without a tab"
+    if len(fields) > 3 and not any(fields[3:]):
+        return f"{len(fields)} columns: a tab too many at the end of the line"
+    if len(fields) != 3:
+        return f"{len(fields)} columns"
+    for name, field in zip(("id_1", "id_2"), fields, strict=False):
+        if not is_video_id(field.encode()):
+            return f"{name} is {shown(field)}; {ACCEPTED_ID}"
+    return f"similarity is {shown(fields[2])}"
 
 
 def _named_lines(numbers: list[int]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsim.records.record_log import RecordLog
+from vidsim.records.shown import shown
 from vidsim.records.wire import Feature, parse_example
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def drop_repeats(table: "VideoTable", log: RecordLog) -> "VideoTable":
         before = int(origin[row])
         content, other = _content(table, before), _content(table, row)
         differing = [name for name in {**content, **other} if content.get(name) != other.get(name)]
-        where = f"id {table.ids[row].decode()} stands in {_place(table, row, before)} already"
+        where = (
+            f"id {shown(table.ids[row].decode())} stands in {_place(table, row, before)} already"
+        )
         if differing:
             reason = f"{where}, with another {' and '.join(differing)}; one id is one video"
             log.add_bad(table.record_error(row, reason))

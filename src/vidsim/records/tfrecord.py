@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import google_crc32c
 
+from vidsim.records.other_formats import PEEK, other_format
 from vidsim.records.record_error import RecordError
 from vidsim.records.record_log import RecordLog
 
@@ -22,7 +23,6 @@ _LENGTH = struct.Struct("<Q")
 _CRC = struct.Struct("<I")
 HEADER_BYTES = _LENGTH.size + _CRC.size  # from a record's beginning to its payload
 _OVERHEAD = HEADER_BYTES + _CRC.size
-_GIT_LFS = b"version https://git-lfs"[:HEADER_BYTES]  # how a pointer file begins
 
 
 class Record(NamedTuple):
@@ -72,6 +72,8 @@ def iter_records(
                 length = _read_header(data[at : at + HEADER_BYTES], end - at)
             except ValueError as error:
                 lost = f"{error}; the file cannot be read from here on ({end - at} bytes)"
+                if not number:
+                    lost = other_format(path, data[:PEEK]) or lost
                 log.add_bad(RecordError(path, number, at, lost, ends_file=True))
                 return
             payload = data[at + HEADER_BYTES : at + HEADER_BYTES + length]
@@ -119,8 +121,6 @@ def map_file(path: Path) -> Iterator[mmap.mmap]:
 
 def _read_header(header: bytes, left: int) -> int:
     """The payload's length; `left` is the number of bytes from the header to the file's end."""
-    if header.startswith(_GIT_LFS):
-        raise ValueError("a git-lfs pointer, not the data; run `git lfs pull` to fetch that")
     if len(header) < HEADER_BYTES:
         raise ValueError(f"truncated in the header: {len(header)} of {HEADER_BYTES} bytes")
     (length,) = _LENGTH.unpack_from(header)

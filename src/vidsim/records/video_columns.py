@@ -10,6 +10,7 @@ import numpy as np
 
 from vidsim import schema
 from vidsim.records.frame_values import odd_frame
+from vidsim.records.shown import shown
 from vidsim.records.tfrecord import Record
 from vidsim.records.video_id import ACCEPTED_ID, is_video_id
 from vidsim.records.wire import (
@@ -97,7 +98,7 @@ def read_id(features: Mapping[str, Feature], name: str) -> bytes:
     """
     video_id = _only_bytes(features, name)
     if not is_video_id(video_id):
-        raise WireError(f"{name} is {_shown(video_id)}; {ACCEPTED_ID}")
+        raise WireError(f"{name} is {shown(video_id)}; {ACCEPTED_ID}")
     return video_id
 
 
@@ -139,10 +140,6 @@ def _frames(record: bytes, features: Mapping[str, Feature], name: str) -> Elemen
     if odd is not None:
         raise WireError(f"{name}: {odd}; every number must be finite")
     return span
-
-
-def _shown(value: bytes) -> str:
-    return repr(value) if len(value) <= 80 else f"{value[:80]!r}... of {len(value)} bytes"
 
 
 def _splits(lists: list) -> np.ndarray:

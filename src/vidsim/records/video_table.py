@@ -18,6 +18,7 @@ from vidsim.records.file_pattern import FilePattern
 from vidsim.records.record_error import RecordError
 from vidsim.records.record_log import RecordLog
 from vidsim.records.repeats import drop_repeats
+from vidsim.records.shown import shown
 from vidsim.records.sidecar import INDEX_SUFFIX, indexed_columns
 from vidsim.records.tfrecord import HEADER_BYTES
 
@@ -95,7 +96,7 @@ class VideoTable:
         rows = self.find(wanted)
         missing = list(dict.fromkeys(wanted[rows < 0].tolist()))
         if missing:
-            names = ", ".join(video_id.decode() for video_id in missing[:_NAMED])
+            names = ", ".join(shown(video_id.decode()) for video_id in missing[:_NAMED])
             more = ", ..." if len(missing) > _NAMED else ""
             raise VidsimError(f"{len(missing)} video ids are not among {self}: {names}{more}")
         return rows
@@ -198,7 +199,10 @@ def video_files(named: str | Path | FilePattern) -> list[Path]:
         raise VidsimError(lost_file(path))
     files = matching_files(named)
     if not files:
-        raise VidsimError(f"no file matches {named}; TFRecord files with videos are expected")
+        folder = " (it is a folder: add /*.tfrecords)" if Path(str(named)).is_dir() else ""
+        raise VidsimError(
+            f"no file matches {str(named)!r}{folder}; TFRecord files with videos are expected"
+        )
     return files
 
 

@@ -21,6 +21,10 @@ _VARINT_BITS = 70  # a number has ten bytes of seven bits at most
 BYTES, FLOAT, INT64, EMPTY = "bytes", "float", "int64", "empty"
 _KINDS = {_FIELD_1: BYTES, _FIELD_2: FLOAT, _FIELD_3: INT64}
 _TAGS = {kind: tag for tag, kind in _KINDS.items()}
+_SEQUENCE = (
+    "a tf.train.SequenceExample; expected is a tf.train.Example, which has all frames of a video "
+    "in one bytes list: write the file anew with tf.train.Example"
+)
 
 
 class WireError(ValueError):
@@ -55,11 +59,13 @@ def parse_example(record: bytes, in_place: frozenset[str] = frozenset()) -> dict
         in_place: names of the bytes features whose elements are not copied, see `Feature`.
 
     Raises:
-        WireError: the bytes are cut off or not an Example.
+        WireError: the bytes are cut off or not an Example, but a SequenceExample for instance.
     """
     features: dict[str, Feature] = {}
     try:
         for tag, start, stop in _fields(record, 0, len(record)):
+            if tag == _FIELD_2:
+                raise WireError(_SEQUENCE)
             if tag != _FIELD_1:
                 continue
             for tag, first, last in _fields(record, start, stop):

@@ -6,12 +6,12 @@ It trusts no index and writes nothing, and it starts at once: no TensorFlow, no 
 from collections.abc import Iterator
 
 from vidsim.config import Common
-from vidsim.errors import VidsimError
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.records.file_pattern import FilePattern
 from vidsim.records.video_table import lost_file, lost_files, matching_files
 from vidsim.stages.file_checks import check_folds, check_labels, check_tags, check_videos
 from vidsim.stages.file_report import FileReport
+from vidsim.stages.title_check import FEWEST, TitleCheck
 
 _VIDEOS = "*.tfrecords"
 _FOLDERS = {  # and the file of videos without which a stage cannot do
@@ -22,40 +22,50 @@ _FOLDERS = {  # and the file of videos without which a stage cannot do
 }
 
 
-def run(common: Common) -> None:
-    """Check every file of the data folder and print a row for each.
+def run(common: Common) -> bool:
+    """Check every file of the data folder; print a row for each, and last the verdict.
 
     Args:
-        common: `data_dir` is checked; indexes are looked for there and in `save_dir`.
+        common: `data_dir` is checked; indexes are looked for there and in `save_dir`; titles are
+            counted by the tokenizers of `bert_dir`, if it is given.
+
+    Returns:
+        Whether all is well. What is wrong has been printed.
 
     Raises:
-        VidsimError: something is wrong; what it is has been printed.
+        VidsimError: `bert_dir` has no tokenizer that is supported.
     """
+    common.check_fields()
+    titles = TitleCheck(common.bert_dir)
     reports = []
-    for report in _reports(common):
+    for report in _reports(common, titles):
         for line in report.lines():
             print(line, flush=True)
         reports.append(report)
+    if not titles.exact and any("titles" in note for report in reports for note in report.notes):
+        print(f"check: {FEWEST}")
     bad = [report for report in reports if report.problems]
-    if bad:
-        count = sum(len(report.problems) for report in bad)
-        raise VidsimError(
-            f"{count} problem{'s' * (count > 1)} in {len(bad)} of {len(reports)} files of "
-            f"{common.data_dir}"
-        )
-    print(f"check: {len(reports)} files of {common.data_dir}, all well")
+    if not bad:
+        print(f"check: {len(reports)} files of {common.data_dir}, all well")
+        return True
+    count = sum(len(report.problems) for report in bad)
+    print(
+        f"check: {count} problem{'s' * (count > 1)} in {len(bad)} of {len(reports)} files of "
+        f"{common.data_dir}"
+    )
+    return False
 
 
-def _reports(common: Common) -> Iterator[FileReport]:
+def _reports(common: Common, titles: TitleCheck) -> Iterator[FileReport]:
     """A report for each file that is there or should be."""
     report, tags = check_tags(common.data_dir / "tag_list.txt")
     yield report
     for name, needed in _FOLDERS.items():
-        yield from _folder(common, name, needed, tags)
+        yield from _folder(common, name, needed, (tags, titles))
 
 
 def _folder(
-    common: Common, name: str, needed: str | None, tags: TagVocabulary | None
+    common: Common, name: str, needed: str | None, known: tuple[TagVocabulary | None, TitleCheck]
 ) -> Iterator[FileReport]:
     folder = common.data_dir / name
     videos = FilePattern(folder, _VIDEOS)
@@ -68,7 +78,7 @@ def _folder(
         print(f"{videos}: {len(files)}, {size:,.1f} MB", flush=True)
     for path, problem in missing.items():
         yield FileReport(path, problems=[problem])
-    reports, table = check_videos(files, common.save_dir / "index", tags)
+    reports, table = check_videos(files, common.save_dir / "index", *known)
     yield from reports
     if name == "pairwise" or (folder / "label.tsv").exists():
         yield check_labels(folder / "label.tsv", table)

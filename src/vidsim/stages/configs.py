@@ -4,18 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import tyro
-
 from vidsim.config import PUBLISHED_FOLDS
+from vidsim.config_fields import Alias, Config, Count, Range
 
 
 @dataclass(frozen=True)
-class WriteTfrecordConfig:
+class WriteTfrecordConfig(Config):
     """How the rated pairs become folds."""
 
-    num_folds: int = PUBLISHED_FOLDS
+    num_folds: Annotated[int, Range(1, 10_000)] = PUBLISHED_FOLDS
     """Number of folds."""
-    fold_size: int | None = None
+    fold_size: Count | None = None
     """Validation pairs of a fold. Default: 6000 as published for 11 folds of at least 66,000 pairs,
     otherwise all pairs divided evenly."""
     self_contained: bool = False
@@ -28,12 +27,12 @@ class WriteTfrecordConfig:
 
 
 @dataclass(frozen=True)
-class InferenceConfig:
+class InferenceConfig(Config):
     """Flags of `python inference`."""
 
     test_b_file: str | None = None
     """Videos to embed, a glob pattern; default: test_b/test_b.tfrecords in the data folder."""
-    test_batch_size: int = 128
+    test_batch_size: Count = 128
     """Videos embedded at a time."""
     ckpt_file: Path | None = None
     """A checkpoint or a run's folder, for one recipe and one fold; default: each finetuning's best
@@ -44,7 +43,7 @@ class InferenceConfig:
 
 
 @dataclass(frozen=True)
-class EnsembleConfig:
+class EnsembleConfig(Config):
     """Flags of `python ensemble`."""
 
     weights: str | None = None
@@ -56,7 +55,7 @@ class EnsembleConfig:
     """Blend the vectors as they come, as published; without it each is scaled to length one."""
     annotation_file: Path | None = None
     """Rated pairs; default: pairwise/label.tsv in the data folder."""
-    test_b_file: Annotated[str | None, tyro.conf.arg(aliases=["--ids"])] = None
+    test_b_file: Annotated[str | None, Alias("--ids")] = None
     """Test videos, a file or a pattern; default: test_b/test_b.tfrecords in the data folder. Their
     ratings are in label.tsv beside them, if anywhere."""
     out: str | None = None

@@ -14,6 +14,7 @@ from vidsim.records.file_pattern import FilePattern
 from vidsim.records.labels import read_labels
 from vidsim.records.pairs import Pairs, read_pair_file
 from vidsim.records.record_log import RecordLog, first_named
+from vidsim.records.shown import shown
 from vidsim.records.video_table import VideoTable, load_videos
 
 
@@ -84,7 +85,7 @@ def unknown_videos(labels: Path, pairs: Pairs, rows: np.ndarray) -> list[str]:
     for row in np.flatnonzero((rows < 0).any(axis=1)).tolist():
         ids = (pairs.id_1[row].decode(), pairs.id_2[row].decode())
         names = [name for name, place in zip(ids, rows[row], strict=True) if place < 0]
-        found.append(f"{labels}:{row + 1}: no video {' nor '.join(names)}")
+        found.append(f"{labels}:{row + 1}: no video {' nor '.join(map(shown, names))}")
     return found
 
 

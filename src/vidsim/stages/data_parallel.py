@@ -18,7 +18,7 @@ from vidsim.training.configs import RunConfig
 
 @contextlib.contextmanager
 def data_parallel(config: RunConfig) -> Iterator[None]:
-    """Model, task and optimizer that are made within train on ``--devices`` devices.
+    """Model, task and optimizer that are made within train on ``--devices`` devices, also later.
 
     `keras.distribution.DataParallel` on JAX, `tf.distribute.MirroredStrategy` on TensorFlow. GPUs
     where there are any, otherwise CPUs. One device: nothing is changed.
@@ -33,8 +33,8 @@ def data_parallel(config: RunConfig) -> Iterator[None]:
     if keras.backend.backend() == "jax":
         # The whole batch's program: losses and statistics are those of one device by themselves.
         parallel = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
-        keras.distribution.set_distribution(parallel)
-        yield
+        with parallel.scope():
+            yield
         return
     strategy = _strategy(tuple(names))
     set_replicas(MirroredReplicas(strategy))

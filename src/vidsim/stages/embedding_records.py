@@ -161,6 +161,9 @@ class EmbeddingSource:
     """
 
     def __init__(self, common: Common, config: InferenceConfig):
+        common.check_fields()
+        config.check_fields()
+        registry.load_files(common.recipes)  # they may define the families of the checkpoints
         self._common, self._config = common, config
         self._names = registry.names(common.recipes)
         self._source = PairSource(common, FinetuneConfig())

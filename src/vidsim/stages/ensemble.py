@@ -43,6 +43,8 @@ def run(common: Common, config: EnsembleConfig) -> None:
         VidsimError: embeddings that are missing, of other videos or of other models than those of
             the runs, weights that do not fit, or a submission that the challenge would refuse.
     """
+    common.check_fields()
+    config.check_fields()
     if config.check is not None:
         ids = ids_to_check(common, config)
         _refuse_problems(config.check, ids)

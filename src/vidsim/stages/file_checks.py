@@ -19,6 +19,7 @@ from vidsim.records.video_file import read_video_columns
 from vidsim.records.video_table import VideoTable, table_from_columns
 from vidsim.stages.data_files import find_pairs, unknown_videos
 from vidsim.stages.file_report import FileReport
+from vidsim.stages.title_check import TitleCheck
 
 
 def check_tags(path: Path) -> tuple[FileReport, TagVocabulary | None]:
@@ -31,7 +32,7 @@ def check_tags(path: Path) -> tuple[FileReport, TagVocabulary | None]:
 
 
 def check_videos(
-    files: Sequence[Path], cache_dir: Path, tags: TagVocabulary | None
+    files: Sequence[Path], cache_dir: Path, tags: TagVocabulary | None, titles: TitleCheck
 ) -> tuple[list[FileReport], VideoTable | None]:
     """A report on each file of videos that belong together, and the table of what can be read."""
     log, reports, tables = RecordLog(skip=True), [], []
@@ -47,7 +48,7 @@ def check_videos(
         find_lost(path, columns, cache_dir, log)
         tables.append(table_from_columns(columns, path))
         report.content = f"{len(tables[-1]):,} videos"
-        report.notes = _video_notes(tables[-1], tags)
+        report.notes = [*_video_notes(tables[-1], tags), *titles.notes(tables[-1].titles)]
     table = drop_repeats(VideoTable.concat(tables), log) if tables else None
     if table is not None:
         table = replace(table, skipped=len(log.bad))

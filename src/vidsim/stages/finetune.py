@@ -45,6 +45,9 @@ def run(common: Common, recipes: list[Recipe]) -> None:
         VidsimError: folds or pretrained weights are missing, flags contradict each other, or a
             folder holds a run of another configuration.
     """
+    common.check_fields()
+    for recipe in recipes:
+        recipe.check("finetune")
     sources, encoders = PairSources(common), EncoderFolders(common.bert_dir)
     waiting = []
     for recipe in recipes:
@@ -54,6 +57,7 @@ def run(common: Common, recipes: list[Recipe]) -> None:
         records = FinetuneRecords(common, recipe, source, encoder, runs)
         finetuning = Finetuning(common, recipe, source, records)
         todo = [fold for fold in source.folds if not finetuning.is_done(fold)]
+        finetuning.once = len(todo) == 1
         waiting += [(finetuning, todo)] * bool(todo)
     for finetuning, todo in waiting:
         for fold in todo:
@@ -75,6 +79,9 @@ class Finetuning:
         source: the folds; all have the same number of steps.
         records: of the recipe's runs.
 
+    Attributes:
+        once: whether only one fold will be made, so that nothing is kept for a second one.
+
     Raises:
         VidsimError: a batch is larger than a fold.
     """
@@ -88,6 +95,7 @@ class Finetuning:
         self.steps = self.config.steps(
             steps_per_epoch(source.fewest, batch_size, "training pairs of a fold")
         )
+        self.once = False
         self._built: _Built | None = None
         self._examples: dict[str, Examples] = {}
 
@@ -108,7 +116,8 @@ class Finetuning:
         config = self.config
         with data_parallel(config):
             built = self._build()
-        built.trainer.reset()
+        seed = (self.common.seed, data.fold)
+        built.trainer.reset(seed)  # the same first weights for every fold, dropout masks of its own
 
         # ---- 2 Data ----------------------------------------------------------------------------
         videos = self._videos(data.train_videos)
@@ -120,7 +129,6 @@ class Finetuning:
         # ---- 3 Resume --------------------------------------------------------------------------
         states = StateKeeper(record.folder)
         state = first_state(record, states, built.first.tokenizer.digest)
-        seed = (self.common.seed, data.fold)
         batches = batches_from(seed, config, self.steps, state.step)
         dataset = pair_dataset(videos, rows, sim, batches)
         print(
@@ -165,7 +173,8 @@ class Finetuning:
         optimizer = build_optimizer(
             self.config.optimizer, self.steps, self.config.total_steps, compiled
         )
-        self._built = _Built(first, Trainer(task, optimizer), EmbeddingModel(backbone))
+        trainer = Trainer(task, optimizer, restartable=not self.once)
+        self._built = _Built(first, trainer, EmbeddingModel(backbone))
         return self._built
 
     def _videos(self, table: VideoTable) -> Examples:

@@ -136,7 +136,7 @@ def _only_fold(common: Common) -> int:
         return 0
     if not common.folds.isdecimal():
         raise VidsimError(
-            f"--folds {common.folds}: with --train-record-pattern one fold is made; give one number"
+            f"--folds {common.folds!r}: --train-record-pattern makes one fold; give one number"
         )
     return int(common.folds)
 
@@ -145,7 +145,7 @@ def _only_file(pattern: str) -> Path:
     files = FilePattern.of(pattern).files()
     if len(files) != 1:
         raise VidsimError(
-            f"{pattern}: {len(files)} files match; each of --train-record-pattern and "
+            f"{pattern!r}: {len(files)} files match; each of --train-record-pattern and "
             "--val-record-pattern must name one file, for a part of a fold is one file"
         )
     return files[0]

@@ -15,14 +15,15 @@ def embed_videos(
 ) -> np.ndarray:
     """Embeds the given rows, those of like length together; (N, 256) in the order asked for."""
     order = np.lexsort(examples.lengths(rows).T)
-    embedded = model.embed(embedding_dataset(examples, rows[order], batch_size))
+    dataset = embedding_dataset(examples, rows[order], batch_size, model.backbone.devices)
+    embedded = model.embed(dataset)[: len(rows)]  # on JAX the last batch is filled up
     result = np.empty_like(embedded)
     result[order] = embedded
     return result
 
 
 class PairValidation:
-    """An evaluator without arguments: embeds the videos of rated pairs, correlates with ratings.
+    """An `Evaluator`: embeds the videos of rated pairs, correlates with ratings.
 
     Args:
         model: shares weights with the model in training.
@@ -36,6 +37,8 @@ class PairValidation:
         used, places = np.unique(rows, return_inverse=True)
         places = places.reshape(rows.shape)
         self._evaluate = SpearmanEvaluator(places[:, 0], places[:, 1], pairs.sim)
+        self.primary_metric = self._evaluate.primary_metric
+        self.greater_is_better = self._evaluate.greater_is_better
         self._model, self._examples = model, examples
         self._rows, self._batch_size = used, batch_size
 

@@ -67,12 +67,13 @@ class Plan:
         """One line for each stage and recipe."""
         common = self._common
         folds = self._states({0: self._folds})[0]
-        yield f"  write_tfrecord: {folds}"
+        yield _line("write_tfrecord", folds)
         if folds != _DONE:
-            yield "  pretrain, finetune and inference: known after that"
+            yield _line("the others", "known after that")
             return
         sources, files = PairSources(common), PretrainFiles(common)
         embeddings = EmbeddingSource(common, InferenceConfig())
+        stages: dict[str, dict[str, str]] = {"pretrain": {}, "finetune": {}, "inference": {}}
         for recipe in self._recipes:
             name, source = common.run(recipe.name), sources.open(recipe.finetune)
             pretrained = self._states({0: partial(self._pretraining, recipe, files)})[0]
@@ -85,10 +86,14 @@ class Plan:
                     for fold in source.folds
                 }
             )
-            yield f"  pretrain {name}: {pretrained}"
-            yield f"  finetune {name}: {_by_state(tuned)}"
-            yield f"  inference {name}: {_by_state(embedded)}"
-        yield "  ensemble: to do, as always"
+            stages["pretrain"][name] = pretrained
+            stages["finetune"][name] = _by_state(tuned)
+            stages["inference"][name] = _by_state(embedded)
+        for stage, states in stages.items():
+            for state in dict.fromkeys(states.values()):
+                names = [name for name, found in states.items() if found == state]
+                yield _line(stage, f"{state}: {', '.join(names)}")
+        yield _line("ensemble", "to do, as always")
 
     def _states(self, find: dict[int, Callable[[], str]]) -> dict[int, str]:
         """The state of each run of a stage; notes the first that the stage would stop with."""
@@ -120,7 +125,7 @@ class Plan:
             if recorded_in(finetune_folder(self._common, recipe, fold)) is None:
                 return _TO_DO
             if pretrained != _DONE:
-                return _LATER
+                return _REDO if pretrained == _REDO else _LATER
             encoder = encoder_of(self._common, recipe)
             return _state(FinetuneRecords(self._common, recipe, source, encoder).of_fold(fold))
 
@@ -131,8 +136,12 @@ class Plan:
         if not member_path(self._common.save_dir, run_, fold).with_suffix(".json").exists():
             return _TO_DO
         if tuned != _DONE:
-            return _LATER
+            return _REDO if tuned == _REDO else _LATER
         return _DONE if embeddings.record(recipe.name, fold).is_done() else _REDO
+
+
+def _line(stage: str, state: str) -> str:
+    return f"  {stage:<15} {state}"
 
 
 def _state(record: RunRecord) -> str:

@@ -39,6 +39,9 @@ def run(common: Common, recipes: list[Recipe]) -> None:
         VidsimError: input files are missing or damaged, flags contradict each other, or a folder
             holds a run of another configuration.
     """
+    common.check_fields()
+    for recipe in recipes:
+        recipe.check("pretrain")
     files, encoders = PretrainFiles(common), EncoderFolders(common.bert_dir)
     runs = [Pretraining(common, recipe, files, encoders, len(recipes)) for recipe in recipes]
     for run_ in [run_ for run_ in runs if not run_.is_done()]:
@@ -134,4 +137,4 @@ class Pretraining:
         losses = build_objectives(objectives(config), backbone, backbone.output_keys)
         load_encoder(self.encoder, backbone, losses)
         optimizer = build_optimizer(config.optimizer, self.steps, config.total_steps, compiled)
-        return first, Trainer(Task(backbone, losses), optimizer)
+        return first, Trainer(Task(backbone, losses), optimizer, restartable=False)

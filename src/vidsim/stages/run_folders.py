@@ -30,7 +30,7 @@ def pretrained_checkpoint(common: Common, recipe: Recipe) -> Path | None:
     if not folder.exists():
         raise VidsimError(
             f"{folder}: no pretrained model of {recipe.name}; run "
-            f"`python pretrain --recipes {recipe.name}` first, or pass --pretrain_model_dir none "
+            f"`python pretrain --recipes {recipe.word}` first, or pass --pretrain_model_dir none "
             "to start from random weights"
         )
     checkpoint = find_checkpoint(folder)

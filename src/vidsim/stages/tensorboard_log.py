@@ -12,7 +12,10 @@ _KNOWN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, er
 
 
 class TensorBoardLog:
-    """A listener of TrainingLog that writes scalars under ``folder``."""
+    """A listener of TrainingLog that writes scalars under ``folder``.
+
+    What a validation gave, named ``val_...``, is tagged ``val/...``, all else ``train/...``.
+    """
 
     def __init__(self, folder: Path):
         self._folder = folder
@@ -23,7 +26,7 @@ class TensorBoardLog:
         with self._system_errors():
             with self._writer.as_default(step=done):
                 for name, value in values.items():
-                    tf.summary.scalar(name, value)
+                    tf.summary.scalar(_tag(name), value)
             self._writer.flush()
 
     @contextlib.contextmanager
@@ -35,3 +38,8 @@ class TensorBoardLog:
             said = str(error)
             number = next((n for n in _KNOWN if os.strerror(n) in said), errno.EIO)
             raise OSError(number, os.strerror(number), str(self._folder)) from error
+
+
+def _tag(name: str) -> str:
+    validated = name.removeprefix("val_")
+    return f"train/{name}" if validated == name else f"val/{validated}"

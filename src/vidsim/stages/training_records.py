@@ -132,7 +132,7 @@ def pretrain_record(
         f"pretrain {common.run(recipe.name)}",
         pretrain_folder(common, recipe, runs),
         identity,
-        _details(recipe.pretrain, encoder),
+        _details(recipe, "pretrain", encoder),
         common.redo,
         beside(recipe.pretrain),
     )
@@ -192,7 +192,7 @@ class FinetuneRecords:
             f"finetune {common.run(recipe.name)} fold {fold}",
             self.folder(fold),
             identity,
-            _details(recipe.finetune, self.encoder) | {"start": start},
+            _details(recipe, "finetune", self.encoder) | {"start": start},
             common.redo,
             beside(recipe.finetune),
         )
@@ -215,7 +215,15 @@ def titles_digest(titles: Sequence[str]) -> str:
     return sha.hexdigest()
 
 
-def _details(config: Any, encoder: "EncoderFolder | None") -> dict[str, Any]:
-    """What config.json says besides the identity."""
-    named = {"name": encoder.name, "revision": encoder.revision} if encoder else None
-    return {"other_flags": other_flags(config), "encoder": named}
+def _details(recipe: Recipe, stage: str, encoder: "EncoderFolder | None") -> dict[str, Any]:
+    """What config.json says besides the identity: other flags, and who chose each value."""
+    origin = {
+        name.partition(".")[2]: by
+        for name, by in recipe.origin.items()
+        if name.partition(".")[0] in ("model", stage)
+    }
+    return {
+        "other_flags": other_flags(getattr(recipe, stage)),
+        "encoder": {"name": encoder.name, "revision": encoder.revision} if encoder else None,
+        "origin": origin,
+    }

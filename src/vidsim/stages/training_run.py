@@ -1,6 +1,5 @@
 """What pretraining and finetuning do alike: fit, validate, keep checkpoints, record."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,11 @@ from vidsim.training.divergence import StopOnDivergence
 from vidsim.training.progress import ProgressDisplay
 from vidsim.training.state_keeper import StateKeeper
 from vidsim.training.state_saver import StateSaver
+from vidsim.training.stop_request import StopRequest
 from vidsim.training.trainer import Trainer
 from vidsim.training.training_log import TrainingLog
 from vidsim.training.training_state import TrainingState
-from vidsim.training.validation import Validation
+from vidsim.training.validation import Evaluator, Validation
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def train(
     run: TrainingRun,
     trainer: Trainer,
     dataset: tf.data.Dataset,
-    evaluate: Callable[[], dict[str, float]],
+    evaluate: Evaluator,
     parts: tuple[TitleTokenizer, TagVocabulary],
 ) -> None:
     """Fits, validates, keeps checkpoints and states, and writes metrics.json.
@@ -66,26 +66,35 @@ def train(
         parts: for the checkpoints.
 
     Raises:
-        VidsimError: the run has diverged, or no validation gave a number.
+        VidsimError: the run has diverged, or no validation gave a number, or its state was judged
+            by another metric.
+        Interrupted: by Ctrl-C or SIGTERM, after the state was saved.
     """
+    if not trainer.fits:
+        for note in filter(None, (objective.note for objective in trainer.task.objectives)):
+            print(f"{run.title}: {note}")
     if run.state.step:
         trainer.restore(run.state.variables)
-    keeper = _keeper(run, trainer, parts)
+    keeper = _keeper(run, trainer, evaluate, parts)
     log, saver = _fit(run, trainer, dataset, evaluate, keeper)
     if keeper.best is None:
         raise VidsimError(
-            f"{run.folder}: none of its validations gave a number, so that no checkpoint is the "
-            "best. Spearman needs ratings that differ, and a model that tells videos apart"
+            f"{run.folder}: none of its validations gave a number for {_name(keeper)}, so that no "
+            "checkpoint is the best. Spearman, for one, needs ratings that differ, and a model "
+            "that tells videos apart"
         )
     metrics = {
         **{key: value for key, value in keeper.best.items() if key != "folder"},
+        "primary_metric": keeper.judged_by["metric"],
+        "greater_is_better": keeper.judged_by["greater_is_better"],
         "seconds": round(saver.seconds, 1),
         "skipped": int(trainer.task.total_notfinite.numpy()),
         "history": log.history,
     }
     write_json(run.folder / "metrics.json", metrics)
     print(
-        f"{run.title}: best Spearman {metrics['spearman']:.4f} at step {metrics['step']}, "
+        f"{run.title}: best {_name(keeper)} {keeper.best[keeper.judged_by['metric']]:.4f} at step "
+        f"{metrics['step']}, "
         f"{metrics['seconds']:.0f} s -> {run.folder}"
     )
 
@@ -95,8 +104,17 @@ def batches_from(seed: int | tuple[int, ...], config: RunConfig, steps: int, fir
     return Batches(config.batch_size, steps, seed, config.augmentation, config.length_pool, first)
 
 
+def _name(keeper: CheckpointKeeper) -> str:
+    """The metric that decides, as a sentence has it."""
+    metric = keeper.judged_by["metric"]
+    return "Spearman" if metric == "spearman" else metric
+
+
 def _keeper(
-    run: TrainingRun, trainer: Trainer, parts: tuple[TitleTokenizer, TagVocabulary]
+    run: TrainingRun,
+    trainer: Trainer,
+    evaluate: Evaluator,
+    parts: tuple[TitleTokenizer, TagVocabulary],
 ) -> CheckpointKeeper:
     """Knows the checkpoints that the run has kept before it was interrupted."""
 
@@ -104,9 +122,10 @@ def _keeper(
         about = {**run.about, **metrics}
         Checkpoint(trainer.task.backbone, *parts, about).save(folder)
 
-    keeper = CheckpointKeeper(run.folder, save)
+    judged_by = evaluate.primary_metric, evaluate.greater_is_better
+    keeper = CheckpointKeeper(run.folder, save, *judged_by)
     if run.state.step:
-        keeper.resume(run.state.best, run.state.last)
+        keeper.resume(run.state.best, run.state.last, run.state.judged_by)
     return keeper
 
 
@@ -114,17 +133,25 @@ def _fit(
     run: TrainingRun,
     trainer: Trainer,
     dataset: tf.data.Dataset,
-    evaluate: Callable[[], dict[str, float]],
+    evaluate: Evaluator,
     keeper: CheckpointKeeper,
 ) -> tuple[TrainingLog, StateSaver]:
     config, state, states = run.config, run.state, StateKeeper(run.folder)
-    with ProgressDisplay(run.title, run.steps, run.unit) as display:
+    stop = StopRequest(run.title, run.steps)
+    with stop, ProgressDisplay(run.title, run.steps, run.unit) as display:
         listeners = [display, TensorBoardLog(run.folder / "logs")]
-        log = TrainingLog(config.print_freq, run.steps, config.batch_size, listeners, state.step)
+        log = TrainingLog(
+            config.print_freq,
+            run.steps,
+            config.batch_size,
+            listeners,
+            state.step,
+            trainer.about_update,
+        )
         log.history = list(state.history)
-        stop = StopOnDivergence(keeper, log, state.step)
+        diverged = StopOnDivergence(keeper, log, state.step)
         validation = Validation(evaluate, config.eval_freq, run.steps, keeper, log, state.step)
-        saver = StateSaver(states, config.save_seconds, state, trainer, keeper, log)
+        saver = StateSaver(states, config.save_seconds, state, trainer, keeper, log, stop)
         if state.step < run.steps:
-            trainer.fit(dataset, [log, stop, validation, saver])
+            trainer.fit(dataset, [log, diverged, validation, saver])
     return log, saver

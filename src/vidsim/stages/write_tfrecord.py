@@ -1,10 +1,9 @@
 """Rated pairs into folds: what finetuning trains on and validates, one folder for each fold."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,10 +18,17 @@ from vidsim.records.fold_manifest import (
     VAL_FILE,
     FoldEntry,
     FoldManifest,
+    move_folds_aside,
     read_folds,
     write_folds,
 )
-from vidsim.records.folds import grouped_folds, published_folds, seen_videos
+from vidsim.records.folds import (
+    PUBLISHED_SEED,
+    grouped_folds,
+    published_folds,
+    seen_pairs,
+    seen_videos,
+)
 from vidsim.records.labels import label_notes
 from vidsim.records.pairs import Pairs
 from vidsim.records.sample import write_sample
@@ -30,24 +36,28 @@ from vidsim.records.video_table import VideoTable
 from vidsim.records.writer import self_contained_records, thin_pair_records, write_records
 from vidsim.stages.configs import WriteTfrecordConfig
 from vidsim.stages.data_files import complete, open_ratings, open_table
+from vidsim.stages.fold_identity import FoldIdentity, fold_configuration
 
 
 def run(common: Common, config: WriteTfrecordConfig) -> None:
-    """Write the folds, unless they are there with the same configuration and the same data.
+    """Write the folds, unless they are there.
+
+    Folds that are there are never overwritten: they were made with the same flags of the same
+    data, or the command stops and says what differs. With `redo` they are moved aside first.
 
     Args:
-        common: `data_dir`, `save_dir` and `seed` are used.
+        common: `data_dir`, `save_dir`, `fold_seed`, `redo` and `on_bad_record` are used.
         config: the stage's own options.
 
     Raises:
-        VidsimError: files are missing or damaged, ids are rated that no video has, or the pairs
-            do not suffice for so many folds.
+        VidsimError: the folds that are there were made otherwise; files are missing or damaged,
+            ids are rated that no video has, or the pairs do not suffice for so many folds.
     """
     # ---- 1 Config ------------------------------------------------------------------------------
+    common.check_fields()
+    config.check_fields()
     if config.group_by_video and config.fold_size is not None:
         raise VidsimError("--fold-size has no meaning with --group-by-video; leave one out")
-    configuration = {**asdict(config), "seed": common.seed}
-    del configuration["make_sample"]
 
     # ---- 2 Data --------------------------------------------------------------------------------
     folder = common.data_dir / "pairwise"
@@ -55,21 +65,17 @@ def run(common: Common, config: WriteTfrecordConfig) -> None:
         _make_sample(common.data_dir)
     labels, videos = _input_files(common.data_dir)
     with sole_process(folder):
-        _write(common, config, configuration, labels, videos)
+        _write(common, config, labels, videos)
 
 
-def _write(
-    common: Common,
-    config: WriteTfrecordConfig,
-    configuration: dict[str, Any],
-    labels: Path,
-    videos: Path,
-) -> None:
+def _write(common: Common, config: WriteTfrecordConfig, labels: Path, videos: Path) -> None:
     started, folder = time.monotonic(), common.data_dir / "pairwise"
     table = open_table(common, videos)
     pairs, rows = open_ratings(labels, table)
     digests = {labels.name: file_digest(labels), videos.name: table.digest}
-    if _is_done(common.data_dir, configuration, digests):
+    identity = _identity(common, config, digests)
+    kept = _kept(common, identity)
+    if kept is not None and len(kept) == 2 * config.num_folds:
         return
     print(f"write_tfrecord: {len(table)} videos, {len(pairs)} pairs", flush=True)
     for note in label_notes(pairs):
@@ -77,20 +83,78 @@ def _write(
 
     # ---- 3 Folds -------------------------------------------------------------------------------
     known = complete(rows)
-    folds = [_only(known, fold) for fold in _make_folds(pairs, config, common.seed)]
+    folds = [_only(known, fold) for fold in _make_folds(pairs, config, common.fold_seed)]
     entries = tuple(_entry(fold, pairs) for fold in folds)
 
     # ---- 4 Write -------------------------------------------------------------------------------
-    _remove_folds(common.data_dir, keep={fold.name for fold in folds})
+    if kept is None and (folder / MANIFEST_NAME).exists():
+        aside = move_folds_aside(common.data_dir)
+        print(f"write_tfrecord: the folds that were there are in {aside} now", flush=True)
     encode = _self_contained(table, rows, pairs) if config.self_contained else _thin(pairs)
     size = 0
     for fold, entry in zip(folds, entries, strict=True):
         for name, part in ((VAL_FILE, fold.val), (TRAIN_FILE, fold.train)):
-            size += write_records(folder / fold.name / name, encode(part))
+            path = folder / fold.name / name
+            if path not in (kept or ()):
+                size += write_records(path, encode(part))
         print(_describe(entry), flush=True)
-    write_folds(common.data_dir, FoldManifest(configuration, digests, entries))
+    write_folds(common.data_dir, FoldManifest(identity.configuration, digests, entries))
     took = time.monotonic() - started
     print(f"write_tfrecord: {len(folds)} folds, {size / 1e6:.1f} MB in {took:.1f} s -> {folder}")
+    _say_seen(entries)
+
+
+def fold_differences(common: Common, config: WriteTfrecordConfig) -> list[str]:
+    """How the folds that are there differ from those asked for; none for the same.
+
+    Raises:
+        VidsimError: they differ and `redo` is not set; or files are missing or damaged.
+    """
+    labels, videos = _input_files(common.data_dir)
+    digests = {labels.name: file_digest(labels), videos.name: open_table(common, videos).digest}
+    return _differences(common, _identity(common, config, digests), read_folds(common.data_dir))
+
+
+def _identity(common: Common, config: WriteTfrecordConfig, digests: dict[str, str]) -> FoldIdentity:
+    defaults = fold_configuration(WriteTfrecordConfig(), PUBLISHED_SEED)
+    return FoldIdentity(fold_configuration(config, common.fold_seed), defaults, digests)
+
+
+def _differences(common: Common, identity: FoldIdentity, manifest: FoldManifest) -> list[str]:
+    record = common.data_dir / "pairwise" / MANIFEST_NAME
+    changes = identity.differences(manifest)
+    if changes and not common.redo:
+        raise VidsimError(
+            f"{record}: the {len(manifest.folds)} folds that are there were made otherwise:\n"
+            + "".join(f"    {line}\n" for line in changes)
+            + "They are not overwritten. Give flags and files as before; or --redo, which moves "
+            f"them to {record.parent}/folds.old-<number> and makes the folds anew; or make the "
+            "others in another folder with --data-dir"
+        )
+    return changes
+
+
+def _kept(common: Common, identity: FoldIdentity) -> set[Path] | None:
+    """Which files of finished folds are there, to be left as they are; None: all are to be made.
+
+    Raises:
+        VidsimError: the folds were made otherwise, and are not to be redone.
+    """
+    if not (common.data_dir / "pairwise" / MANIFEST_NAME).exists():
+        return None
+    manifest = read_folds(common.data_dir)
+    if _differences(common, identity, manifest):
+        return None
+    files = manifest.files(common.data_dir)
+    if gone := [path for path in files if not path.exists()]:
+        more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+        print(
+            f"write_tfrecord: of {len(files)} files these are gone: {gone[0]}{more}; written again"
+        )
+    else:
+        folder = common.data_dir / "pairwise"
+        print(f"write_tfrecord: done already: {len(manifest.folds)} folds in {folder}")
+    return {path for path in files if path not in gone}
 
 
 def _make_sample(data_dir: Path) -> None:
@@ -144,53 +208,36 @@ def _input_files(data_dir: Path) -> tuple[Path, Path]:
     return files
 
 
-def _is_done(data_dir: Path, configuration: dict, digests: dict[str, str]) -> bool:
-    """Whether these very folds are there; says so, or says why they are made again."""
-    record = data_dir / "pairwise" / MANIFEST_NAME
-    if not record.exists():
-        return False
-    manifest = read_folds(data_dir)
-    before = {**manifest.configuration, **manifest.digests}
-    now = {**configuration, **digests}
-    changes = [
-        f"{name} {str(before.get(name))[:12]} -> {str(value)[:12]}"
-        for name, value in now.items()
-        if before.get(name) != value
-    ]
-    changes += [f"{path} is gone" for path in manifest.files(data_dir) if not path.exists()][:1]
-    if changes:
-        print(f"write_tfrecord: redone, because of a change: {'; '.join(changes)}")
-        return False
-    print(
-        f"write_tfrecord: {len(manifest.folds)} folds are there already; to redo, remove {record}"
-    )
-    return True
-
-
-def _remove_folds(data_dir: Path, keep: set[str]) -> None:
-    """Take back what an earlier run wrote: folders of another layout, then the manifest."""
-    record = data_dir / "pairwise" / MANIFEST_NAME
-    if not record.exists():
-        return
-    for path in read_folds(data_dir).files(data_dir):
-        if path.parent.name in keep:
-            continue
-        path.unlink(missing_ok=True)
-        if path.parent.is_dir() and not any(path.parent.iterdir()):
-            path.parent.rmdir()
-    record.unlink()
-
-
 def _entry(fold: Fold, pairs: Pairs) -> FoldEntry:
-    videos, seen = seen_videos(pairs.take(fold.train), pairs.take(fold.val))
+    train, val = pairs.take(fold.train), pairs.take(fold.val)
+    videos, seen = seen_videos(train, val)
     return FoldEntry(
-        fold.index, fold.name, len(fold.train), len(fold.val), videos, seen, fold.dropped
+        fold=fold.index,
+        name=fold.name,
+        train_pairs=len(train),
+        val_pairs=len(val),
+        val_videos=videos,
+        val_videos_seen=seen,
+        dropped_pairs=fold.dropped,
+        val_pairs_seen=seen_pairs(train, val),
     )
 
 
 def _describe(entry: FoldEntry) -> str:
     dropped = f", {entry.dropped_pairs} pairs dropped" if entry.dropped_pairs else ""
+    pairs = f", {entry.val_pairs_seen} val pairs in training too" if entry.val_pairs_seen else ""
     return (
         f"  fold {entry.fold} {entry.name}: {entry.train_pairs} train, {entry.val_pairs} val, "
-        f"{entry.val_videos_seen} of {entry.val_videos} val videos seen in training{dropped}"
+        f"{entry.val_videos_seen} of {entry.val_videos} val videos seen in training{pairs}{dropped}"
     )
+
+
+def _say_seen(entries: Sequence[FoldEntry]) -> None:
+    """Pairs on both sides of a fold: the published cut has them where a pair is rated twice."""
+    seen = sum(entry.val_pairs_seen or 0 for entry in entries)
+    if seen:
+        print(
+            f"write_tfrecord: {seen} of {sum(entry.val_pairs for entry in entries)} validation "
+            "pairs are in the training part of their own fold too, since label.tsv rates them "
+            "more than once: scores on them are too good. Folds by --group-by-video have none"
+        )

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 
 from vidsim.errors import VidsimError
 from vidsim.files import file_digest, write_folder, write_json
-from vidsim.models.configs import FAMILIES, EncoderConfig
+from vidsim.models.configs import EncoderConfig, family_config, family_file
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.training.tensor_file import save_tensors
@@ -48,6 +48,7 @@ class Checkpoint:
         Raises:
             VidsimError: a weight is not finite.
         """
+        config = self.backbone.config
         weights = weights_by_path(self.backbone)
         broken = [name for name, value in weights.items() if not np.isfinite(value).all()]
         if broken:
@@ -62,11 +63,12 @@ class Checkpoint:
             files = [path for path in sorted(new.iterdir()) if path.is_file()]
             description = {
                 "format": FORMAT,
-                "family": self.backbone.config.family,
-                "model": dataclasses.asdict(self.backbone.config),
+                "family": config.family,
+                "model": dataclasses.asdict(config),
                 "encoder": dataclasses.asdict(self.backbone.encoder_config),
                 "num_labels": self.backbone.num_labels,
                 **self.info,
+                **({"family_file": family_file(config)} if family_file(config) else {}),
                 "sha256": {path.name: file_digest(path) for path in files},
             }
             write_json(new / CONFIG, description)
@@ -80,11 +82,12 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             family, or weights that do not fit.
     """
     description = verified_description(folder)
-    family = description["family"]
-    if family not in FAMILIES:
-        raise VidsimError(f"{folder}: unknown family {family!r}; known are {', '.join(FAMILIES)}")
-    path = folder / CONFIG
-    config = _configured(FAMILIES[family], description["model"], path, "model")
+    path, family = folder / CONFIG, description["family"]
+    try:
+        kind = family_config(family, description.get("family_file"))
+    except VidsimError as error:
+        raise VidsimError(f"{folder}: {error}") from None
+    config = _configured(kind, description["model"], path, "model")
     encoder = _configured(EncoderConfig, description["encoder"], path, "encoder")
     try:
         backbone = config.build(encoder, description["num_labels"])

@@ -2,9 +2,11 @@
 
 import json
 import math
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from vidsim.errors import VidsimError
@@ -12,6 +14,8 @@ from vidsim.files import write_json
 from vidsim.training.checkpoint import WEIGHTS
 
 MANIFEST = "checkpoints.json"
+JUDGED_BY_SPEARMAN = MappingProxyType({"metric": "spearman", "greater_is_better": True})
+"""What chose the best checkpoint where a manifest or state does not say it: those of before."""
 
 
 class CheckpointKeeper:
@@ -20,28 +24,45 @@ class CheckpointKeeper:
     Args:
         run_dir: the run's folder; checkpoints are ``ckpt-<step>`` in it.
         save: writes a checkpoint into the folder it is given, with the given metrics.
-        metric: the key that decides; greater is better, NaN is never the best.
+        metric: the key that decides; NaN is never the best.
+        greater_is_better: whether the best is the greatest or the smallest.
     """
 
     def __init__(
-        self, run_dir: Path, save: Callable[[Path, dict[str, Any]], None], metric: str = "spearman"
+        self,
+        run_dir: Path,
+        save: Callable[[Path, dict[str, Any]], None],
+        metric: str = "spearman",
+        greater_is_better: bool = True,
     ):
         self.run_dir = run_dir
         self.best: dict[str, Any] | None = None
         self.last: dict[str, Any] | None = None
         self._save = save
-        self._metric = metric
+        self._metric, self._greater_is_better = metric, greater_is_better
+
+    @property
+    def judged_by(self) -> dict[str, Any]:
+        """What decides which checkpoint is the best: metric and sign."""
+        return {"metric": self._metric, "greater_is_better": self._greater_is_better}
 
     def keep(self, step: int, metrics: dict[str, float]) -> bool:
         """Writes ckpt-<step>; nothing knows of it before `publish`.
 
         Returns:
             whether this one is the best so far.
+
+        Raises:
+            VidsimError: the metric that decides is not among those given.
         """
+        if self._metric not in metrics:
+            raise VidsimError(
+                f"validation gave {', '.join(map(repr, metrics)) or 'no metric'}, but its "
+                f"primary_metric is {self._metric!r}"
+            )
         entry = {"folder": f"ckpt-{step}", "step": step, **metrics}
         self._save(self.run_dir / entry["folder"], entry)
-        best = -math.inf if self.best is None else self.best[self._metric]
-        is_best = metrics[self._metric] > best
+        is_best = self._is_better(metrics[self._metric])
         self.best = entry if is_best else self.best
         self.last = entry
         return is_best
@@ -54,16 +75,45 @@ class CheckpointKeeper:
         """
         if self.last is None:
             return
-        write_json(self.run_dir / MANIFEST, {"best": self.best, "last": self.last})
+        best_and_last = {"best": self.best, "last": self.last}
+        write_json(self.run_dir / MANIFEST, self.judged_by | best_and_last)
         kept = {entry["folder"] for entry in (self.best, self.last) if entry is not None}
-        for folder in self.run_dir.glob("ckpt-*"):
+        for folder in numbered_folders(self.run_dir, "ckpt"):
             if folder.name not in kept:
                 shutil.rmtree(folder)
 
-    def resume(self, best: dict[str, Any] | None, last: dict[str, Any] | None) -> None:
-        """Takes over what another process kept."""
+    def resume(
+        self,
+        best: dict[str, Any] | None,
+        last: dict[str, Any] | None,
+        judged_by: Mapping[str, Any] = JUDGED_BY_SPEARMAN,
+    ) -> None:
+        """Takes over what another process kept.
+
+        Raises:
+            VidsimError: its best checkpoint was chosen by another metric or sign.
+        """
+        if dict(judged_by) != self.judged_by:
+            raise VidsimError(
+                f"{self.run_dir}: the best checkpoint so far was chosen by {_words(judged_by)}, "
+                f"and this run would choose by {_words(self.judged_by)}; start the run anew"
+            )
         self.best, self.last = best, last
         self.publish()
+
+    def _is_better(self, value: float) -> bool:
+        if self.best is None:
+            return not math.isnan(value)
+        best = self.best[self._metric]
+        return value > best if self._greater_is_better else value < best
+
+
+def numbered_folders(parent: Path, name: str) -> list[Path]:
+    """The folders whose whole name is ``<name>-<digits>``, the smallest number first."""
+    pattern = re.compile(rf"{name}-([0-9]+)")
+    folders = [path for path in parent.glob(f"{name}-*") if path.is_dir() and not path.is_symlink()]
+    numbers = {path: int(match[1]) for path in folders if (match := pattern.fullmatch(path.name))}
+    return sorted(numbers, key=numbers.__getitem__)
 
 
 def best_checkpoint(run_dir: Path) -> Path:
@@ -90,3 +140,8 @@ def find_checkpoint(folder: Path) -> Path:
         VidsimError: neither.
     """
     return folder if (folder / WEIGHTS).exists() else best_checkpoint(folder)
+
+
+def _words(judged_by: Mapping[str, Any]) -> str:
+    order = "greatest" if judged_by["greater_is_better"] else "smallest"
+    return f"the {order} {judged_by['metric']}"

@@ -26,17 +26,26 @@ def build_optimizer(
 
     Reference: Loshchilov and Hutter 2019 (arXiv:1711.05101).
     """
-    rest = _adamw("rest", config.lr, config.warmup_steps, config, steps, planned)
-    encoder = _adamw("encoder", config.bert_lr, config.bert_warmup_steps, config, steps, planned)
+    schedules = {
+        "lr": _schedule(config.lr, config.warmup_steps, config, steps, planned),
+        "bert_lr": _schedule(config.bert_lr, config.bert_warmup_steps, config, steps, planned),
+    }
+    rest = _adamw("rest", schedules["lr"], config)
+    encoder = _adamw("encoder", schedules["bert_lr"], config)
     groups = keras.optimizers.OptimizerMap(rest, {ENCODER_PATTERN: encoder})
-    return ApplyIfFinite(groups, compiled=compiled)
+    return ApplyIfFinite(groups, compiled=compiled, schedules=schedules)
+
+
+def _schedule(
+    peak: float, warmup: int, config: OptimizerConfig, steps: int, planned: int
+) -> LinearWarmupDecay:
+    share = min(warmup / planned, 1.0)
+    return LinearWarmupDecay(peak, steps, round(share * steps), config.minimum_lr)
 
 
 def _adamw(
-    name: str, peak: float, warmup: int, config: OptimizerConfig, steps: int, planned: int
+    name: str, schedule: LinearWarmupDecay, config: OptimizerConfig
 ) -> keras.optimizers.AdamW:
-    share = min(warmup / planned, 1.0)
-    schedule = LinearWarmupDecay(peak, steps, round(share * steps), config.minimum_lr)
     optimizer = keras.optimizers.AdamW(
         schedule,
         weight_decay=config.weight_decay,

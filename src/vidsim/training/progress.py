@@ -7,7 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-_NOT_LOSSES = ("examples_per_s", "seconds_left")
+_NOT_SHOWN = ("examples_per_s", "seconds_left", "lr", "bert_lr", "gradient_norm")
 
 
 class ProgressDisplay:
@@ -57,8 +57,8 @@ class ProgressDisplay:
 
 
 def describe(values: dict[str, float], unit: str) -> str:
-    """One line of numbers: losses by name, speed, time left."""
-    words = [f"{name} {value:.4g}" for name, value in values.items() if name not in _NOT_LOSSES]
+    """One line of numbers: losses by name, speed, time left. What else is logged is not shown."""
+    words = [f"{name} {value:.4g}" for name, value in values.items() if name not in _NOT_SHOWN]
     if "examples_per_s" in values:
         words.append(f"{values['examples_per_s']:.0f} {unit}/s")
     if values.get("seconds_left", 0) >= 1:

@@ -1,6 +1,5 @@
 """Keeps the latest training state of a run, so that a kill costs some minutes and nothing else."""
 
-import re
 import shutil
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from safetensors import SafetensorError
 
 from vidsim.errors import VidsimError
 from vidsim.files import remove_leftovers
+from vidsim.training.checkpoint_keeper import numbered_folders
 from vidsim.training.training_state import TrainingState
 
 
@@ -56,5 +56,4 @@ class StateKeeper:
 
     def _folders(self) -> list[Path]:
         """Oldest first."""
-        found = [path for path in self.run_dir.glob("state-*") if re.search(r"-\d+$", path.name)]
-        return sorted(found, key=lambda path: int(path.name.removeprefix("state-")))
+        return numbered_folders(self.run_dir, "state")

@@ -6,6 +6,7 @@ import keras
 
 from vidsim.training.checkpoint_keeper import CheckpointKeeper
 from vidsim.training.state_keeper import StateKeeper
+from vidsim.training.stop_request import StopRequest
 from vidsim.training.trainer import Trainer
 from vidsim.training.training_log import TrainingLog
 from vidsim.training.training_state import TrainingState
@@ -24,6 +25,10 @@ class StateSaver(keras.callbacks.Callback):
         trainer: gives the variables.
         keeper: gives best and last checkpoint.
         log: gives the history.
+        stop: asked after each update whether the run is to stop; the state is saved before.
+
+    Raises (after an update):
+        Interrupted: it is.
     """
 
     def __init__(
@@ -34,10 +39,11 @@ class StateSaver(keras.callbacks.Callback):
         trainer: Trainer,
         keeper: CheckpointKeeper,
         log: TrainingLog,
+        stop: StopRequest,
     ):
         super().__init__()
         self.states, self.every, self.first = states, every, first
-        self.trainer, self.keeper, self.log = trainer, keeper, log
+        self.trainer, self.keeper, self.log, self.stop = trainer, keeper, log, stop
         self._began = self._saved = time.perf_counter()
 
     @property
@@ -49,15 +55,20 @@ class StateSaver(keras.callbacks.Callback):
         done = self.first.step + batch + 1
         last = self.keeper.last
         validated = last is not None and last["step"] == done
-        if not validated and time.perf_counter() - self._saved < self.every:
-            return
+        is_due = time.perf_counter() - self._saved >= self.every
+        if validated or is_due or self.stop.asked:
+            self._save(done)
+        self.stop.check(done)
+
+    def _save(self, done: int) -> None:
         state = TrainingState(
-            done,
-            self.keeper.best,
-            last,
-            self.log.history,
-            self.seconds,
-            self.trainer.state(),
+            step=done,
+            best=self.keeper.best,
+            last=self.keeper.last,
+            judged_by=self.keeper.judged_by,
+            history=self.log.history,
+            seconds=self.seconds,
+            variables=self.trainer.state(),
         )
         self.states.keep(state)
         self.keeper.publish()

@@ -17,15 +17,23 @@ class TrainingLog(keras.callbacks.Callback):
         examples: videos or pairs in one update.
         first: updates done before, where the run goes on.
         listeners: called with (updates done, values). Values are ``loss``, each part of it by
-            name, ``examples_per_s`` and ``seconds_left``.
+            name and times its weight, what ``about_update`` gives, ``examples_per_s`` and
+            ``seconds_left``.
+        about_update: gives more values of the latest update.
     """
 
     def __init__(
-        self, every: int, total: int, examples: int, listeners: list[Listener], first: int = 0
+        self,
+        every: int,
+        total: int,
+        examples: int,
+        listeners: list[Listener],
+        first: int = 0,
+        about_update: Callable[[], dict[str, float]] = dict,
     ):
         super().__init__()
         self.every, self.total, self.examples, self.first = every, total, examples, first
-        self.listeners = listeners
+        self.listeners, self.about_update = listeners, about_update
         self.history: list[dict[str, float]] = []
 
     def on_train_begin(self, logs=None):
@@ -38,6 +46,7 @@ class TrainingLog(keras.callbacks.Callback):
             return
         values = {name: float(value) for name, value in (logs or {}).items()}
         self.model.reset_metrics()
+        values |= self.about_update()
         now = time.perf_counter()
         rate = (done - self._window_step) / (now - self._window_began)
         values["examples_per_s"] = rate * self.examples

@@ -11,6 +11,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from vidsim.files import write_folder, write_json
+from vidsim.training.checkpoint_keeper import JUDGED_BY_SPEARMAN
 from vidsim.training.tensor_file import save_tensors
 
 _VARIABLES, _PROGRESS = "variables.safetensors", "progress.json"
@@ -24,6 +25,7 @@ class TrainingState:
         step: batches done.
         best: the best checkpoint so far, as CheckpointKeeper describes it.
         last: the last one.
+        judged_by: what the best one was chosen by, as CheckpointKeeper describes it.
         history: everything reported, as TrainingLog keeps it.
         seconds: time spent so far.
         variables: of Trainer.state; nothing at the beginning.
@@ -32,6 +34,7 @@ class TrainingState:
     step: int = 0
     best: dict[str, Any] | None = None
     last: dict[str, Any] | None = None
+    judged_by: Mapping[str, Any] = field(default_factory=lambda: dict(JUDGED_BY_SPEARMAN))
     history: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
     variables: Mapping[str, np.ndarray] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """Validates a run while it trains, and keeps the checkpoint when that is worth it."""
 
-from collections.abc import Callable
+from typing import Any, Protocol
 
 import keras
 
@@ -8,11 +8,27 @@ from vidsim.training.checkpoint_keeper import CheckpointKeeper
 from vidsim.training.training_log import TrainingLog
 
 
+class Evaluator(Protocol):
+    """What a run is validated by: no arguments, a dict of metrics; knows nothing of trainers.
+
+    Attributes:
+        primary_metric: the key that decides which checkpoint is the best.
+        greater_is_better: whether the best is the greatest or the smallest. NaN is never the best.
+    """
+
+    primary_metric: str
+    greater_is_better: bool
+
+    def __call__(self) -> dict[str, float]:
+        """Metrics of the current weights, numbers of any kind."""
+        ...
+
+
 class Validation(keras.callbacks.Callback):
     """Evaluates every ``every`` updates and after the last one.
 
     Args:
-        evaluate: an evaluator: no arguments, a dict of metrics.
+        evaluate: gives the metrics.
         every: updates between validations.
         total: updates in the run.
         keeper: stores best and last.
@@ -22,7 +38,7 @@ class Validation(keras.callbacks.Callback):
 
     def __init__(
         self,
-        evaluate: Callable[[], dict[str, float]],
+        evaluate: Evaluator,
         every: int,
         total: int,
         keeper: CheckpointKeeper,
@@ -37,6 +53,12 @@ class Validation(keras.callbacks.Callback):
         done = self.first + batch + 1
         if done % self.every and done != self.total:
             return
-        metrics = self.evaluate()
+        metrics = {name: _number(value) for name, value in self.evaluate().items()}
         self.keeper.keep(done, metrics)
         self.log.report(done, {f"val_{name}": value for name, value in metrics.items()})
+
+
+def _number(value: Any) -> float:
+    """A number that JSON writes as one, whatever kind of number or tensor came."""
+    value = value if isinstance(value, (int, float)) else keras.ops.convert_to_numpy(value).item()
+    return value if isinstance(value, int) else float(value)
