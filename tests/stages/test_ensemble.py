@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from vidsim.blending.members import find_members
 from vidsim.errors import VidsimError
 from vidsim.stages.configs import EnsembleConfig
 from vidsim.stages.ensemble import run
@@ -133,6 +134,8 @@ def test_a_recipe_of_ones_own_counts_as_the_mean_of_the_published(world, tmp_pat
     for fold in range(world.FOLDS):
         world.write_members("own", fold)
     common = replace(world.common, recipes=f"mix,{own}")
+    with pytest.raises(VidsimError, match=rf"--recipes {own} --folds 2\n"):
+        find_members(common, ["own"], [2])
     run(common, EnsembleConfig())
     assert "their mean for own, which have none" in capsys.readouterr().out
     assert list(world.report()["spearman"]) == ["mix", "own", "ensemble"]

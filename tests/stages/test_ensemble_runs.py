@@ -60,7 +60,8 @@ def test_folds_of_different_configurations(recorded):
     assert "\n    finetune.optimizer.lr: 0.002 -> 0.1\n" in said
     assert "\n    finetune.batch_size: 32 -> 16\n" in said
     assert "print_freq" not in said
-    recorded.write_run("uniter", 1, print_freq=3, a_flag_of_a_later_version=7)
+    recorded.write_run("uniter", 0, a_flag_of_a_later_version=7)
+    recorded.write_run("uniter", 1, print_freq=3)
     run(recorded.common, EnsembleConfig())
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from vidsim.blending.member_file import MemberFile, name_ids
 from vidsim.config import Common
 from vidsim.errors import VidsimError
+from vidsim.recipes import registry
 
 _NAME = re.compile(r"\w[\w-]{0,63}")
 _TAKEN = re.compile(r"fold\d+(_val)?")  # names of what lies beside
@@ -119,6 +120,6 @@ def command(common: Common, recipes: Sequence[str], folds: Sequence[int]) -> lis
         value = getattr(common, name)
         if value != getattr(Common(), name):
             flags += [f"--{name.replace('_', '-')}", str(value)]
-    named = [word for word in common.recipes.split(",") if Path(word.strip()).stem in recipes]
-    words = ",".join(word.strip() for word in named) or ",".join(recipes)
-    return [*flags, "--recipes", words, "--folds", ",".join(map(str, folds))]
+    words = registry.words(common.recipes)
+    named = ",".join(words[name] for name in recipes)
+    return [*flags, "--recipes", named, "--folds", ",".join(map(str, folds))]
