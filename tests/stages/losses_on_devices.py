@@ -6,6 +6,7 @@ python tests/stages/losses_on_devices.py tensorflow mix:pretrain uniter:finetune
 import json
 import os
 import sys
+import types
 
 os.environ["KERAS_BACKEND"] = sys.argv[1]
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
@@ -18,13 +19,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.pair_scorer import PairScorer
 from vidsim.models.task import Task
+from vidsim.objectives.configs import SimilarityConfig
 from vidsim.objectives.objective import build_objectives
+from vidsim.preprocess.batch_order import batches_of_run
+from vidsim.preprocess.masking import SpecialTokens
+from vidsim.preprocess.pipeline import Batches, pair_dataset
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import objectives
 from vidsim.schema import COSINE
 from vidsim.stages.data_parallel import data_parallel
+from vidsim.stages.inputs import embed_videos
+from vidsim.training.configs import OptimizerConfig
 from vidsim.training.optimizer import build_optimizer
 from vidsim.training.trainer import Trainer
 
@@ -104,9 +112,69 @@ def devices_of(value):
     return len(value.devices()) if hasattr(value, "devices") else len(getattr(value, "values", [1]))
 
 
+class Videos:
+    """Stands in for Examples: 23 videos, each as long as its number says."""
+
+    config = types.SimpleNamespace(max_frames=FRAMES)
+    tokenizer = types.SimpleNamespace(special=SpecialTokens(0, 1, 2, 3, 4))
+    num_labels = LABELS
+    all = np.arange(23)
+
+    def __len__(self):
+        return len(self.all)
+
+    def lengths(self, rows):
+        return np.stack([2 + rows % (LENGTH - 1), rows % (FRAMES + 1)], axis=1)
+
+    def batch(self, rows):
+        tokens, frames = self.lengths(rows).T
+        made = {
+            "token_mask": np.arange(tokens.max()) < tokens[:, None],
+            "frame_mask": np.arange(max(frames.max(), 1)) < frames[:, None],
+            "tags": np.ones((len(rows), LABELS), "uint8"),
+        }
+        made["token_ids"] = (5 + rows[:, None] + made["token_mask"]).astype("int32")
+        numbers = np.sin(np.arange(1536) * (1 + rows[:, None])).astype("float16")  # (B, 1536)
+        made["frames"] = made["frame_mask"][:, :, None] * numbers[:, None]
+        return made
+
+
+def embedded(backbone):
+    """Lengths of the 23 videos' embeddings, 7 at a time: the last batch is short."""
+    found = embed_videos(EmbeddingModel(backbone), Videos(), Videos.all, 7)
+    return np.linalg.norm(found, axis=1).tolist()
+
+
+class Counted(PairScorer):
+    """Counts how often Python runs through its loss: once for each program that is compiled."""
+
+    programs = 0
+
+    def compute_loss(self, *args, **kwargs):
+        self.programs += 1
+        return super().compute_loss(*args, **kwargs)
+
+
+def programs():
+    """Of 20 updates on pairs of many lengths; and how many lengths there were."""
+    (recipe,) = registry.load("uniter", "tiny")
+    recipe = recipe.but(model=SMALL)
+    backbone = recipe.model.build(recipe.model.encoder(WORDS), LABELS)
+    task = Counted(backbone, [SimilarityConfig().build(backbone)])
+    rows = np.stack([Videos.all[:-1], Videos.all[1:]], axis=1)
+    batches = Batches(2, 20, seed=0, length_pool=11)
+    trainer = Trainer(task, build_optimizer(OptimizerConfig(), 20, 20), restartable=False)
+    trainer.fit(pair_dataset(Videos(), rows, np.linspace(0, 1, len(rows)), batches), [])
+    lengths = np.maximum(*(Videos().lengths(side) for side in rows.T))
+    order = batches_of_run(lengths, 2, 20, 11, 0)
+    shapes = {tuple(lengths[pairs].max(axis=0)) for _, pairs in order}
+    return {"programs": task.programs, "shapes": len(shapes)}
+
+
 def train(recipe, stage, devices):
     trainer, losses = build(recipe, stage, devices), Losses()
     trainer.fit(dataset(stage), [losses])
+    embeddings = embedded(trainer.task.backbone)
     last = trainer.state()
     trainer.reset()
     trainer.restore(last)
@@ -115,6 +183,8 @@ def train(recipe, stage, devices):
         "losses": losses.kept,
         "skipped": int(np.array(keras.ops.copy(trainer.task.total_notfinite.value))),
         "restored": all(np.array_equal(value, again[name]) for name, value in last.items()),
+        "embeddings": embeddings,
+        "left": keras.distribution.distribution() is not None,
         "devices": devices_of(trainer.task.trainable_variables[0].value),
         "norms": [float(np.linalg.norm(last[name])) for name in last if kept(name)],
     }
@@ -125,10 +195,10 @@ if __name__ == "__main__":
         two = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
     runs = [name.split(":") for name in sys.argv[2:]]
-    # Keras keeps a distribution until it is told another: all on one device come first
     results = {
         f"{recipe}:{stage}:{devices}": train(recipe, stage, devices)
-        for devices in (1, 2)
+        for devices in (2, 1)
         for recipe, stage in runs
     }
-    print(json.dumps(results))
+    compiled = programs() if keras.backend.backend() == "jax" else None
+    print(json.dumps({"runs": results, "compiled": compiled}))

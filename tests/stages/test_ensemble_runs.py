@@ -12,6 +12,7 @@ from vidsim.cli import main
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.metrics.spearman import pair_cosine, spearman
+from vidsim.records.fold_manifest import read_folds, write_folds
 from vidsim.stages.configs import EnsembleConfig
 from vidsim.stages.ensemble import run
 
@@ -217,6 +218,14 @@ def test_pairs_in_both_parts_of_a_fold_are_counted(world, capsys):
     assert world.report()["pairs"]["left_out"] == world.LEFT_OUT  # one pair, whichever is first
     said = " ".join(capsys.readouterr().out.split())
     assert unseen not in said and "was not counted" in said
+    manifest = read_folds(world.common.data_dir)
+    for counts, total in (((3, 1), 4), ((0, 0), 0)):
+        folds = zip(manifest.folds, counts, strict=True)
+        counted = tuple(replace(entry, val_pairs_seen=count) for entry, count in folds)
+        write_folds(world.common.data_dir, replace(manifest, folds=counted))
+        run(world.common, EnsembleConfig())
+        assert world.report()["pairs"]["in_training_too"] == total
+    assert unseen in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_blend_is_scored_as_it_is_sent_in(world):

@@ -64,12 +64,14 @@ class StepProgress:
 
     def advance(self, count: int = 1) -> None:
         """That many units more are done."""
+        if not count:
+            return
         self._done = min(self._done + count, self._total)
         if self._bar:
             self._bar.update(self._bar.task_ids[-1], completed=self._done)
             return
         now = time.monotonic()
-        ended = count and self._done == self._total and now - self._began >= SILENCE
+        ended = self._done == self._total and now - self._began >= SILENCE
         if ended or now - self._said >= SILENCE:
             print(
                 f"{self._what}: {self._done:,} of {self._total:,} {self._unit}",

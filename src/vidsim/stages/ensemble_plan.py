@@ -170,6 +170,6 @@ def _trained_on(entries: Sequence[FoldEntry], rated: Pairs) -> int | None:
     once = len(set(pair_keys(rated))) == len(rated)
     counts = []
     for entry in entries:
-        count = getattr(entry, "val_pairs_seen", None)
+        count = entry.val_pairs_seen
         counts.append(0 if count is None and (once or not entry.val_videos_seen) else count)
     return None if None in counts else sum(counts)

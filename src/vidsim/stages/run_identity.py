@@ -178,8 +178,9 @@ def _defaults(kind: type) -> dict[str, Any]:
             value = item.default_factory()
         else:
             continue
-        is_config = dataclasses.is_dataclass(value) and not isinstance(value, type)
-        values[item.name] = dataclasses.asdict(value) if is_config else value
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            value = dataclasses.asdict(value)
+        values[item.name] = value
     return values
 
 

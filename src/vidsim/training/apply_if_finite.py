@@ -50,9 +50,9 @@ class ApplyIfFinite(keras.optimizers.MultiOptimizer):
 
     def report(self) -> dict[str, float]:
         """Of the latest update made: each learning rate by its name, and ``gradient_norm``."""
-        made = max(int(ops.convert_to_numpy(self.iterations)) - 1, 0)
+        made = max(int(ops.copy(self.iterations.value)) - 1, 0)
         rates = {name: schedule(made) for name, schedule in self.schedules.items()}
-        values = rates | {"gradient_norm": self.gradient_norm}
+        values = rates | {"gradient_norm": ops.copy(self.gradient_norm.value)}
         return {name: float(ops.convert_to_numpy(value)) for name, value in values.items()}
 
     def apply(self, grads, trainable_variables=None):

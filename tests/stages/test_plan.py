@@ -1,0 +1,130 @@
+"""What is done and what is to do, known before TensorFlow is loaded; and one vocabulary for all."""
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from vidsim.config import Common
+from vidsim.errors import VidsimError
+from vidsim.files import write_json
+from vidsim.recipes import mix, uniter
+from vidsim.recipes.recipe import FinetuneConfig
+from vidsim.records.sample import write_sample
+from vidsim.stages import plan, write_tfrecord
+from vidsim.stages.configs import InferenceConfig, WriteTfrecordConfig
+from vidsim.stages.embedding_records import EmbeddingSource
+from vidsim.stages.pair_source import PairSource
+from vidsim.stages.training_records import (
+    FinetuneRecords,
+    PairSources,
+    PretrainFiles,
+    pretrain_record,
+    titles_digest,
+)
+
+RECIPES = [
+    recipe.but(finetune={"pretrain_model_dir": "none"})
+    for recipe in (mix.recipe(), uniter.recipe())
+]
+
+
+@pytest.fixture
+def common(tmp_path):
+    write_sample(tmp_path / "data")
+    folders = {"data_dir": tmp_path / "data", "save_dir": tmp_path / "save"}
+    return Common(**folders, recipes="mix,uniter", folds="0,1,2")
+
+
+def states(common, capsys):
+    """The lines of the plan, and what it refuses."""
+    refused = ""
+    try:
+        plan.run(common, RECIPES)
+    except VidsimError as error:
+        refused = str(error)
+    return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()], refused
+
+
+def finish(record):
+    record.start("t")
+    (record.folder / "ckpt-1").mkdir()
+    record.finish()
+
+
+def test_every_state(common, capsys):
+    """From nothing to a finished recipe, then with another seed; no run is ever made here."""
+    assert states(common, capsys) == (
+        ["write_tfrecord to do", "the others known after that"],
+        "",
+    )
+    write_tfrecord.run(common, WriteTfrecordConfig(num_folds=3))
+    lines, refused = states(common, capsys)
+    assert "num_folds: 3 -> 11" in refused.replace("--num-folds", "num_folds")
+    (common.data_dir / "pairwise" / "folds.json").unlink()
+    write_tfrecord.run(common, WriteTfrecordConfig())
+    capsys.readouterr()
+    to_do = [f"{stage} to do: mix, uniter" for stage in ("pretrain", "finetune", "inference")]
+    assert states(common, capsys)[0] == ["write_tfrecord done", *to_do, "ensemble to do, as always"]
+
+    recipe = RECIPES[0]
+    finish(pretrain_record(common, recipe, PretrainFiles(common).open(recipe.pretrain), None))
+    records = FinetuneRecords(common, recipe, PairSources(common).open(recipe.finetune), None)
+    for fold in (0, 1):
+        finish(records.of_fold(fold))
+        folder = records.folder(fold)
+        write_json(folder / "checkpoints.json", {"best": {"folder": "ckpt-1"}})
+        about = {"family": "mix", "model": {}, "encoder": {}, "num_labels": 1, "sha256": {}}
+        write_json(folder / "ckpt-1" / "config.json", about)
+    records.of_fold(2).start("t")
+    (records.folder(2) / "state-5").mkdir()
+    embeddings = EmbeddingSource(dataclasses.replace(common, recipes="mix"), InferenceConfig())
+    embedded = embeddings.record("mix", 0)
+    for job in embedded.jobs.values():
+        job.path.parent.mkdir(parents=True, exist_ok=True)
+        job.path.touch()
+    embedded.finish()
+    lines, refused = states(common, capsys)
+    assert refused == ""
+    assert lines[1:-1] == [
+        "pretrain done: mix",
+        "pretrain to do: uniter",
+        "finetune done (folds 0-1), to go on with (fold 2): mix",
+        "finetune to do: uniter",
+        "inference done (fold 0), to do (folds 1-2): mix",
+        "inference to do: uniter",
+    ]
+
+    other = dataclasses.replace(common, seed=7)
+    lines, refused = states(other, capsys)
+    assert lines[1] == "pretrain STOPS, see below: mix"
+    assert "\n    seed: 42 -> 7\n" in refused
+    lines, refused = states(dataclasses.replace(other, redo=True), capsys)
+    assert refused == ""
+    assert lines[1] == "pretrain to be made again: mix"
+    assert lines[3].startswith("finetune to be made again: mix")
+
+
+def test_it_loads_neither_tensorflow_nor_keras(common):
+    code = "import sys; from vidsim.cli import main; main(); "
+    code += "print({'keras', 'tensorflow'} & {*sys.modules})"
+    flags = ["plan", "--data-dir", str(common.data_dir), "--save-dir", str(common.save_dir)]
+    write_tfrecord.run(common, WriteTfrecordConfig())
+    done = subprocess.run([sys.executable, "-c", code, *flags], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "set()", done
+
+
+def test_one_vocabulary_for_all_folds(common):
+    """Self-contained folds alone, each with other videos: the same titles whichever are named."""
+    labels = common.data_dir / "pairwise" / "label.tsv"
+    labels.write_text("".join(labels.read_text().splitlines(keepends=True)[-30:]))
+    write_tfrecord.run(common, WriteTfrecordConfig(num_folds=3, self_contained=True))
+    pairwise = common.data_dir / "pairwise" / "pairwise.tfrecords"
+    with_file = set(PairSource(common, FinetuneConfig()).titles())
+    pairwise.rename(pairwise.with_suffix(".gone"))
+    named = [dataclasses.replace(common, folds=folds) for folds in ("0", "1,2")]
+    titles = [PairSource(one, FinetuneConfig()).titles() for one in named]
+    assert titles[0] == titles[1]
+    assert set(titles[0]) <= with_file
+    assert titles_digest(titles[0]) != titles_digest(titles[0][:-1])
