@@ -177,6 +177,7 @@ def test_an_unknown_flag_names_the_nearest(arguments, nearest, capsys, asked):
     err = capsys.readouterr().err
     assert arguments[-2] in err
     assert nearest in err
+    assert "belongs to no flag" not in err
     assert asked == []
 
 

@@ -74,8 +74,12 @@ def metavar(kind: Kind) -> str:
 
 def unknown(words: Iterable[str], known: Iterable[str]) -> str:
     """A sentence on words that are no flags, with the nearest that are."""
-    known, lines = list(known), []
+    known, lines, before = list(known), [], ""
     for word in words:
+        its_value = before.startswith("--") and "=" not in before and not word.startswith("--")
+        before = word
+        if its_value:  # of the unknown flag before it
+            continue
         name = word.partition("=")[0]
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
         hint = f"; the nearest are {', '.join(near)}" if near else ""

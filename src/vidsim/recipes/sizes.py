@@ -103,10 +103,7 @@ def published(make: Callable[[], Recipe]) -> Callable[[], Recipe]:
 
     @functools.wraps(make)
     def recipe() -> Recipe:
-        size, pretrained = _LOADING.get()
-        with loading("base"):  # it may be made from another one, whose size would be in the way
-            made = make()
-        return at_size(made, size, pretrained)
+        return at_size(make(), *_LOADING.get())
 
     return recipe
 
