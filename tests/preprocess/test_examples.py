@@ -5,6 +5,7 @@ import pytest
 
 from vidsim import schema
 from vidsim.models.configs import BackboneConfig
+from vidsim.preprocess.example_store import ExampleStore
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.frames import sample_frames
 from vidsim.records.frame_reader import FrameReader
@@ -69,3 +70,17 @@ def test_one_modality_alone_is_the_other_one_empty(videos, tokenizer, tags):
     assert title[schema.FRAME_MASK].tolist() == [[False]]
     np.testing.assert_array_equal(frames[schema.FRAMES], both[schema.FRAMES])
     assert frames[schema.TOKEN_IDS].tolist() == [[tokenizer.special.cls, tokenizer.special.sep]]
+
+
+def test_the_store_forgets_what_was_not_asked_for_the_longest(videos, tokenizer, tags):
+    """Two are kept: lengths 5 and 6, then 5 again, then 7 in place of 6."""
+    store = ExampleStore(most=2)
+
+    def get(length):
+        return store.get(videos, tokenizer, tags, BackboneConfig(bert_seq_length=length))
+
+    five, six = get(5), get(6)
+    assert get(5) is five
+    get(7)
+    assert get(5) is five
+    assert get(6) is not six
