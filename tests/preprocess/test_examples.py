@@ -6,6 +6,7 @@ import pytest
 from vidsim import schema
 from vidsim.models.configs import BackboneConfig
 from vidsim.preprocess.cut_titles import TITLE_TOKENS, CutTitles
+from vidsim.preprocess.example_store import ExampleStore
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.frames import sample_frames
 from vidsim.records.frame_reader import FrameReader
@@ -84,3 +85,17 @@ def test_titles_that_were_cut_are_counted(videos, tokenizer, tags, examples):
     assert BackboneConfig().bert_seq_length == TITLE_TOKENS
     unread = Examples(videos, tokenizer, tags, BackboneConfig(modalities="frames"))
     assert unread.cut_titles.count == 0
+
+
+def test_the_store_forgets_what_was_not_asked_for_the_longest(videos, tokenizer, tags):
+    """Two are kept: lengths 5 and 6, then 5 again, then 7 in place of 6."""
+    store = ExampleStore(most=2)
+
+    def get(length):
+        return store.get(videos, tokenizer, tags, BackboneConfig(bert_seq_length=length))
+
+    five, six = get(5), get(6)
+    assert get(5) is five
+    get(7)
+    assert get(5) is five
+    assert get(6) is not six

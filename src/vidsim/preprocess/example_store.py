@@ -1,5 +1,7 @@
 """Examples shared by all models that see the videos alike: titles are tokenized once."""
 
+from collections import OrderedDict
+
 from vidsim.models.configs import BackboneConfig
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
@@ -8,10 +10,16 @@ from vidsim.records.video_table import VideoTable
 
 
 class ExampleStore:
-    """Makes the Examples of videos for a model, or gives those made for one that reads the same."""
+    """Makes the Examples of videos for a model, or gives those made for one that reads the same.
 
-    def __init__(self):
-        self._made: dict[tuple, Examples] = {}
+    Args:
+        most: how many are kept; beyond that, the one not asked for the longest is forgotten. Two
+            are in use at a time, test and validation videos; four serve two tokenizers.
+    """
+
+    def __init__(self, most: int = 4):
+        self.most = most
+        self._made: OrderedDict[tuple, Examples] = OrderedDict()
 
     def get(
         self,
@@ -25,4 +33,7 @@ class ExampleStore:
         key = (table.digest, tokenizer.digest, tags.digest, *shown, config.frame_sampling)
         if key not in self._made:
             self._made[key] = Examples(table, tokenizer, tags, config)
+        self._made.move_to_end(key)
+        while len(self._made) > self.most:
+            self._made.popitem(last=False)
         return self._made[key]

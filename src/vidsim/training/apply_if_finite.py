@@ -1,6 +1,7 @@
 """An optimizer that makes no update from a gradient that is not finite."""
 
 from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
@@ -8,7 +9,7 @@ from keras import ops
 from vidsim.layers.replicas import replicas
 
 Compiled = Callable[[Callable[[], None]], Callable[[], None]]
-Schedule = keras.optimizers.schedules.LearningRateSchedule
+Schedule: TypeAlias = Callable[[Any], Any]  # updates made before -> learning rate
 
 
 class ApplyIfFinite(keras.optimizers.MultiOptimizer):

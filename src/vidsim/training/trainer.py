@@ -135,5 +135,6 @@ def _copy(variable: keras.Variable) -> np.ndarray:
 
 def _compact(value: np.ndarray) -> np.ndarray:
     """The same array, of one number in memory where all its numbers are equal."""
-    first = value.flat[0] if value.size else None
-    return np.broadcast_to(first, value.shape) if (value == first).all() else value
+    if value.size and (value == value.flat[0]).all():
+        return np.broadcast_to(value.flat[0], value.shape)
+    return value
