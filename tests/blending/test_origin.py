@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
-from vidsim.blending.origin import code_commit, installed_versions, is_made_up
+from vidsim.provenance import code_commit, installed_versions, is_made_up
 from vidsim.records.labels import read_labels
 from vidsim.records.sample import write_sample
 from vidsim.records.video_table import load_videos

@@ -7,7 +7,6 @@ TensorFlow's.
 import json
 import shutil
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +21,6 @@ from vidsim.records.pairs import read_pair_file
 from vidsim.records.sample import write_sample
 from vidsim.stages import write_tfrecord
 from vidsim.stages.configs import WriteTfrecordConfig
-
-
-@dataclass(frozen=True)
-class Flags(Common):
-    """The common flags that this stage reads."""
-
-    redo: bool = False
-    fold_seed: int = 42
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +44,7 @@ def run(data_dir, tmp_path, capsys):
 
     def run(redo: bool = False, fold_seed: int = 42, seed: int = 42, **flags) -> str:
         folders = {"data_dir": data_dir, "save_dir": tmp_path / "save"}
-        common = Flags(**folders, redo=redo, fold_seed=fold_seed, seed=seed)
+        common = Common(**folders, redo=redo, fold_seed=fold_seed, seed=seed)
         write_tfrecord.run(common, WriteTfrecordConfig(**flags))
         return capsys.readouterr().out
 
@@ -95,7 +86,7 @@ def test_the_same_again_is_skipped(run, data_dir):
     files = [path for path in data_dir.rglob("*.*") if path.suffix in (".json", ".tfrecord")]
     before = [path.stat().st_mtime_ns for path in files]
     out = run()
-    assert out.startswith("write_tfrecord: 11 folds are there already") and out.count("\n") == 1
+    assert out.startswith("write_tfrecord: done already: 11 folds in") and out.count("\n") == 1
     assert [path.stat().st_mtime_ns for path in files] == before
 
 
@@ -152,8 +143,8 @@ def test_redo_moves_finished_folds_aside_whole(run, data_dir, monkeypatch):
         "0-119val",
         "folds.old-1",
     }
-    assert "are there already" in run(num_folds=5)
-    assert "folds.old-2 now" in run(redo=True, num_folds=5)
+    assert "done already: 5 folds" in run(redo=True, num_folds=5)  # nothing has changed
+    assert "folds.old-2 now" in run(redo=True, num_folds=4)
     assert len(list((pairwise / "folds.old-2").glob("*/*.tfrecord"))) == 10
 
 
@@ -171,7 +162,7 @@ def test_old_folds_are_the_same_folds(run, data_dir):
         del entry["val_pairs_seen"]
     record.write_text(json.dumps(content))
     assert read_folds(data_dir).folds[0].val_pairs_seen is None
-    assert "are there already" in run(fold_seed=7, seed=1)
+    assert "done already: 11 folds" in run(fold_seed=7, seed=1)
     with pytest.raises(VidsimError, match=r"--fold-seed: 7 -> 42\n"):
         run(seed=7)
     content["configuration"]["by_year"] = True

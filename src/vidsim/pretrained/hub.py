@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from fnmatch import fnmatch
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def _wanted(names: Iterable[str], place: str) -> list[str]:
     shards = set()
     if first.endswith(_INDEX):  # pytorch_model.bin.index.json: pytorch_model-00001-of-00002.bin ...
         stem, _, suffix = first.removesuffix(_INDEX).rpartition(".")
-        shards = {name for name in there if fnmatch(name, f"{at}{stem}-*.{suffix}")}
+        shards = {name for name in there if fnmatch(name, f"{escape(at + stem)}-*.{suffix}")}
     return sorted(wanted & there | shards)
 
 

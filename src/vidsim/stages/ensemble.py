@@ -17,7 +17,7 @@ from vidsim.blending.figure import draw_report
 from vidsim.blending.fold_mean import FoldMean
 from vidsim.blending.member_file import MemberFile
 from vidsim.blending.members import validation_path
-from vidsim.blending.origin import Origin, code_commit, installed_versions, is_made_up, now
+from vidsim.blending.origin import Origin
 from vidsim.blending.out_of_fold import score_out_of_fold
 from vidsim.blending.progress import StepProgress, WatchedRows
 from vidsim.blending.report import Report, print_report
@@ -28,6 +28,7 @@ from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.files import write_json
 from vidsim.metrics.spearman import spearman
+from vidsim.provenance import code_commit, installed_versions, is_made_up, now
 from vidsim.records.pairs import pair_keys
 from vidsim.stages.configs import EnsembleConfig
 from vidsim.stages.ensemble_plan import Plan, ids_to_check, make_plan

@@ -13,6 +13,7 @@ from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.pipeline import pair_dataset, steps_per_epoch
 from vidsim.pretrained.encoder_folder import EncoderFolders
+from vidsim.provenance import is_made_up
 from vidsim.recipes.recipe import Recipe, objectives
 from vidsim.records.video_table import VideoTable
 from vidsim.schema import COSINE
@@ -137,8 +138,10 @@ class Finetuning:
         )
 
         # ---- 4 Fit and evaluate ----------------------------------------------------------------
-        about = self._about(data.fold, record)
-        run_ = TrainingRun(record.title, record.folder, self.steps, "pairs", config, about, state)
+        about, about_data = self._about(data.fold, record), self._about_data(data)
+        run_ = TrainingRun(
+            record.title, record.folder, self.steps, "pairs", config, about, about_data, state
+        )
         train(run_, built.trainer, dataset, validation, (built.first.tokenizer, built.first.tags))
 
         # ---- 5 Write ---------------------------------------------------------------------------
@@ -157,6 +160,18 @@ class Finetuning:
             if name not in ("fold", "data")
         }
         return {"recipe": self.recipe.name, "stage": "finetune", "fold": fold, "run": fields}
+
+    def _about_data(self, data: FoldPairs) -> dict[str, Any]:
+        """What a fold is trained and validated on, for metrics.json."""
+        parts = (data.train, data.val)
+        ids = [video for pairs in parts for video in (*pairs.id_1, *pairs.id_2)]
+        return {
+            "folder": self.common.data_dir,
+            "made_up_sample": is_made_up(map(bytes, ids)),
+            "pairs": len(data.train),
+            "validation_pairs": len(data.val),
+            "seed": self.common.seed,
+        }
 
     def _build(self) -> "_Built":
         if self._built is not None:
@@ -182,6 +197,7 @@ class Finetuning:
         if table.digest not in self._examples:
             first = self._build().first
             examples = Examples(table, first.tokenizer, first.tags, self.recipe.model)
+            print(f"finetune {self.common.run(self.recipe.name)}: {examples.cut_titles.text()}")
             # one table for thin folds; self-contained ones bring two each, and only those are kept
             recent = dict(list(self._examples.items())[:1])
             self._examples = {table.digest: examples, **recent}

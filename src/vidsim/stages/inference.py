@@ -63,6 +63,7 @@ class _Embedder:
     def __init__(self, batch_size: int, store: ExampleStore):
         self._batch_size, self._store = batch_size, store
         self._model: EmbeddingModel | None = None
+        self._told: set[str] = set()
 
     def load(self, folder: Path) -> None:
         """Takes over a checkpoint's weights; builds the model first where the shape is new."""
@@ -79,6 +80,10 @@ class _Embedder:
         assert self._model is not None
         model = self._checkpoint
         examples = self._store.get(table, model.tokenizer, model.tags, model.backbone.config)
+        cut = examples.cut_titles
+        if cut.count and table.digest not in self._told:
+            print(f"inference: {cut.text()}, of {table}", flush=True)
+            self._told.add(table.digest)
         return embed_videos(self._model, examples, rows, self._batch_size)
 
 

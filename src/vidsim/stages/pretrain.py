@@ -12,6 +12,7 @@ from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.pipeline import pretraining_dataset, steps_per_epoch
 from vidsim.pretrained.encoder_folder import EncoderFolders
+from vidsim.provenance import is_made_up
 from vidsim.recipes.recipe import Recipe, objectives
 from vidsim.stages.compiled import compiled
 from vidsim.stages.data_parallel import data_parallel
@@ -119,10 +120,20 @@ class Pretraining:
             f"{len(first.tokenizer)} wordpieces, {backbone.count_params():,} weights, "
             f"{self.steps} steps of {config.batch_size}"
         )
+        print(f"{title}: {examples.cut_titles.text()}")
 
         # ---- 4 Fit and evaluate ----------------------------------------------------------------
         about = {"recipe": self.recipe.name, "stage": "pretrain"}
-        run_ = TrainingRun(title, self.record.folder, self.steps, "videos", config, about, state)
+        about_data = {
+            "folder": self.common.data_dir,
+            "made_up_sample": is_made_up([*data.pairs.id_1.tolist(), *data.pairs.id_2.tolist()]),
+            "videos": len(data.videos),
+            "validation_pairs": len(data.pairs),
+            "seed": self.common.seed,
+        }
+        run_ = TrainingRun(
+            title, self.record.folder, self.steps, "videos", config, about, about_data, state
+        )
         train(run_, trainer, dataset, validation, parts)
 
         # ---- 5 Write ---------------------------------------------------------------------------

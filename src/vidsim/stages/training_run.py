@@ -11,6 +11,7 @@ from vidsim.files import write_json
 from vidsim.preprocess.pipeline import Batches
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
+from vidsim.provenance import provenance
 from vidsim.stages.tensorboard_log import TensorBoardLog
 from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.checkpoint_keeper import CheckpointKeeper
@@ -37,6 +38,7 @@ class TrainingRun:
         unit: what an example is, "videos" or "pairs".
         config: the stage's configuration.
         about: goes into every checkpoint's config.json.
+        data: what it is trained and validated on, for metrics.json.
         state: where it begins.
     """
 
@@ -46,6 +48,7 @@ class TrainingRun:
     unit: str
     config: RunConfig
     about: dict[str, Any]
+    data: dict[str, Any]
     state: TrainingState
 
 
@@ -89,6 +92,8 @@ def train(
         "greater_is_better": keeper.judged_by["greater_is_better"],
         "seconds": round(saver.seconds, 1),
         "skipped": int(trainer.task.total_notfinite.numpy()),
+        "data": run.data,
+        **provenance(),
         "history": log.history,
     }
     write_json(run.folder / "metrics.json", metrics)
