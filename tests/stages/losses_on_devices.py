@@ -31,7 +31,7 @@ from vidsim.recipes import registry
 from vidsim.recipes.recipe import objectives
 from vidsim.schema import COSINE
 from vidsim.stages.data_parallel import data_parallel
-from vidsim.stages.inputs import embed_videos
+from vidsim.stages.pair_validation import embed_videos
 from vidsim.training.configs import OptimizerConfig
 from vidsim.training.optimizer import build_optimizer
 from vidsim.training.trainer import Trainer
