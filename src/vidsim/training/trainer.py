@@ -79,13 +79,12 @@ class Trainer:
         Raises:
             ValueError: there were updates, and the trainer is not `restartable`.
         """
-        if self._touched:
-            if self._first is None:
-                raise ValueError("a trainer that is not restartable has no first state to go to")
+        if self._first is not None:
             self.restore(self._first)
             if self._reported is not None:
                 self._reported.assign(0.0)
-            self._touched = False
+        elif self._touched:
+            raise ValueError("a trainer that is not restartable has no first state to go to")
         if seed is not None:
             self._seed_dropout(seed)
 
