@@ -88,6 +88,11 @@ def call(*words: str) -> str:
     return "".join(f"<{word}>" for word in words)
 
 
+def plan(*flags: str) -> str:
+    """The call by which run.sh asks what is done and what is to do."""
+    return call("-m", "vidsim", "plan", *flags)
+
+
 def installs(calls: list[str]) -> list[str]:
     return [line for line in calls if line.startswith("<-m><pip><install>")]
 
@@ -203,7 +208,7 @@ def test_run_opens_the_doors_in_order(tree):
     flags = ["--folds", "0,1", "--output-zip", "a b.zip", "--recipes="]
     done, calls = tree.run("run.sh", *flags)
     assert done.returncode == 0, done.stderr
-    assert calls == [call(door, *flags) for door in DOORS]
+    assert calls == [plan(*flags), *[call(door, *flags) for door in DOORS]]
     assert "SAMPLE" not in done.stdout
     assert "run.sh: done in 0 min" in done.stdout
 
@@ -213,6 +218,7 @@ def test_run_without_data_makes_a_sample(tree):
     done, calls = tree.run("run.sh", "--seed", "7")
     flags = ["--data-dir", "data/sample", "--size", "tiny", "--seed", "7"]
     assert calls == [
+        plan(*flags),
         call(DOORS[0], "--make-sample", *flags),
         *[call(door, *flags) for door in DOORS[1:]],
     ]
@@ -223,7 +229,7 @@ def test_run_without_data_makes_a_sample(tree):
 def test_the_sample_at_another_size(tree, flags):
     (tree.root / "data" / "pairwise").rmdir()
     _, calls = tree.run("run.sh", *flags)
-    assert calls[1:] == [call(door, "--data-dir", "data/sample", *flags) for door in DOORS[1:]]
+    assert calls[2:] == [call(door, "--data-dir", "data/sample", *flags) for door in DOORS[1:]]
 
 
 @pytest.mark.parametrize(
@@ -233,16 +239,23 @@ def test_the_sample_at_another_size(tree, flags):
 def test_a_named_data_folder_is_never_replaced(tree, flags):
     (tree.root / "data" / "pairwise").rmdir()
     _, calls = tree.run("run.sh", "--folds=0", *flags)
-    assert calls == [call(door, "--folds=0", *flags) for door in DOORS]
+    assert calls[1:] == [call(door, "--folds=0", *flags) for door in DOORS]
 
 
 @pytest.mark.parametrize("failing", DOORS)
 def test_run_stops_where_a_door_fails(tree, failing):
     done, calls = tree.run("run.sh", STUB_FAIL=failing, STUB_STATUS="7")
     assert done.returncode == 7
-    assert calls == [call(door) for door in DOORS[: DOORS.index(failing) + 1]]
+    assert calls[1:] == [call(door) for door in DOORS[: DOORS.index(failing) + 1]]
     assert failing in done.stderr
     assert "done in" not in done.stdout
+
+
+def test_run_stops_where_the_plan_does(tree):
+    """A run of another configuration is in the way: nothing has begun."""
+    done, calls = tree.run("run.sh", STUB_FAIL="plan", STUB_STATUS="1")
+    assert (done.returncode, calls) == (1, [plan()])
+    assert "nothing was run" in done.stderr
 
 
 def test_run_sets_up_first(fresh):
@@ -277,20 +290,30 @@ def test_the_all_scripts_pass_everything_on(tree, script, door):
     assert calls == [call(door, "--bert-dir", "a b")]
 
 
-@pytest.mark.parametrize("script", ["test.sh", ".ci/run"])
-def test_all_checks_run(tree, script):
+@pytest.mark.parametrize(
+    ("script", "marked"),
+    [(["test.sh"], []), (["test.sh", "--quick"], ["-m", "not slow"]), ([".ci/run"], [])],
+)
+def test_all_checks_run(tree, script, marked):
     tree.run("setup.sh", "dev")
-    if script == ".ci/run" and "bash" not in SHELLS:
+    if script == [".ci/run"] and "bash" not in SHELLS:
         pytest.skip(".ci/run needs bash")
-    done, calls = tree.run(script, shell="bash" if script == ".ci/run" else SHELL)
+    done, calls = tree.run(*script, shell="bash" if script == [".ci/run"] else SHELL)
     assert done.returncode == 0, done.stderr
     tools = [line.removeprefix("<-m>") for line in calls]
     assert tools == [
         call("ruff", "check", "."),
         call("ruff", "format", "--check", "."),
         call("basedpyright", "--pythonpath", ".venv/bin/python"),
-        call("pytest", "--numprocesses", "2", "--dist", "loadfile"),
+        call("pytest", *marked, "--numprocesses", "2", "--dist", "loadfile", "--durations", "25"),
     ]
+
+
+def test_quick_stands_alone(tree):
+    tree.run("setup.sh", "dev")
+    done, calls = tree.run("test.sh", "--quick", "tests/records")
+    assert (done.returncode, calls) == (2, [])
+    assert "--quick stands alone" in done.stderr
 
 
 def test_with_arguments_only_the_tests_run(tree):
