@@ -1,8 +1,10 @@
 """What is done and what is to do, known before TensorFlow is loaded; and one vocabulary for all."""
 
 import dataclasses
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +26,7 @@ from vidsim.stages.training_records import (
     titles_digest,
 )
 
+FORMATS = Path(__file__).parents[1] / "formats"
 RECIPES = [
     recipe.but(finetune={"pretrain_model_dir": "none"})
     for recipe in (mix.recipe(), uniter.recipe())
@@ -128,3 +131,19 @@ def test_one_vocabulary_for_all_folds(common):
     assert titles[0] == titles[1]
     assert set(titles[0]) <= with_file
     assert titles_digest(titles[0]) != titles_digest(titles[0][:-1])
+
+
+def test_exchanged_start_weights_are_noticed(common):
+    """A finetuning asks for the files of its pretrained checkpoint whenever it is asked for."""
+    write_tfrecord.run(common, WriteTfrecordConfig())
+    folder = common.save_dir / "pretrain" / "mix"
+    shutil.copytree(FORMATS / "format1" / "checkpoint", folder / "ckpt-4")
+    write_json(folder / "checkpoints.json", {"best": {"folder": "ckpt-4"}})
+    write_json(folder / "done.json", {})
+    recipe, source = mix.recipe(), PairSources(common).open(mix.recipe().finetune)
+    before = FinetuneRecords(common, recipe, source, None).of_fold(0).identity.fields["pretrained"]
+    assert len(before) == 64
+    weights = folder / "ckpt-4" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
+    with pytest.raises(VidsimError, match=r"model\.safetensors: damaged or exchanged"):
+        FinetuneRecords(common, recipe, source, None)
