@@ -62,11 +62,12 @@ class BatchShapes:
         length, count = batch[schema.TOKEN_IDS].shape[1], batch[schema.FRAME_MASK].shape[1]
         fitting = [size for size in self.sizes if size[0] >= length and size[1] >= count]
         tokens, frames = fitting[0] if fitting else (length, count)
-        sizes: dict[str, int] = dict.fromkeys(_BY_TOKEN, tokens) | dict.fromkeys(_BY_FRAME, frames)
+        sizes: dict[str, int] = {}
+        sizes.update(dict.fromkeys(_BY_TOKEN, tokens), **dict.fromkeys(_BY_FRAME, frames))
         if schema.MLM_WEIGHTS in batch:
             slots = self.slots(tokens)
             needed = batch[schema.MLM_WEIGHTS].shape[1]
-            sizes |= dict.fromkeys(_BY_SLOT, slots if needed <= slots else max(tokens, needed))
+            sizes.update(dict.fromkeys(_BY_SLOT, slots if needed <= slots else max(tokens, needed)))
         fills = {schema.TOKEN_IDS: pad}
         return {
             key: _longer(value, sizes[key], fills.get(key, 0)) if key in sizes else value
