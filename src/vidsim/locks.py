@@ -26,6 +26,11 @@ def sole_process(folder: Path) -> Iterator[None]:
     path = folder.with_name(f".{folder.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise VidsimError(
+            f"{path.parent}: this is a file, or lies in one; accepted is a folder"
+        ) from None
+    try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         if error.errno not in _NOT_WRITABLE:

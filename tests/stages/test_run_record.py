@@ -143,7 +143,7 @@ def test_redo_moves_the_old_run_aside(record, tmp_path):
     assert record(Flags(32), redo=True).is_done()  # the same again is not made again
 
 
-@pytest.mark.parametrize("file", ["thesis.tex", "config.json", "logs/run.txt"])
+@pytest.mark.parametrize("file", ["thesis.tex", "config.json", "done.json", "logs/run.txt"])
 def test_a_folder_of_somebody_else_is_refused(record, file):
     """Also with --redo; a config.json may be that of a Hugging Face model."""
     path = record().folder / file
@@ -161,6 +161,8 @@ def test_a_folder_of_somebody_else_is_refused(record, file):
         path.parent.write_text("")
         with pytest.raises(VidsimError, match="this is a file"):
             record().is_done()
+        with pytest.raises(VidsimError, match="this is a file"):
+            recorded_in(record().folder / "below")
 
 
 def test_an_unfinished_run(record):
@@ -190,6 +192,25 @@ def test_clearing_leaves_what_is_not_the_runs(record):
     (record().folder / "logs" / "mine.txt").touch()
     record().clear()
     assert names(record().folder) == sorted([*others, "config.json", "done.json", "notes.txt"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"a": 1},
+        {"recipe": "soup", "model": "T", "seed": 1, "data": []},
+        {"format": "mp4", "identity": {}},
+        {"format": 2, "identity": "mine"},
+    ],
+)
+def test_a_record_of_somebody_else_is_none(record, content):
+    """A done.json or config.json that only looks like one; the folder is not even moved aside."""
+    (record().folder / "ckpt-5").mkdir(parents=True)
+    for name in ("done.json", "config.json"):
+        write_json(record().folder / name, content)
+        with pytest.raises(VidsimError, match="no record of a vidsim run"):
+            record(redo=True).begin()
+    assert names(record().folder) == ["ckpt-5", "config.json", "done.json"]
 
 
 def test_a_damaged_record_is_not_taken_for_done(record):

@@ -72,8 +72,6 @@ class RunRecord:
         path = recorded_in(self.folder)
         if path is None:
             return []
-        if path.name == BEGUN and not is_run(path):
-            raise VidsimError(_foreign(self.folder))
         if path.name == BEGUN and not self._has_work():
             return []
         try:
@@ -184,14 +182,15 @@ def recorded_in(folder: Path) -> Path | None:
     Raises:
         VidsimError: the folder has files and no record.
     """
-    if folder.exists() and not folder.is_dir():
-        raise VidsimError(f"{folder}: this is a file; accepted is a folder")
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            raise VidsimError(f"{path}: this is a file; accepted is a folder")
     if not folder.is_dir() or all(map(is_leftover, folder.iterdir())):
         return None
-    for path in (folder / DONE, folder / BEGUN):
-        if path.exists():
-            return path
-    raise VidsimError(_foreign(folder))
+    records = [path for path in (folder / DONE, folder / BEGUN) if path.exists()]
+    if not any(map(is_run, records)):  # one of the two may be damaged
+        raise VidsimError(_foreign(folder))
+    return records[0]
 
 
 def is_finished(folder: Path) -> bool:
@@ -207,7 +206,11 @@ def is_run(path: Path) -> bool:
         return False
     if not isinstance(content, dict):
         return False
-    return {"format", "identity"} <= content.keys() or {"recipe", "model", "seed"} <= content.keys()
+    if "identity" in content:
+        identity = content["identity"]
+        return isinstance(content.get("format"), int) and isinstance(identity, dict)
+    kinds = {"recipe": str, "model": dict, "seed": int, "data": list}  # of the first format
+    return all(isinstance(content.get(name), kind) for name, kind in kinds.items())
 
 
 def free_name(path: Path) -> Path:
