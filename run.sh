@@ -59,7 +59,7 @@ if [ -z "$data_given" ] && [ ! -d data/pairwise ]; then
 fi
 
 echo "run.sh: what is done, and what will be:"
-.venv/bin/python -m vidsim plan "$@" || {
+.venv/bin/python -m vidsim plan ${make_sample:+"$make_sample"} "$@" || {
     status=$?
     echo "run.sh: nothing was run" >&2
     exit "$status"

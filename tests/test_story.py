@@ -165,7 +165,7 @@ def test_a_named_run_lies_beside_the_unnamed_one(first, data, capsys):
     before, which = files(first), {"recipes": "mix", "folds": "0,1"}
     name = ("--run-name", "kl")
     call("pretrain", data, first, *SHORT, *name, **which)
-    assert "pretrain mix@kl: done already, as" in capsys.readouterr().out
+    assert "pretrain mix@kl: done already: " in capsys.readouterr().out
     assert command("finetune", data, first, *SHORT, *name, "--kl-weight", "0.25", **which) == 0
     assert command("inference", data, first, *name, **which) == 0
     report = first / "ensemble@kl" / "report.json"

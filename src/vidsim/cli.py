@@ -128,13 +128,13 @@ def _check(command: str, words: list[str]) -> bool:
 
 
 def _plan(command: str, words: list[str]) -> None:
-    read = _read(command, words, {"": {}})
+    read = _read(command, words, {"": {command: WriteTfrecordConfig()}})
     if read is not None:
         from vidsim.stages import plan
 
-        common = read[0]
-        pretrained = common.bert_dir is not None
-        plan.run(common, registry.load(common.recipes, common.size, pretrained=pretrained))
+        common, parts = read[0], read[1][""]
+        recipes = registry.load(common.recipes, common.size, common.bert_dir is not None)
+        plan.run(common, cast(WriteTfrecordConfig, parts[command]), recipes)
 
 
 def _run(command: str, words: list[str]) -> None:

@@ -1,6 +1,7 @@
 """What every command accepts, and the small rules for reading it. Imports nothing heavy."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,7 +9,7 @@ from typing import Annotated, Literal
 from vidsim.config_fields import Config, Seed, UsedBy
 from vidsim.errors import VidsimError
 
-_RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RUN_NAME = re.compile(r"[^\W_][\w.-]{0,63}")
 PUBLISHED_FOLDS = 11
 Size = Literal["tiny", "small", "base"]
 _TRAIN = UsedBy(("plan", "pretrain", "finetune"))
@@ -57,19 +58,16 @@ class Common(Config):
     it. What was skipped is counted and listed, in every run again."""
 
     def run(self, recipe: str) -> str:
-        """The folder name of a recipe's runs: the recipe, or <recipe>@<run name>.
+        """The folder name of a recipe's runs: the recipe, or <recipe>@<run name>."""
+        return recipe if self.run_name is None else f"{recipe}@{self.run_name}"
 
-        Raises:
-            VidsimError: the run name cannot be part of a folder's name.
-        """
-        if self.run_name is None:
-            return recipe
-        if not _RUN_NAME.fullmatch(self.run_name):
-            raise VidsimError(
-                f"--run-name {self.run_name!r}: accepted are 1 to 64 letters, digits, and . _ - "
-                "after the first"
+    def contradictions(self) -> Iterator[str]:
+        """A run name that cannot be part of a folder's name."""
+        if self.run_name is not None and not _RUN_NAME.fullmatch(self.run_name):
+            yield (
+                f"--run-name {self.run_name!r}: accepted are 1 to 64 letters, digits, . _ and -, a "
+                "letter or digit first"
             )
-        return f"{recipe}@{self.run_name}"
 
 
 def parse_folds(folds: str, number_of_folds: int) -> list[int]:

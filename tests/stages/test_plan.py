@@ -44,7 +44,7 @@ def states(common, capsys):
     """The lines of the plan, and what it refuses."""
     refused = ""
     try:
-        plan.run(common, RECIPES)
+        plan.run(common, WriteTfrecordConfig(), RECIPES)
     except VidsimError as error:
         refused = str(error)
     return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()], refused
@@ -58,10 +58,10 @@ def finish(record):
 
 def test_every_state(common, capsys):
     """From nothing to a finished recipe, then with another seed; no run is ever made here."""
-    assert states(common, capsys) == (
-        ["write_tfrecord to do", "the others known after that"],
-        "",
-    )
+    new = (["write_tfrecord to do", "the others known after that"], "")
+    assert states(common, capsys) == new
+    nowhere = dataclasses.replace(common, data_dir=common.data_dir / "nowhere")
+    assert "label.tsv" in states(nowhere, capsys)[1]
     write_tfrecord.run(common, WriteTfrecordConfig(num_folds=3))
     lines, refused = states(common, capsys)
     assert "num_folds: 3 -> 11" in refused.replace("--num-folds", "num_folds")
@@ -70,6 +70,8 @@ def test_every_state(common, capsys):
     capsys.readouterr()
     to_do = [f"{stage} to do: mix, uniter" for stage in ("pretrain", "finetune", "inference")]
     assert states(common, capsys)[0] == ["write_tfrecord done", *to_do, "ensemble to do, as always"]
+    mine = dataclasses.replace(common, output_zip=common.data_dir / "tag_list.txt")
+    assert "tag_list.txt" in states(mine, capsys)[1]
 
     recipe = RECIPES[0]
     finish(pretrain_record(common, recipe, PretrainFiles(common).open(recipe.pretrain), None))

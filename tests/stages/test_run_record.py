@@ -165,6 +165,32 @@ def test_a_folder_of_somebody_else_is_refused(record, file):
             recorded_in(record().folder / "below")
 
 
+def test_a_finished_run_without_its_best_checkpoint(record):
+    """It is of no use, and says so with the way out, instead of "done already"."""
+    write_json(finished(record()).folder / "checkpoints.json", {"best": {"folder": "ckpt-5"}})
+    assert record().is_done()
+    (record().folder / "ckpt-5").rename(record().folder.with_name("elsewhere"))
+    with pytest.raises(VidsimError, match=r"ckpt-5: the best checkpoint -> it is not there any"):
+        record().is_done()
+    assert not record(redo=True).is_done()
+
+
+def test_links(tmp_path):
+    """A link is moved aside and its folder stays; one that leads nowhere is refused."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "mix").symlink_to(tmp_path / "disk")
+    old = RunRecord("pretrain mix", tmp_path / "mix", identity())
+    finished(old)
+    new = RunRecord("pretrain mix", tmp_path / "mix", identity(Flags(64)), redo=True)
+    new.begin()
+    assert (tmp_path / "mix.old-1" / "done.json").exists()
+    assert (tmp_path / "disk" / "done.json").exists()
+    assert not (tmp_path / "mix").exists()
+    (tmp_path / "mix").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(VidsimError, match="a link to a folder that is not there"):
+        new.is_done()
+
+
 def test_an_unfinished_run(record):
     """Continued with its own configuration; with another it is kept as a finished one is."""
     assert not record().begin()
@@ -201,6 +227,8 @@ def test_clearing_leaves_what_is_not_the_runs(record):
         {"recipe": "soup", "model": "T", "seed": 1, "data": []},
         {"format": "mp4", "identity": {}},
         {"format": 2, "identity": "mine"},
+        {"format": 2, "identity": {"recipe": "soup"}},
+        {"recipe": "soup", "model": {}, "seed": 1, "data": [], "encoder": None},
     ],
 )
 def test_a_record_of_somebody_else_is_none(record, content):
@@ -245,7 +273,8 @@ def test_the_first_format_is_read():
 
 def test_an_interrupted_run_of_the_first_format_is_kept(record):
     """Its batches came in another order: it cannot go on."""
-    old = {"recipe": "mix", "model": {}, "seed": 42, "data": ["v"] * 4, "pretrain": {}}
+    old = {"recipe": "mix", "model": {}, "seed": 42, "encoder": None, "data": ["v"] * 4}
+    old["pretrain"] = {}
     write_json(record().folder / "config.json", old)
     assert not record().is_done()
     work(record().folder)

@@ -219,7 +219,7 @@ class EmbeddingSource:
         folder = self._common.save_dir / "finetune" / self._common.run(name) / f"fold{fold}"
         checkpoint = find_checkpoint(named) if named else best_of_finished(folder)
         info = read_description(checkpoint)
-        for what, wanted in (("recipe", name), ("fold", fold)):
+        for what, wanted in (("recipe", name), ("stage", "finetune"), ("fold", fold)):
             if info.get(what, wanted) != wanted:
                 raise VidsimError(
                     f"{checkpoint}: this checkpoint is of {what} {info[what]}, and asked for is "

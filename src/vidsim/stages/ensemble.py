@@ -4,6 +4,7 @@ It needs neither a model nor TensorFlow, takes seconds, and so runs every time. 
 rows, so that memory does not grow with the videos.
 """
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -26,7 +27,7 @@ from vidsim.blending.scores import ENSEMBLE, Scores
 from vidsim.blending.submission import check_submission, write_submission
 from vidsim.config import Common
 from vidsim.errors import VidsimError
-from vidsim.files import write_json
+from vidsim.files import file_digest, write_json
 from vidsim.metrics.spearman import spearman
 from vidsim.provenance import code_commit, installed_versions, is_made_up, now
 from vidsim.records.pairs import pair_keys
@@ -34,6 +35,7 @@ from vidsim.stages.configs import EnsembleConfig
 from vidsim.stages.ensemble_plan import Plan, ids_to_check, make_plan
 from vidsim.stages.member_records import Member, describe_members, run_seeds
 
+_REPORT = ("config.json", "report.json", "report.png")
 _DRIFT = 0.01  # a fold's Spearman may differ so much from its finetuning's (lower precision there)
 
 
@@ -63,19 +65,38 @@ def run(common: Common, config: EnsembleConfig) -> None:
         blended = Blend(list(sources.values()), weights, config.blend, config.raw)
 
         # 3 Write
+        new = plan.output_zip.with_suffix(".new.zip")
         progress.step(str(plan.output_zip), len(plan.ids), "videos written")
-        write_submission(plan.output_zip, plan.ids, blended)
+        write_submission(new, plan.ids, blended)
         progress.step(str(plan.output_zip), len(plan.ids), "videos checked")
-        _refuse_problems(plan.output_zip, plan.ids, progress)
+        _refuse_problems(new, plan.ids, progress)
 
         # 4 Evaluate
         report = _evaluate(common, config, plan, sources | {ENSEMBLE: blended}, progress)
 
     # 5 Report
+    _publish(new, plan)
     _save(common, config, plan, report)
     print_report(report)
     size = decimal(plan.output_zip.stat().st_size)
     print(f"{plan.output_zip}: {size}, {len(plan.ids):,} videos, checked")
+
+
+def _publish(new: Path, plan: Plan) -> None:
+    """Puts the submission in its place; another one that is there is kept, with its report."""
+    path = plan.output_zip
+    if path.exists() and file_digest(path) != file_digest(new):
+        numbers = itertools.count(1)
+        names = (path.with_name(f"{path.stem}.old-{number}{path.suffix}") for number in numbers)
+        old = next(name for name in names if not name.exists())
+        mark = old.suffixes[-2]
+        for name in _REPORT:
+            report = plan.folder / name
+            if report.exists():
+                report.rename(report.with_name(f"{report.stem}{mark}{report.suffix}"))
+        path.rename(old)
+        print(f"ensemble: {path} was another blend; it is {old} now, its report {mark[1:]} too")
+    new.replace(path)
 
 
 def _recipe_means(
@@ -193,6 +214,7 @@ def _save(common: Common, config: EnsembleConfig, plan: Plan, report: Report) ->
         "folds": plan.folds,
         "files": plan.paths,
     }
-    write_json(plan.folder / "config.json", resolved)
-    write_json(plan.folder / "report.json", report.to_json())
-    draw_report(report, plan.folder / "report.png")
+    config_json, report_json, picture = (plan.folder / name for name in _REPORT)
+    write_json(config_json, resolved)
+    write_json(report_json, report.to_json())
+    draw_report(report, picture)

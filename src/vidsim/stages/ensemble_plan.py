@@ -11,9 +11,10 @@ from vidsim.blending.submission import refuse_foreign
 from vidsim.blending.weights import resolve_weights
 from vidsim.config import Common, parse_folds
 from vidsim.errors import VidsimError
+from vidsim.files import file_digest
 from vidsim.recipes import registry
 from vidsim.records.file_pattern import FilePattern
-from vidsim.records.fold_manifest import VAL_FILE, FoldEntry, read_folds
+from vidsim.records.fold_manifest import VAL_FILE, FoldEntry, FoldManifest, read_folds
 from vidsim.records.labels import read_labels
 from vidsim.records.pairs import Pairs, pair_keys
 from vidsim.records.video_table import VideoTable
@@ -65,11 +66,12 @@ def make_plan(common: Common, config: EnsembleConfig) -> Plan:
     """
     names = registry.names(common.recipes)
     weights, origin = resolve_weights(names, config.weights)
-    written = read_folds(common.data_dir).folds
+    manifest = read_folds(common.data_dir)
+    written = manifest.folds
     folds = parse_folds(common.folds, len(written))
     entries = [written[fold] for fold in folds]
     name = test_name(config.test_b_file, common.data_dir / _TEST, config.out)
-    output_zip = _output_zip(common, name)
+    output_zip = submission_path(common, name)
     refuse_foreign(output_zip)
     paths = find_members(common, names, folds, name, _test_flags(config))
     named = test_files(common, config)
@@ -94,7 +96,7 @@ def make_plan(common: Common, config: EnsembleConfig) -> Plan:
         members=members,
         output_zip=output_zip,
         folder=common.save_dir / common.run("ensemble") / (name or ""),
-        notes=[blend, *_fold_notes(entries, len(written)), *checked],
+        notes=[blend, *_fold_notes(entries, len(written)), *_stale(common, manifest), *checked],
     )
 
 
@@ -131,7 +133,7 @@ def ids_to_check(common: Common, config: EnsembleConfig) -> list[str]:
     return [video.decode() for video in open_table(common, files).ids.tolist()]
 
 
-def _output_zip(common: Common, name: str | None) -> Path:
+def submission_path(common: Common, name: str | None = None) -> Path:
     """Where the submission goes: other runs and other test videos replace nobody else's."""
     if common.output_zip is not None:
         return common.output_zip
@@ -155,6 +157,14 @@ def _fold_notes(entries: Sequence[FoldEntry], written: int) -> list[str]:
         f"{seen:,} of {videos:,} validation videos are in other pairs of the training part"
     )
     return notes
+
+
+def _stale(common: Common, manifest: FoldManifest) -> list[str]:
+    """A note where the folds are not of the ratings that there are now."""
+    labels = common.data_dir / "pairwise" / "label.tsv"
+    if not labels.is_file() or manifest.digests.get(labels.name) in (None, file_digest(labels)):
+        return []
+    return [f"the folds were cut from another {labels} than the one that is there now"]
 
 
 def _validation(common: Common, entry: FoldEntry) -> Pairs:

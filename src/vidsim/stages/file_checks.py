@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from vidsim.errors import VidsimError
+from vidsim.files import file_digest
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.records.fold_manifest import MANIFEST_NAME, read_folds
 from vidsim.records.labels import label_notes, read_labels
@@ -86,6 +87,10 @@ def check_folds(data_dir: Path, table: VideoTable | None) -> Iterator[FileReport
     except VidsimError as error:
         yield FileReport(manifest, problems=[str(error)])
         return
+    labels = manifest.with_name("label.tsv")
+    if labels.is_file() and folds.digests.get(labels.name) not in (None, file_digest(labels)):
+        problem = f"{manifest}: the folds were cut from another {labels.name} than the one there is"
+        yield FileReport(manifest, problems=[problem])
     counts = [count for fold in folds.folds for count in (fold.train_pairs, fold.val_pairs)]
     for path, expected in zip(folds.files(data_dir), counts, strict=True):
         yield _check_fold(path, expected, table)

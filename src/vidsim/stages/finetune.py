@@ -59,6 +59,8 @@ def run(common: Common, recipes: list[Recipe]) -> None:
         finetuning = Finetuning(common, recipe, source, records)
         todo = [fold for fold in source.folds if not finetuning.is_done(fold)]
         finetuning.once = len(todo) == 1
+        if todo and records.missing:
+            raise records.missing
         waiting += [(finetuning, todo)] * bool(todo)
     for finetuning, todo in waiting:
         for fold in todo:

@@ -6,15 +6,18 @@ Where a run of another configuration is in the way it fails, before anything has
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from vidsim.blending.members import member_path
+from vidsim.blending.submission import refuse_foreign
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.recipes.recipe import Recipe
 from vidsim.records.fold_manifest import MANIFEST_NAME
 from vidsim.stages.configs import InferenceConfig, WriteTfrecordConfig
 from vidsim.stages.embedding_records import EmbeddingSource
+from vidsim.stages.ensemble_plan import submission_path
 from vidsim.stages.pair_source import PairSource
 from vidsim.stages.run_folders import finetune_folder, pretrain_folder
 from vidsim.stages.run_record import RunRecord, recorded_in
@@ -23,25 +26,29 @@ from vidsim.stages.training_records import (
     PairSources,
     PretrainFiles,
     encoder_of,
+    finished_pretraining,
     pretrain_record,
 )
-from vidsim.stages.write_tfrecord import fold_differences
+from vidsim.stages.write_tfrecord import fold_differences, input_files
 
 _DONE, _TO_DO, _GOES_ON = "done", "to do", "to go on with"
 _REDO, _LATER, _STOPS = "to be made again", "known after the stage before", "STOPS, see below"
 
 
-def run(common: Common, recipes: list[Recipe]) -> None:
+def run(common: Common, config: WriteTfrecordConfig, recipes: list[Recipe]) -> None:
     """Prints a line for each stage and recipe: what is done, and what will be.
 
     Args:
         common: as of every stage.
+        config: of the folds.
         recipes: with their own flags.
 
     Raises:
-        VidsimError: a run of another configuration is in the way and --redo is not given.
+        VidsimError: something is in the way: a run of another configuration without --redo, no
+            data, or a file at --output-zip that is no submission.
     """
-    plan = Plan(common, recipes)
+    common.check_fields()
+    plan = Plan(common, config, recipes)
     for line in plan.lines():
         print(line, flush=True)
     if plan.refusals:
@@ -53,14 +60,15 @@ class Plan:
 
     Args:
         common: as of every stage.
+        config: of the folds.
         recipes: with their own flags.
 
     Attributes:
         refusals: what stages would stop with, the first of each stage and recipe.
     """
 
-    def __init__(self, common: Common, recipes: list[Recipe]):
-        self._common, self._recipes = common, recipes
+    def __init__(self, common: Common, config: WriteTfrecordConfig, recipes: list[Recipe]):
+        self._common, self._config, self._recipes = common, config, recipes
         self.refusals: list[str] = []
 
     def lines(self) -> Iterator[str]:
@@ -93,7 +101,7 @@ class Plan:
             for state in dict.fromkeys(states.values()):
                 names = [name for name, found in states.items() if found == state]
                 yield _line(stage, f"{state}: {', '.join(names)}")
-        yield _line("ensemble", "to do, as always")
+        yield _line("ensemble", self._states({0: self._ensemble})[0])
 
     def _states(self, find: dict[int, Callable[[], str]]) -> dict[int, str]:
         """The state of each run of a stage; notes the first that the stage would stop with."""
@@ -108,15 +116,25 @@ class Plan:
 
     def _folds(self) -> str:
         if not (self._common.data_dir / "pairwise" / MANIFEST_NAME).exists():
+            if not self._config.make_sample:
+                input_files(self._common.data_dir)
             return _TO_DO
-        return _REDO if fold_differences(self._common, WriteTfrecordConfig()) else _DONE
+        return _REDO if fold_differences(self._common, self._config) else _DONE
+
+    def _ensemble(self) -> str:
+        refuse_foreign(submission_path(self._common))
+        return "to do, as always"
 
     def _pretraining(self, recipe: Recipe, files: PretrainFiles) -> str:
-        folder = pretrain_folder(self._common, recipe)
-        if recorded_in(folder) is None:
+        common = self._common
+        folders = [pretrain_folder(one, recipe) for one in (common, replace(common, run_name=None))]
+        if not any(map(recorded_in, folders)):
             return _TO_DO
-        encoder, data = encoder_of(self._common, recipe), files.open(recipe.pretrain)
-        return _state(pretrain_record(self._common, recipe, data, encoder))
+        encoder, data = encoder_of(common, recipe), files.open(recipe.pretrain)
+        if finished_pretraining(common, recipe, data, encoder):
+            return _DONE
+        record = pretrain_record(common, recipe, data, encoder)
+        return _state(record) if recorded_in(record.folder) else _TO_DO
 
     def _finetuning(
         self, recipe: Recipe, source: PairSource, fold: int, pretrained: str

@@ -1,7 +1,5 @@
 """Pretraining: every recipe's backbone on single videos, validated by Spearman on rated pairs."""
 
-import dataclasses
-
 import keras
 
 from vidsim.config import Common
@@ -19,7 +17,11 @@ from vidsim.stages.data_parallel import data_parallel
 from vidsim.stages.initial_model import fresh_model, load_encoder
 from vidsim.stages.pair_validation import PairValidation
 from vidsim.stages.run_record import first_state
-from vidsim.stages.training_records import PretrainFiles, pretrain_record
+from vidsim.stages.training_records import (
+    PretrainFiles,
+    finished_pretraining,
+    pretrain_record,
+)
 from vidsim.stages.training_run import TrainingRun, batches_from, train
 from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.optimizer import build_optimizer
@@ -79,19 +81,18 @@ class Pretraining:
         self.data = files.open(self.config)
         count = len(self.data.videos)
         self.steps = self.config.steps(steps_per_epoch(count, self.config.batch_size, "videos"))
+        self.runs = runs
         self.record = pretrain_record(common, recipe, self.data, self.encoder, runs)
 
     def is_done(self) -> bool:
         """Whether this very run is finished, here or under no name; says so."""
-        if self.record.is_done():
-            StateKeeper(self.record.folder).clear()  # it may have been killed just before that
-            print(f"{self.record.title}: done already: {self.record.folder}", flush=True)
-            return True
-        unnamed = dataclasses.replace(self.common, run_name=None, redo=True)
-        record = pretrain_record(unnamed, self.recipe, self.data, self.encoder)
-        if self.common.run_name is None or self.record.folder.exists() or not record.is_done():
+        common, folder = self.common, self.record.folder
+        done = finished_pretraining(common, self.recipe, self.data, self.encoder, self.runs)
+        if done is None:
             return False
-        print(f"{self.record.title}: done already, as {record.folder}", flush=True)
+        if done == folder:
+            StateKeeper(folder).clear()  # it may have been killed just before that
+        print(f"{self.record.title}: done already: {done}", flush=True)
         return True
 
     def make(self) -> None:

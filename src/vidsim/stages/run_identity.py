@@ -46,13 +46,16 @@ class Identity:
         fields: names to values; flags by section ("model", "pretrain", "finetune"), hashes under
             "data", "encoder", "pretrained".
         defaults: of the flags, in the same sections.
+        unknown: fields that cannot be told now; they differ from nothing.
     """
 
     fields: dict[str, Any]
     defaults: dict[str, Any] = dataclasses.field(default_factory=dict)
+    unknown: frozenset[str] = frozenset()
 
     def differences(self, before: Mapping[str, Any]) -> list[str]:
         """What differs from the fields of an earlier record, each as "field: before -> now"."""
+        before = {name: value for name, value in before.items() if name not in self.unknown}
         return differences(before, self.fields, self.defaults)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from vidsim.errors import VidsimError
 from vidsim.files import is_leftover, write_json
 from vidsim.stages.run_identity import FORMAT, Identity, recorded_fields
+from vidsim.training.checkpoint_keeper import best_checkpoint
 from vidsim.training.state_keeper import StateKeeper
 from vidsim.training.training_state import TrainingState
 
@@ -81,7 +82,17 @@ class RunRecord:
             return [f"{path.name}: {error}"]
         if path.name == BEGUN and "format" not in content:
             differing.append("format: 1 -> 2; an older version's unfinished run cannot go on here")
+        if path.name == DONE and not differing:
+            differing += self._lost()
         return differing
+
+    def _lost(self) -> list[str]:
+        """What a finished run cannot do without and has no longer: its best checkpoint."""
+        with contextlib.suppress(VidsimError, KeyError, TypeError, ValueError):
+            best = best_checkpoint(self.folder)
+            if not best.is_dir():
+                return [f"{best.name}: the best checkpoint -> it is not there any more"]
+        return []
 
     def begin(self) -> bool:
         """Makes the folder ready and marks the run as begun.
@@ -183,6 +194,8 @@ def recorded_in(folder: Path) -> Path | None:
         VidsimError: the folder has files and no record.
     """
     for path in (folder, *folder.parents):
+        if path.is_symlink() and not path.exists():
+            raise VidsimError(f"{path}: this is a link to a folder that is not there")
         if path.exists() and not path.is_dir():
             raise VidsimError(f"{path}: this is a file; accepted is a folder")
     if not folder.is_dir() or all(map(is_leftover, folder.iterdir())):
@@ -208,22 +221,25 @@ def is_run(path: Path) -> bool:
         return False
     if "identity" in content:
         identity = content["identity"]
-        return isinstance(content.get("format"), int) and isinstance(identity, dict)
+        return "vidsim" in content and isinstance(identity, dict) and "recipe" in identity
     kinds = {"recipe": str, "model": dict, "seed": int, "data": list}  # of the first format
-    return all(isinstance(content.get(name), kind) for name, kind in kinds.items())
+    right = all(isinstance(content.get(name), kind) for name, kind in kinds.items())
+    return right and "encoder" in content and bool({"pretrain", "finetune"} & content.keys())
 
 
 def free_name(path: Path) -> Path:
     """`<path>.old-<N>` with the first N that is free."""
-    path = path.resolve()
+    if path.name in ("", ".."):
+        path = path.resolve()
+    path = path.absolute()
     names = (path.with_name(f"{path.name}.old-{number}") for number in itertools.count(1))
     return next(name for name in names if not name.exists())
 
 
 def move_aside(path: Path) -> Path:
-    """Renames a folder to `<path>.old-<N>`, and returns that."""
+    """Renames a folder, or a link to one, to `<path>.old-<N>`, and returns that."""
     aside = free_name(path)
-    path.resolve().rename(aside)
+    (path.resolve() if path.name in ("", "..") else path.absolute()).rename(aside)
     return aside
 
 

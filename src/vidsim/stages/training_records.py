@@ -3,13 +3,14 @@
 Nothing here needs TensorFlow or Keras: what is done and what is to do is known before they load.
 """
 
-import dataclasses
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidsim.config import Common
+from vidsim.errors import VidsimError
 from vidsim.files import file_digest
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from vidsim.pretrained.encoder_folder import EncoderFolder
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class PretrainData:
     """What pretraining reads: videos to train on, rated ones to validate on, the tags."""
 
@@ -138,6 +139,29 @@ def pretrain_record(
     )
 
 
+def finished_pretraining(
+    common: Common,
+    recipe: Recipe,
+    data: PretrainData,
+    encoder: "EncoderFolder | None",
+    runs: int = 1,
+) -> Path | None:
+    """The folder in which this very pretraining is finished; None where it is to be made.
+
+    With --run-name that may be the unnamed one: finetuning starts from that.
+
+    Raises:
+        VidsimError: the run's own folder holds something else, and --redo is not given.
+    """
+    record = pretrain_record(common, recipe, data, encoder, runs)
+    if record.is_done():
+        return record.folder
+    unnamed = replace(common, run_name=None, redo=True)
+    beside_it = pretrain_record(unnamed, recipe, data, encoder)
+    new = common.run_name is not None and not record.folder.exists()
+    return beside_it.folder if new and beside_it.is_done() else None
+
+
 class FinetuneRecords:
     """The records of one recipe's finetunings.
 
@@ -152,8 +176,11 @@ class FinetuneRecords:
         start: the pretrained checkpoint; None where weights are random or of --bert-dir.
         encoder: None also where there is a checkpoint, which has an encoder of its own.
 
+        missing: why there is no pretrained checkpoint to start from, where there should be one.
+            Runs that are finished do not need it any more.
+
     Raises:
-        VidsimError: the pretraining is missing or not finished, or its checkpoint is damaged.
+        VidsimError: the pretrained checkpoint is damaged.
     """
 
     def __init__(
@@ -165,8 +192,13 @@ class FinetuneRecords:
         runs: int = 1,
     ):
         self._common, self._recipe, self._source, self._runs = common, recipe, source, runs
-        self.start = pretrained_checkpoint(common, recipe)
-        self.encoder = None if self.start else encoder
+        self.start: Path | None = None
+        self.missing: VidsimError | None = None
+        try:
+            self.start = pretrained_checkpoint(common, recipe)
+        except VidsimError as error:
+            self.missing = error
+        self.encoder = None if self.start or self.missing else encoder
         if self.start is not None:
             verified_description(self.start)
         self._tags = open_tags(common, recipe.finetune).digest
@@ -178,6 +210,7 @@ class FinetuneRecords:
     def of_fold(self, fold: int) -> RunRecord:
         """The record of one fold's finetuning; reads the fold's files."""
         common, recipe, start = self._common, self._recipe, self.start
+        from_titles = not (start or self.encoder or self.missing)
         identity = make_identity(
             {"model": recipe.model, "finetune": recipe.finetune},
             recipe=recipe.name,
@@ -185,9 +218,13 @@ class FinetuneRecords:
             seed=common.seed,
             pretrained=file_digest(start / CONFIG) if start else "none",
             encoder=self.encoder.digest if self.encoder else None,
-            vocabulary=None if start or self.encoder else titles_digest(self._source.titles()),
+            vocabulary=titles_digest(self._source.titles()) if from_titles else None,
             data={**self._source.hashes(fold), "tags": self._tags},
         )
+        if self.missing:
+            unknown = frozenset(("pretrained", "encoder", "vocabulary"))
+            fields = {k: v for k, v in identity.fields.items() if k not in unknown}
+            identity = replace(identity, fields=fields, unknown=unknown)
         return RunRecord(
             f"finetune {common.run(recipe.name)} fold {fold}",
             self.folder(fold),

@@ -63,7 +63,7 @@ def run(common: Common, config: WriteTfrecordConfig) -> None:
     folder = common.data_dir / "pairwise"
     if config.make_sample:
         _make_sample(common.data_dir)
-    labels, videos = _input_files(common.data_dir)
+    labels, videos = input_files(common.data_dir)
     with sole_process(folder):
         _write(common, config, labels, videos)
 
@@ -110,7 +110,7 @@ def fold_differences(common: Common, config: WriteTfrecordConfig) -> list[str]:
     Raises:
         VidsimError: they differ and `redo` is not set; or files are missing or damaged.
     """
-    labels, videos = _input_files(common.data_dir)
+    labels, videos = input_files(common.data_dir)
     digests = {labels.name: file_digest(labels), videos.name: open_table(common, videos).digest}
     return _differences(common, _identity(common, config, digests), read_folds(common.data_dir))
 
@@ -196,7 +196,12 @@ def _only(known: np.ndarray, fold: Fold) -> Fold:
     return replace(fold, train=train, val=val)
 
 
-def _input_files(data_dir: Path) -> tuple[Path, Path]:
+def input_files(data_dir: Path) -> tuple[Path, Path]:
+    """The ratings and the rated videos of a data folder.
+
+    Raises:
+        VidsimError: they are not there.
+    """
     files = data_dir / "pairwise" / "label.tsv", data_dir / "pairwise" / "pairwise.tfrecords"
     missing = [str(path) for path in files if not path.is_file()]
     if missing:
