@@ -84,6 +84,8 @@ from vidsim.metrics.spearman import pair_cosine
 from vidsim.models.backbone import Backbone
 from vidsim.objectives.objective import Objective
 
+pytestmark = pytest.mark.slow
+
 
 class MeanFrames(Backbone):
     def __init__(self, config, encoder, num_labels):

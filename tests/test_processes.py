@@ -19,6 +19,8 @@ MAIN = "import sys; from vidsim.cli import main; sys.exit(main())"
 INDEX = """
 import sys
 from vidsim.records.video_table import load_videos
+
+pytestmark = pytest.mark.slow
 print("ready", flush=True)
 sys.stdin.readline()
 print(load_videos(sys.argv[1]).digest)

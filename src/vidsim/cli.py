@@ -214,6 +214,8 @@ def _read(command: str, words: list[str], variants: dict[str, Parts]) -> Any:
         print(help_text(command, STAGES[command], asked, variants, everything), end="")
         return None
     words, common = cli_flags.hyphens(words), Common()
+    if any(word == "" or (word.startswith("--") and word.endswith("=")) for word in words):
+        raise UsageError("a flag has an empty value; leave the flag out for its default")
     known = {name: _fields(common, *parts.values()) for name, parts in variants.items()}
     changed: dict[str, Parts] = {}
     for variant, parts in variants.items():

@@ -11,6 +11,7 @@ from rich.progress import track
 from vidsim import schema
 from vidsim.blending.blend import l2_normalize
 from vidsim.embedder_inputs import checked_batch_size, checked_inputs
+from vidsim.errors import VidsimError
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.preprocess.frames import sample_frames
 from vidsim.preprocess.ragged import Ragged
@@ -43,6 +44,8 @@ class Embedder:
         Raises:
             VidsimError: no checkpoint there, or a damaged one.
         """
+        if not isinstance(path, str | Path):
+            raise VidsimError(f"from_checkpoint: {path!r}; accepted is the path of a folder")
         return cls(load_checkpoint(find_checkpoint(Path(path))))
 
     def encode(

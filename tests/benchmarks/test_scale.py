@@ -10,6 +10,8 @@ import pytest
 
 from vidsim.cli import main
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 

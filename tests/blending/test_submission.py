@@ -222,6 +222,7 @@ def test_many_members_are_not_all_named(tmp_path):
     assert "its members are 3000: '0.json, 1.json, 2.json'; accepted is" in problem
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_videos(tmp_path):
     """Twice as many, 5 MB more of text and 2 MB more of numbers; only the ids are held."""
 

@@ -240,6 +240,7 @@ def test_files_that_are_not_hdf5(tmp_path, content):
         read_hdf5_file(tmp_path / "tf_model.h5")
 
 
+@pytest.mark.slow
 def test_cut_short_anywhere(path):
     """Flipped bytes are not tried: HDF5's library may end the process over them."""
     content = path.read_bytes()

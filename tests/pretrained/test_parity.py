@@ -48,6 +48,7 @@ def test_hidden_states_and_gradients(
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="this is the other process")
+@pytest.mark.slow
 def test_the_same_on_jax():
     """The two cases that differ most, in a process with the other backend."""
     cases = [f"test_hidden_states_and_gradients[{name}]" for name in ON_JAX]

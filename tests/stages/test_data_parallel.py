@@ -13,6 +13,8 @@ from vidsim.layers.replicas import replicas
 from vidsim.stages.data_parallel import data_parallel
 from vidsim.training.configs import RunConfig
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).with_name("losses_on_devices.py")
 RUNS = {"tensorflow": ("mix:pretrain", "uniter:finetune"), "jax": ("uniter:pretrain",)}
 

@@ -23,6 +23,8 @@ from vidsim.stages.tensorboard_log import TensorBoardLog
 from vidsim.training.checkpoint_keeper import best_checkpoint
 from vidsim.training.tensor_file import save_tensors
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def small_files():

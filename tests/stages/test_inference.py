@@ -104,6 +104,7 @@ def test_data_are_read_and_titles_tokenized_once(fresh, monkeypatch):
     assert encoded == [40]  # both files have the same videos
 
 
+@pytest.mark.slow
 def test_videos_are_tokenized_for_each_way_they_are_read(fresh, tokenizer, tags, build_smallest):
     """A recipe with another title length shares nothing: it would be given the others' tokens."""
     backbone = build_smallest("uniter", vocab_size=len(tokenizer), bert_seq_length=4)
@@ -120,6 +121,7 @@ def test_videos_are_tokenized_for_each_way_they_are_read(fresh, tokenizer, tags,
     assert written(together)["uniter/fold0.npz"] == expected
 
 
+@pytest.mark.slow
 def test_killed_anywhere(fresh, monkeypatch, capsys):
     """At every rename and removal: the same files in the end, and no shard embedded twice."""
     monkeypatch.setattr(inference, "_Embedder", Model)

@@ -46,6 +46,7 @@ class Disk:
         return run
 
 
+@pytest.mark.slow
 def test_killed_anywhere(finetuning, outcome, tmp_path, monkeypatch, capsys):
     disk = Disk(monkeypatch)
     finetuning(tmp_path / "whole")

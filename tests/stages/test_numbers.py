@@ -10,10 +10,12 @@ from vidsim.errors import VidsimError
 from vidsim.training import divergence
 from vidsim.training.checkpoint_keeper import best_checkpoint
 
+pytestmark = pytest.mark.slow
+
 PEAK = 2e-3  # of --size tiny
 
 
-@pytest.mark.parametrize("factor", [100, 1e4, 1e30])
+@pytest.mark.parametrize("factor", [100, 1e30])
 def test_a_learning_rate_far_too_high(build_finetuning, tmp_path, monkeypatch, factor):
     """The run may end well or not; no weight that is not finite is ever saved."""
     monkeypatch.setattr(divergence, "MOST_IN_A_ROW", 3)

@@ -53,7 +53,28 @@ def states(common, capsys):
 def finish(record):
     record.start("t")
     (record.folder / "ckpt-1").mkdir()
+    write_json(record.folder / "checkpoints.json", {"best": {"folder": "ckpt-1"}})
     record.finish()
+
+
+def finish_some(common):
+    """As if mix were pretrained, finetuned on two folds and a half, and embedded by one."""
+    recipe = RECIPES[0]
+    finish(pretrain_record(common, recipe, PretrainFiles(common).open(recipe.pretrain), None))
+    records = FinetuneRecords(common, recipe, PairSources(common).open(recipe.finetune), None)
+    for fold in (0, 1):
+        finish(records.of_fold(fold))
+        folder = records.folder(fold)
+        about = {"family": "mix", "model": {}, "encoder": {}, "num_labels": 1, "sha256": {}}
+        write_json(folder / "ckpt-1" / "config.json", about)
+    records.of_fold(2).start("t")
+    (records.folder(2) / "state-5").mkdir()
+    embeddings = EmbeddingSource(dataclasses.replace(common, recipes="mix"), InferenceConfig())
+    embedded = embeddings.record("mix", 0)
+    for job in embedded.jobs.values():
+        job.path.parent.mkdir(parents=True, exist_ok=True)
+        job.path.touch()
+    embedded.finish()
 
 
 def test_every_state(common, capsys):
@@ -73,23 +94,7 @@ def test_every_state(common, capsys):
     mine = dataclasses.replace(common, output_zip=common.data_dir / "tag_list.txt")
     assert "tag_list.txt" in states(mine, capsys)[1]
 
-    recipe = RECIPES[0]
-    finish(pretrain_record(common, recipe, PretrainFiles(common).open(recipe.pretrain), None))
-    records = FinetuneRecords(common, recipe, PairSources(common).open(recipe.finetune), None)
-    for fold in (0, 1):
-        finish(records.of_fold(fold))
-        folder = records.folder(fold)
-        write_json(folder / "checkpoints.json", {"best": {"folder": "ckpt-1"}})
-        about = {"family": "mix", "model": {}, "encoder": {}, "num_labels": 1, "sha256": {}}
-        write_json(folder / "ckpt-1" / "config.json", about)
-    records.of_fold(2).start("t")
-    (records.folder(2) / "state-5").mkdir()
-    embeddings = EmbeddingSource(dataclasses.replace(common, recipes="mix"), InferenceConfig())
-    embedded = embeddings.record("mix", 0)
-    for job in embedded.jobs.values():
-        job.path.parent.mkdir(parents=True, exist_ok=True)
-        job.path.touch()
-    embedded.finish()
+    finish_some(common)
     lines, refused = states(common, capsys)
     assert refused == ""
     assert lines[1:-1] == [

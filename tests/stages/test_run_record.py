@@ -1,6 +1,5 @@
 """Done, begun, of another configuration, or somebody else's: what becomes of a run's folder."""
 
-import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +10,7 @@ from vidsim.errors import VidsimError
 from vidsim.files import write_json
 from vidsim.stages.run_identity import (
     NOT_IDENTITY,
-    config_differences,
     make_identity,
-    recorded_fields,
 )
 from vidsim.stages.run_record import RunRecord, first_state, is_finished, move_aside, recorded_in
 from vidsim.training.state_keeper import StateKeeper
@@ -63,6 +60,7 @@ def work(folder):
     (folder / "logs").mkdir()
     (folder / "logs" / "events.out.tfevents.1").write_text("log")
     (folder / "metrics.json").write_text("{}")
+    write_json(folder / "checkpoints.json", {"best": {"folder": "ckpt-5"}})
     (folder / "notes.txt").write_text("of the user")
 
 
@@ -141,6 +139,9 @@ def test_redo_moves_the_old_run_aside(record, tmp_path):
         assert old["identity"]["pretrain"]["batch_size"] == 64 * 2 ** (number % 2)
         assert (tmp_path / f"mix.old-{number}" / "notes.txt").read_text() == "of the user"
     assert record(Flags(32), redo=True).is_done()  # the same again is not made again
+    (tmp_path / "mix" / "finetune").mkdir()  # the run's folder is a save folder, too
+    with pytest.raises(VidsimError, match=r"holds other folders beside the run \(finetune\)"):
+        record(redo=True).is_done()
 
 
 @pytest.mark.parametrize("file", ["thesis.tex", "config.json", "done.json", "logs/run.txt"])
@@ -167,10 +168,9 @@ def test_a_folder_of_somebody_else_is_refused(record, file):
 
 def test_a_finished_run_without_its_best_checkpoint(record):
     """It is of no use, and says so with the way out, instead of "done already"."""
-    write_json(finished(record()).folder / "checkpoints.json", {"best": {"folder": "ckpt-5"}})
-    assert record().is_done()
+    assert finished(record()).is_done()
     (record().folder / "ckpt-5").rename(record().folder.with_name("elsewhere"))
-    with pytest.raises(VidsimError, match=r"ckpt-5: the best checkpoint -> it is not there any"):
+    with pytest.raises(VidsimError, match=r"ckpt-5: the best checkpoint -> it is gone"):
         record().is_done()
     assert not record(redo=True).is_done()
 
@@ -253,24 +253,6 @@ def test_a_damaged_record_is_not_taken_for_done(record):
     assert "ckpt-5" in names(record().folder.with_name("mix.old-1"))
 
 
-def test_the_first_format_is_read():
-    """A record without a number: data as a list, flags that are no part of the identity now."""
-    before = {"recipe": "mix", "model": {"width": 64}, "seed": 42, "encoder": None}
-    flags = {"batch_size": 128, "print_freq": 20, "savedmodel_path": None, "tag": {}}
-    old = before | {"pretrain": flags, "data": ["v", "r", "l", "t"]}
-    data = {"videos": "v", "rated_videos": "r", "ratings": "l", "tags": "t"}
-    now = make_identity({"pretrain": LaterFlags()}, **(before | {"data": data}))
-    assert now.differences(recorded_fields(old)) == []
-    now = make_identity({"pretrain": Flags(64)}, **(before | {"data": data | {"tags": "u"}}))
-    differing = now.differences(recorded_fields(old))
-    assert sorted(differing) == ["batch_size: 128 -> 64", "data.tags: t -> u"]
-    finetuned = before | {"finetune": flags, "fold": 3, "data": ["a", "b", "v", "t"]}
-    data = {"train_pairs": "a", "val_pairs": "b", "videos": ["v"], "tags": "t"}
-    now = make_identity({"finetune": Flags()}, **(before | {"fold": 3, "data": data}))
-    now = dataclasses.replace(now, fields=now.fields | {"vocabulary": None})
-    assert now.differences(recorded_fields(finetuned)) == []
-
-
 def test_an_interrupted_run_of_the_first_format_is_kept(record):
     """Its batches came in another order: it cannot go on."""
     old = {"recipe": "mix", "model": {}, "seed": 42, "encoder": None, "data": ["v"] * 4}
@@ -280,12 +262,6 @@ def test_an_interrupted_run_of_the_first_format_is_kept(record):
     work(record().folder)
     with pytest.raises(VidsimError, match="an older version's unfinished run cannot go on"):
         record().is_done()
-
-
-def test_configurations_are_compared_field_by_field():
-    assert config_differences(Flags(), Flags(print_freq=1)) == []
-    assert config_differences(Flags(), Flags(64)) == ["batch_size: 128 -> 64"]
-    assert config_differences(Flags(), Loss()) == [f"family: {Flags()} -> {Loss()}"]
 
 
 def test_the_first_state(record, capsys):

@@ -18,6 +18,8 @@ from vidsim.training.optimizer import build_optimizer
 from vidsim.training.trainer import Trainer
 from vidsim.training.training_log import TrainingLog
 
+pytestmark = pytest.mark.slow
+
 
 class Odd(Objective):
     """A constant; where SIM is 2 its gradient is 0 / 0, where SIM is 3 it is a NaN without one."""

@@ -14,6 +14,14 @@ from vidsim.training.training_log import TrainingLog
 from vidsim.training.training_state import TrainingState
 
 
+@pytest.fixture(autouse=True)
+def _signals_are_heeded():
+    """Whoever started the tests may have had this process ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Weights:
     """Stands in for a trainer."""
 

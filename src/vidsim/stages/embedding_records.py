@@ -24,7 +24,8 @@ from vidsim.stages.configs import InferenceConfig
 from vidsim.stages.inputs import TEST, open_videos
 from vidsim.stages.pair_source import PairSource
 from vidsim.stages.run_folders import best_of_finished
-from vidsim.stages.run_identity import FORMAT, differences
+from vidsim.stages.run_identity import FORMAT
+from vidsim.stages.run_identity import differences as field_differences
 from vidsim.stages.run_record import free_name
 from vidsim.training.checkpoint import CONFIG, read_description
 from vidsim.training.checkpoint_keeper import find_checkpoint
@@ -83,7 +84,7 @@ class EmbeddingRecord:
         Raises:
             VidsimError: embeddings of something else are there, and `redo` is not set.
         """
-        differing = self._differences()
+        differing = self.differences()
         if differing and not self.redo:
             raise VidsimError(
                 f"{self.title}: {self.place}.npz holds other embeddings, which are kept:\n"
@@ -95,7 +96,7 @@ class EmbeddingRecord:
 
     def begin(self) -> None:
         """Makes the place ready: shards of these very embeddings are kept, and nothing else."""
-        if self._differences():
+        if self.differences():
             aside = free_name(self.place)
             aside.mkdir()
             for path in [path for path in (*self._results, self._path) if path.exists()]:
@@ -132,7 +133,7 @@ class EmbeddingRecord:
     def _content(self) -> dict[str, Any]:
         return {"format": FORMAT, **self.fields, **self._details}
 
-    def _differences(self) -> list[str]:
+    def differences(self) -> list[str]:
         """How what is there differs; empty where there is nothing, or something unfinished."""
         if self._path.exists():
             return self._changes(self._path)
@@ -144,7 +145,7 @@ class EmbeddingRecord:
     def _changes(self, path: Path) -> list[str]:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            return differences(_recorded(content), self.fields)
+            return field_differences(_recorded(content), self.fields)
         except (OSError, ValueError, TypeError, KeyError) as error:
             return [f"{path.name}: not a record of embeddings ({error})"]
 

@@ -48,6 +48,9 @@ def run(common: Common, config: WriteTfrecordConfig, recipes: list[Recipe]) -> N
             data, or a file at --output-zip that is no submission.
     """
     common.check_fields()
+    for recipe in recipes:
+        recipe.check("pretrain")
+        recipe.check("finetune")
     plan = Plan(common, config, recipes)
     for line in plan.lines():
         print(line, flush=True)
@@ -142,7 +145,7 @@ class Plan:
         def find() -> str:
             if recorded_in(finetune_folder(self._common, recipe, fold)) is None:
                 return _TO_DO
-            if pretrained != _DONE:
+            if pretrained != _DONE and recipe.finetune.pretrain_model_dir is None:
                 return _REDO if pretrained == _REDO else _LATER
             encoder = encoder_of(self._common, recipe)
             return _state(FinetuneRecords(self._common, recipe, source, encoder).of_fold(fold))
@@ -155,7 +158,10 @@ class Plan:
             return _TO_DO
         if tuned != _DONE:
             return _REDO if tuned == _REDO else _LATER
-        return _DONE if embeddings.record(recipe.name, fold).is_done() else _REDO
+        record = embeddings.record(recipe.name, fold)
+        if record.is_done():
+            return _DONE
+        return _REDO if record.differences() else _TO_DO
 
 
 def _line(stage: str, state: str) -> str:
@@ -165,7 +171,9 @@ def _line(stage: str, state: str) -> str:
 def _state(record: RunRecord) -> str:
     if record.is_done():
         return _DONE
-    return _REDO if record.differences() else _GOES_ON
+    if record.differences():
+        return _REDO
+    return _GOES_ON if record.has_work() else _TO_DO
 
 
 def _by_state(states: dict[int, str]) -> str:

@@ -1,5 +1,7 @@
 """Pretraining: every recipe's backbone on single videos, validated by Spearman on rated pairs."""
 
+from typing import Any
+
 import keras
 
 from vidsim.config import Common
@@ -27,6 +29,7 @@ from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.optimizer import build_optimizer
 from vidsim.training.state_keeper import StateKeeper
 from vidsim.training.trainer import Trainer
+from vidsim.training.training_state import TrainingState
 
 
 def run(common: Common, recipes: list[Recipe]) -> None:
@@ -125,21 +128,37 @@ class Pretraining:
 
         # ---- 4 Fit and evaluate ----------------------------------------------------------------
         about = {"recipe": self.recipe.name, "stage": "pretrain"}
-        about_data = {
-            "folder": self.common.data_dir,
-            "made_up_sample": is_made_up([*data.pairs.id_1.tolist(), *data.pairs.id_2.tolist()]),
-            "videos": len(data.videos),
-            "validation_pairs": len(data.pairs),
-            "seed": self.common.seed,
-        }
         run_ = TrainingRun(
-            title, self.record.folder, self.steps, "videos", config, about, about_data, state
+            title,
+            self.record.folder,
+            self.steps,
+            "videos",
+            config,
+            about,
+            self._about_data(),
+            state,
         )
         train(run_, trainer, dataset, validation, parts)
 
         # ---- 5 Write ---------------------------------------------------------------------------
         self.record.finish()
         states.clear()
+
+    def _training_run(self, state: TrainingState) -> TrainingRun:
+        about, data = {"recipe": self.recipe.name, "stage": "pretrain"}, self._about_data()
+        place = (self.record.title, self.record.folder)
+        return TrainingRun(*place, self.steps, "videos", self.config, about, data, state)
+
+    def _about_data(self) -> dict[str, Any]:
+        """What it is trained and validated on, for metrics.json."""
+        pairs = self.data.pairs
+        return {
+            "folder": self.common.data_dir,
+            "made_up_sample": is_made_up([*pairs.id_1.tolist(), *pairs.id_2.tolist()]),
+            "videos": len(self.data.videos),
+            "validation_pairs": len(pairs),
+            "seed": self.common.seed,
+        }
 
     def _start(self) -> tuple[Checkpoint, Trainer]:
         """The model before its first update, and what trains it."""

@@ -44,13 +44,18 @@ def pretrained_checkpoint(common: Common, recipe: Recipe) -> Path | None:
 
 def best_of_finished(folder: Path) -> Path:
     """The best checkpoint of a finetuning that will not find a better one."""
-    checkpoint = best_checkpoint(folder)
-    if not is_finished(folder):
-        raise VidsimError(
-            f"{folder}: this finetuning was interrupted or goes on; let it finish by the same "
-            f"command, or name {checkpoint}, its best so far, by --ckpt-file"
-        )
-    return checkpoint
+    if is_finished(folder):
+        return best_checkpoint(folder)
+    if not folder.exists():
+        raise VidsimError(f"{folder}: no finetuning here; run `python finetune` first")
+    said = (
+        f"{folder}: this finetuning was interrupted or goes on; let it finish by the same command"
+    )
+    try:
+        checkpoint = best_checkpoint(folder)
+    except VidsimError:
+        raise VidsimError(f"{said} (it has no checkpoint yet)") from None
+    raise VidsimError(f"{said}, or name {checkpoint}, its best so far, by --ckpt-file")
 
 
 def beside(config: RunConfig) -> str:

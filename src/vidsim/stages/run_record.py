@@ -62,6 +62,12 @@ class RunRecord:
         differing = self.differences()
         if differing and not self.redo:
             raise VidsimError(self._refusal(differing))
+        if differing and (others := self._other_folders()):
+            raise VidsimError(
+                f"{self.title}: {self.folder} holds other folders beside the run "
+                f"({', '.join(others[:3])}), which --redo would move aside with it; move them, or "
+                f"give {self.beside}"
+            )
         return not differing and (self.folder / DONE).exists()
 
     def differences(self) -> list[str]:
@@ -73,7 +79,7 @@ class RunRecord:
         path = recorded_in(self.folder)
         if path is None:
             return []
-        if path.name == BEGUN and not self._has_work():
+        if path.name == BEGUN and not self.has_work():
             return []
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -88,11 +94,11 @@ class RunRecord:
 
     def _lost(self) -> list[str]:
         """What a finished run cannot do without and has no longer: its best checkpoint."""
-        with contextlib.suppress(VidsimError, KeyError, TypeError, ValueError):
+        try:
             best = best_checkpoint(self.folder)
-            if not best.is_dir():
-                return [f"{best.name}: the best checkpoint -> it is not there any more"]
-        return []
+        except (VidsimError, KeyError, TypeError, ValueError) as error:
+            return [f"checkpoints.json: {error}"]
+        return [] if best.is_dir() else [f"{best.name}: the best checkpoint -> it is gone"]
 
     def begin(self) -> bool:
         """Makes the folder ready and marks the run as begun.
@@ -104,7 +110,7 @@ class RunRecord:
         if differing:
             aside = move_aside(self.folder)
             print(f"{self.title}: the run of another configuration is in {aside} now", flush=True)
-        return self._has_work()
+        return self.has_work()
 
     def start(self, tokenizer: str) -> None:
         """Writes the record of a run that begins.
@@ -144,7 +150,14 @@ class RunRecord:
             **self.details,
         }
 
-    def _has_work(self) -> bool:
+    def _other_folders(self) -> list[str]:
+        """Names of folders in the run's own that no run writes."""
+        paths = self.folder.iterdir() if self.folder.is_dir() else []
+        names = sorted(path.name for path in paths if path.is_dir() and not is_leftover(path))
+        return [name for name in names if name != _LOGS and not _OWN_FOLDERS.fullmatch(name)]
+
+    def has_work(self) -> bool:
+        """Whether a run left checkpoints or states in the folder."""
         return any(self._work())
 
     def _work(self) -> Iterable[Path]:
@@ -154,8 +167,10 @@ class RunRecord:
 
     def _refusal(self, differing: list[str]) -> str:
         state = "a finished run" if (self.folder / DONE).exists() else "an interrupted run"
+        damage = ("done.json: ", "config.json: ", "checkpoints.json: ", "ckpt-")
+        how = "that is damaged" if differing[0].startswith(damage) else "of another configuration"
         return (
-            f"{self.title}: {self.folder} holds {state} of another configuration, which is kept:\n"
+            f"{self.title}: {self.folder} holds {state} {how}, which is kept:\n"
             + "".join(f"    {line}\n" for line in differing)
             + f"Give {self.beside} to make this run beside it, or --redo to make it here: the old "
             f"run is then moved to {free_name(self.folder)}"
