@@ -210,3 +210,19 @@ def test_it_needs_no_deep_learning_library():
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_another_blend_replaces_none(world, capsys):
+    """The first submission and its report are kept; the same blend again keeps nothing more."""
+    run(world.common, EnsembleConfig())
+    zip_file, folder = world.common.output_zip, world.common.save_dir / "ensemble"
+    first = zip_file.read_bytes()
+    run(world.common, EnsembleConfig())
+    assert [path.name for path in zip_file.parent.iterdir()] == ["result.zip"]
+    report = (folder / "report.json").read_bytes()
+    run(replace(world.common, recipes="mix"), EnsembleConfig())
+    assert "it is " in capsys.readouterr().out
+    assert (zip_file.parent / "result.old-1.zip").read_bytes() == first != zip_file.read_bytes()
+    assert (folder / "report.old-1.json").read_bytes() == report
+    names = {f"{name}{mark}" for name in ("config", "report") for mark in (".json", ".old-1.json")}
+    assert {path.name for path in folder.iterdir()} == names | {"report.png", "report.old-1.png"}
