@@ -101,7 +101,7 @@ class Pretraining:
     def make(self) -> None:
         """Makes the model, trains it and writes the folder."""
         # ---- 1 Model and optimizer -------------------------------------------------------------
-        config, data, title = self.config, self.data, self.record.title
+        config, data = self.config, self.data
         keras.config.set_dtype_policy(config.dtype_policy)
         keras.utils.set_random_seed(self.common.seed)
         with data_parallel(config):
@@ -119,30 +119,23 @@ class Pretraining:
         state = first_state(self.record, states, first.tokenizer.digest)
         batches = batches_from(self.common.seed, config, self.steps, state.step)
         dataset = pretraining_dataset(examples, batches, config.masked_lm.share)
-        print(
-            f"{title}: {len(data.videos)} videos, {len(data.tags)} tags, "
-            f"{len(first.tokenizer)} wordpieces, {backbone.count_params():,} weights, "
-            f"{self.steps} steps of {config.batch_size}"
-        )
-        print(f"{title}: {examples.cut_titles.text()}")
+        self._say(first, examples)
 
         # ---- 4 Fit and evaluate ----------------------------------------------------------------
-        about = {"recipe": self.recipe.name, "stage": "pretrain"}
-        run_ = TrainingRun(
-            title,
-            self.record.folder,
-            self.steps,
-            "videos",
-            config,
-            about,
-            self._about_data(),
-            state,
-        )
-        train(run_, trainer, dataset, validation, parts)
+        train(self._training_run(state), trainer, dataset, validation, parts)
 
         # ---- 5 Write ---------------------------------------------------------------------------
         self.record.finish()
         states.clear()
+
+    def _say(self, first: Checkpoint, examples: Examples) -> None:
+        title = self.record.title
+        print(
+            f"{title}: {len(self.data.videos)} videos, {len(self.data.tags)} tags, "
+            f"{len(first.tokenizer)} wordpieces, {first.backbone.count_params():,} weights, "
+            f"{self.steps} steps of {self.config.batch_size}"
+        )
+        print(f"{title}: {examples.cut_titles.text()}")
 
     def _training_run(self, state: TrainingState) -> TrainingRun:
         about, data = {"recipe": self.recipe.name, "stage": "pretrain"}, self._about_data()
