@@ -197,6 +197,8 @@ class FinetuneRecords:
         try:
             self.start = pretrained_checkpoint(common, recipe)
         except VidsimError as error:
+            if recipe.finetune.pretrain_model_dir is not None:
+                raise  # a folder that was named now must be there
             self.missing = error
         self.encoder = None if self.start or self.missing else encoder
         if self.start is not None:
