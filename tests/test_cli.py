@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -188,6 +189,8 @@ def test_an_unknown_flag_names_the_nearest(arguments, nearest, capsys, asked):
         ("finetune --batch-size 1.5", 2, "--batch-size: '1.5': accepted are whole numbers from 1"),
         ("finetune --batch-size", 2, "--batch-size: expected one argument"),
         ("finetune stray", 2, "a word that belongs to no flag: 'stray'"),
+        ("finetune --redo=yes", 2, "--redo/--no-redo: it takes no value, but there is 'yes'"),
+        ("finetune --uniter-pooling max", 2, "is a flag of uniter, uniter_asl, uniter_roformer,"),
         ("finetune --batch-size 0", 1, "--batch-size 0: accepted are whole numbers from 1 to"),
         (
             "finetune --lr -1e-3",
@@ -229,6 +232,13 @@ def test_underscores_are_hyphens(asked):
     assert first == second
     assert first[0].finetune.pretrain_model_dir == "none"
     assert first[0].finetune.total_steps == 9
+
+
+def test_a_folder_in_the_home_folder(asked, monkeypatch):
+    """A shell leaves ~ alone where it stands behind an equals sign."""
+    monkeypatch.setenv("HOME", "/home/me")
+    assert leave(["check", "--data-dir=~/data"]) == 0
+    assert asked[0][0].data_dir == Path("/home/me/data")
 
 
 def test_a_flag_wins_over_the_size(asked):

@@ -7,7 +7,6 @@ started or anything is written.
 
 import dataclasses
 import difflib
-import importlib.metadata
 import io
 import os
 import platform
@@ -21,6 +20,7 @@ from vidsim.cli_help import help_text
 from vidsim.config import Common
 from vidsim.config_fields import Config, Kind, leaves, override
 from vidsim.errors import VidsimError
+from vidsim.provenance import installed_versions
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
 from vidsim.stages.configs import EnsembleConfig, InferenceConfig, WriteTfrecordConfig
@@ -106,14 +106,11 @@ def _without_command(words: list[str]) -> int:
 
 
 def _version() -> str:
-    def installed(package: str) -> str:
-        try:
-            return importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            return "not installed"
-
-    libraries = ", ".join(f"{name} {installed(name)}" for name in ("keras", "tensorflow"))
-    return f"vidsim {installed('vidsim')} ({libraries}, Python {platform.python_version()})"
+    found = installed_versions()
+    vidsim, *libraries = (
+        f"{name} {found.get(name, 'not installed')}" for name in ("vidsim", "keras", "tensorflow")
+    )
+    return f"{vidsim} ({', '.join(libraries)}, Python {platform.python_version()})"
 
 
 def _check(command: str, words: list[str]) -> bool:
@@ -249,6 +246,15 @@ def _unknown(command: str, rest: list[str], variant: str, known: dict[str, dict[
             f"{word} is a flag of {', '.join(having)}, and {variant} has none such; name the "
             f"recipes that have it, as --recipes {','.join(having)}"
         )
+    if command in _TRAINING:
+        loaded = registry.load("all", Common().size)
+        having = [
+            recipe.name
+            for recipe in loaded
+            if word in cli_flags.options(_fields(recipe.model, getattr(recipe, command)))
+        ]
+        if having:
+            return f"{word} is a flag of {', '.join(having)}, which --recipes does not name"
     for other in _TRAINING:
         fields = _fields({"pretrain": PretrainConfig, "finetune": FinetuneConfig}[other]())
         if other != command and word in cli_flags.options(fields):

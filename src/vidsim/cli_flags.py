@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +16,10 @@ class UsageError(Exception):
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message.removeprefix("argument "))
+        said = message.removeprefix("argument ")
+        raise UsageError(
+            said.replace("ignored explicit argument", "it takes no value, but there is")
+        )
 
 
 def parse(words: Sequence[str], fields: Mapping[str, Kind]) -> tuple[dict[str, Any], list[str]]:
@@ -106,7 +110,8 @@ def _reader(kind: Kind):
         if kind.optional and text == "None":
             return None
         try:
-            value = (kind.type or str)(text)
+            # a shell leaves ~ as it is in --flag=~/folder
+            value = (kind.type or str)(os.path.expanduser(text) if kind.type is Path else text)
         except (ValueError, OverflowError):
             value = None
         if value is None or (kind.choices and value not in kind.choices):

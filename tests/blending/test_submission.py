@@ -168,7 +168,7 @@ def test_broken_zips(zipped, tmp_path):
         (problem,) = check_submission(path, IDS)
         assert f"{name}.zip: not a readable zip" in problem
     (problem,) = check_submission(tmp_path / "absent.zip", IDS)
-    assert "absent.zip: not a readable zip" in problem
+    assert "absent.zip: no such file" in problem
 
 
 def problem_and_peak(path):

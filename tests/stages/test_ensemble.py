@@ -182,6 +182,9 @@ def test_embeddings_of_an_older_model_are_noticed(world, capsys):
 
 
 def test_a_zero_vector_is_not_sent_in(world):
+    """And the submission that is there stays as it was, without a copy beside it."""
+    run(world.common, EnsembleConfig())
+    first = world.common.output_zip.read_bytes()
     for recipe in world.RECIPES:
         for fold in range(world.FOLDS):
             path = world.common.save_dir / "inference" / recipe / f"fold{fold}.npz"
@@ -192,6 +195,8 @@ def test_a_zero_vector_is_not_sent_in(world):
         VidsimError, match=f"must not be sent in:\n.*zero vector.*{world.TEST_IDS[3]}"
     ):
         run(world.common, EnsembleConfig())
+    assert world.common.output_zip.read_bytes() == first
+    assert [path.name for path in world.common.output_zip.parent.iterdir()] == ["result.zip"]
 
 
 def test_members_of_other_videos(world):
@@ -226,3 +231,20 @@ def test_another_blend_replaces_none(world, capsys):
     assert (folder / "report.old-1.json").read_bytes() == report
     names = {f"{name}{mark}" for name in ("config", "report") for mark in (".json", ".old-1.json")}
     assert {path.name for path in folder.iterdir()} == names | {"report.png", "report.old-1.png"}
+
+
+def test_files_beside_the_submission_stay(world):
+    """A name without a suffix is accepted, and nothing is written but that name and its copy."""
+    folder = world.common.output_zip.parent
+    beside = folder / "result.new.zip"
+    beside.parent.mkdir(exist_ok=True)
+    beside.write_bytes(b"notes")
+    common = replace(world.common, output_zip=folder / "result")
+    run(common, EnsembleConfig())
+    run(replace(common, recipes="mix"), EnsembleConfig())
+    assert beside.read_bytes() == b"notes"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "result",
+        "result.new.zip",
+        "result.old-1",
+    ]

@@ -110,7 +110,7 @@ def test_finished_folds_are_kept_where_flags_or_data_changed(run, data_dir):
         "--fold-size: not given -> 100\n",
         "--self-contained: False -> True\n",
         "--fold-seed: 42 -> 7\n",
-        "label.tsv: another content, digest ",
+        "digest of label.tsv: ",
         "--redo, which moves them to ",
         "--data-dir",
     ):
@@ -167,7 +167,7 @@ def test_old_folds_are_the_same_folds(run, data_dir):
         run(seed=7)
     content["configuration"]["by_year"] = True
     record.write_text(json.dumps(content))
-    with pytest.raises(VidsimError, match="by_year: True, a setting that this vidsim does not"):
+    with pytest.raises(VidsimError, match="--by-year: True -> unknown to this version"):
         run(fold_seed=7)
 
 

@@ -30,7 +30,12 @@ _HALF_BYTES = 12  # of a float16, with its comma
 _PIECE = 1 << 20  # bytes unpacked at a time
 
 
-def write_submission(path: Path, ids: Sequence[str], vectors: RowSource) -> None:
+def write_submission(
+    path: Path,
+    ids: Sequence[str],
+    vectors: RowSource,
+    check: Callable[[Path], None] = lambda written: None,
+) -> None:
     """Writes {id: numbers} as the only member of a zip, beside ``path`` first and then into place.
 
     Numbers are rounded to float16, each written as the shortest decimal that reads back to the
@@ -41,6 +46,8 @@ def write_submission(path: Path, ids: Sequence[str], vectors: RowSource) -> None
         path: the zip; its folder is made when there is none.
         ids: N different ids.
         vectors: (N, D) float.
+        check: called with the file that was written, before it goes to ``path``; if it raises,
+            ``path`` stays as it was.
 
     Raises:
         VidsimError: a value that float16 cannot hold.
@@ -49,17 +56,17 @@ def write_submission(path: Path, ids: Sequence[str], vectors: RowSource) -> None
         raise ValueError(f"{len(ids)} ids for {vectors.shape[0]} vectors")
     large = len(ids) * (vectors.shape[1] * _HALF_BYTES + 1000) > zipfile.ZIP64_LIMIT
     # Level 3: the default 6 takes three times as long and saves one byte in seven.
-    with (
-        atomic_file(path) as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive,
-    ):
+    with atomic_file(path) as file:
         bad: list[str] = []
-        with archive.open(MEMBER, "w", force_zip64=large) as member:  # dated 1980: no clock
-            for text in _to_json(ids, vectors, bad):
-                member.write(text.encode())
-        archive.getinfo(MEMBER).external_attr = 0o644 << 16
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
+            with archive.open(MEMBER, "w", force_zip64=large) as member:  # dated 1980: no clock
+                for text in _to_json(ids, vectors, bad):
+                    member.write(text.encode())
+            archive.getinfo(MEMBER).external_attr = 0o644 << 16
         if bad:
             raise VidsimError(f"{path}: values beyond float16 for {name_ids(bad)}; none written")
+        file.flush()
+        check(Path(file.name))
 
 
 def refuse_foreign(path: Path) -> None:
@@ -170,6 +177,8 @@ def _verify(path: Path, limit: int) -> None:
                         )
                     decoder.decode(piece)
             decoder.decode(b"", final=True)
+    except FileNotFoundError:
+        raise VidsimError(f"{path}: no such file") from None
     # RuntimeError: encrypted
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise VidsimError(f"{path}: not a readable zip: {error}") from error

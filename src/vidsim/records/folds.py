@@ -101,8 +101,8 @@ def seen_videos(train: Pairs, val: Pairs) -> tuple[int, int]:
     Returns:
         The number of different videos in `val`, and how many of them are in `train` too.
     """
-    known = np.union1d(train.id_1, train.id_2)
-    videos = np.union1d(val.id_1, val.id_2)
+    known = train.videos()
+    videos = val.videos()
     return len(videos), int(np.isin(videos, known).sum())
 
 

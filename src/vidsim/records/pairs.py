@@ -34,6 +34,10 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.sim)
 
+    def videos(self) -> np.ndarray:
+        """(V,) bytes, the id of every video in them, once and in order."""
+        return np.union1d(self.id_1, self.id_2)
+
     def take(self, rows: np.ndarray) -> "Pairs":
         """These pairs, in this order."""
         return Pairs(self.id_1[rows], self.id_2[rows], self.sim[rows])

@@ -24,7 +24,7 @@ def data_parallel(config: RunConfig) -> Iterator[None]:
     where there are any, otherwise CPUs. One device: nothing is changed.
 
     Raises:
-        VidsimError: there are not so many devices, or they cannot share such a batch.
+        VidsimError: there are not so many devices.
     """
     if config.devices == 1:
         yield
@@ -54,14 +54,8 @@ def _strategy(names: tuple[str, ...]) -> tf.distribute.Strategy:
 def _devices(config: RunConfig) -> list[str]:
     count, found = config.devices, keras.distribution.list_devices()
     if not 1 <= count <= len(found):
-        raise VidsimError(f"--devices {count}: this machine has {len(found)} ({', '.join(found)})")
-    if config.batch_size % count:
         raise VidsimError(
-            f"--batch-size {config.batch_size} cannot be divided among --devices {count}"
-        )
-    if config.dtype_policy == "mixed_float16":
-        raise VidsimError(
-            "--devices with --dtype-policy mixed_float16: each device would scale the loss by "
-            "itself; take mixed_bfloat16"
+            f"--devices {count}: this machine has {len(found)} ({', '.join(found)}); accepted is a "
+            "number from 1 to that"
         )
     return found[:count]

@@ -210,7 +210,7 @@ class EmbeddingSource:
     def _validation(self, fold: int) -> tuple[VideoTable, np.ndarray]:
         if fold not in self._validated:
             pairs, videos = self._source.validation(fold)
-            rows = videos.rows_of(np.union1d(pairs.id_1, pairs.id_2))
+            rows = videos.rows_of(pairs.videos())
             self._validated[fold] = videos, rows
         return self._validated[fold]
 

@@ -4,9 +4,12 @@ It needs neither a model nor TensorFlow, takes seconds, and so runs every time. 
 rows, so that memory does not grow with the videos.
 """
 
+import contextlib
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -50,7 +53,7 @@ def run(common: Common, config: EnsembleConfig) -> None:
     config.check_fields()
     if config.check is not None:
         ids = ids_to_check(common, config)
-        _refuse_problems(config.check, ids)
+        _refuse_problems(config.check, check_submission(config.check, ids))
         print(f"{config.check}: good to send in: {len(ids):,} videos, none missing")
         return
 
@@ -64,39 +67,62 @@ def run(common: Common, config: EnsembleConfig) -> None:
         weights = list(plan.weights.values())
         blended = Blend(list(sources.values()), weights, config.blend, config.raw)
 
-        # 3 Write
-        new = plan.output_zip.with_suffix(".new.zip")
-        progress.step(str(plan.output_zip), len(plan.ids), "videos written")
-        write_submission(new, plan.ids, blended)
-        progress.step(str(plan.output_zip), len(plan.ids), "videos checked")
-        _refuse_problems(new, plan.ids, progress)
-
-        # 4 Evaluate
+        # 3 Evaluate
         report = _evaluate(common, config, plan, sources | {ENSEMBLE: blended}, progress)
 
+        # 4 Write
+        with _earlier_kept(plan):
+            _write(plan, blended, progress)
+
     # 5 Report
-    _publish(new, plan)
     _save(common, config, plan, report)
     print_report(report)
     size = decimal(plan.output_zip.stat().st_size)
     print(f"{plan.output_zip}: {size}, {len(plan.ids):,} videos, checked")
 
 
-def _publish(new: Path, plan: Plan) -> None:
-    """Puts the submission in its place; another one that is there is kept, with its report."""
+def _write(plan: Plan, blended: RowSource, progress: StepProgress) -> None:
+    """Writes the submission; it takes its place when it was read back and found to be right."""
+    path, count = plan.output_zip, len(plan.ids)
+
+    def check(written: Path) -> None:
+        progress.step(str(path), count, "videos checked")
+        _refuse_problems(path, check_submission(written, plan.ids, progress.advance))
+
+    progress.step(str(path), count, "videos written")
+    write_submission(path, plan.ids, blended, check)
+
+
+@contextlib.contextmanager
+def _earlier_kept(plan: Plan) -> Iterator[None]:
+    """Keeps the submission that the block replaces, and its report, unless the new one is equal."""
     path = plan.output_zip
-    if path.exists() and file_digest(path) != file_digest(new):
-        numbers = itertools.count(1)
-        names = (path.with_name(f"{path.stem}.old-{number}{path.suffix}") for number in numbers)
-        old = next(name for name in names if not name.exists())
-        mark = old.suffixes[-2]
-        for name in _REPORT:
-            report = plan.folder / name
+    if not path.exists() or path.stat().st_size == 0:
+        yield
+        return
+    marks = (f".old-{number}" for number in itertools.count(1))
+    mark = next(mark for mark in marks if not _marked(path, mark).exists())
+    earlier = _marked(path, mark)
+    try:
+        os.link(path, earlier)
+    except OSError:  # a file system without hard links
+        shutil.copy2(path, earlier)
+    before = file_digest(earlier)
+    try:
+        yield
+    finally:
+        if file_digest(path) == before:
+            earlier.unlink()
+    if earlier.exists():
+        for report in (plan.folder / name for name in _REPORT):
             if report.exists():
-                report.rename(report.with_name(f"{report.stem}{mark}{report.suffix}"))
-        path.rename(old)
-        print(f"ensemble: {path} was another blend; it is {old} now, its report {mark[1:]} too")
-    new.replace(path)
+                report.rename(_marked(report, mark))
+        print(f"ensemble: {path} was another blend; it is {earlier} now, its report {mark[1:]} too")
+
+
+def _marked(path: Path, mark: str) -> Path:
+    """The path with a mark before its suffix."""
+    return path.with_name(f"{path.stem}{mark}{path.suffix}")
 
 
 def _recipe_means(
@@ -117,8 +143,7 @@ def _recipe_means(
     return means
 
 
-def _refuse_problems(path: Path, ids: Sequence[str], progress: StepProgress | None = None) -> None:
-    problems = check_submission(path, ids, progress.advance if progress else None)
+def _refuse_problems(path: Path, problems: Sequence[str]) -> None:
     if problems:
         raise VidsimError(f"{path} must not be sent in:\n  " + "\n  ".join(problems))
 
@@ -155,7 +180,7 @@ def _evaluate(
 
 
 def _origin(common: Common, plan: Plan) -> Origin:
-    rated = set(plan.rated.id_1.tolist()) | set(plan.rated.id_2.tolist())
+    rated = plan.rated.videos().tolist()
     return Origin(
         data=str(common.data_dir),
         made_up=is_made_up(rated) or is_made_up(video.encode() for video in plan.ids),

@@ -20,9 +20,8 @@ from vidsim.records.pairs import Pairs, pair_keys
 from vidsim.records.video_table import VideoTable
 from vidsim.stages.configs import EnsembleConfig
 from vidsim.stages.data_files import complete, open_pairs, open_ratings, open_table
+from vidsim.stages.inputs import TEST
 from vidsim.stages.member_records import Member, check_members, read_members
-
-_TEST = "test_b/test_b.tfrecords"
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def make_plan(common: Common, config: EnsembleConfig) -> Plan:
     written = manifest.folds
     folds = parse_folds(common.folds, len(written))
     entries = [written[fold] for fold in folds]
-    name = test_name(config.test_b_file, common.data_dir / _TEST, config.out)
+    name = test_name(config.test_b_file, common.data_dir / TEST, config.out)
     output_zip = submission_path(common, name)
     refuse_foreign(output_zip)
     paths = find_members(common, names, folds, name, _test_flags(config))
@@ -103,7 +102,7 @@ def make_plan(common: Common, config: EnsembleConfig) -> Plan:
 def test_files(common: Common, config: EnsembleConfig) -> FilePattern:
     """The test videos that are meant."""
     if config.test_b_file is None:
-        return FilePattern(common.data_dir, _TEST)
+        return FilePattern(common.data_dir, TEST)
     return FilePattern.of(config.test_b_file)
 
 

@@ -15,6 +15,7 @@ from vidsim.preprocess.pipeline import pair_dataset, steps_per_epoch
 from vidsim.pretrained.encoder_folder import EncoderFolders
 from vidsim.provenance import is_made_up
 from vidsim.recipes.recipe import Recipe, objectives
+from vidsim.records.pairs import Pairs
 from vidsim.records.video_table import VideoTable
 from vidsim.schema import COSINE
 from vidsim.stages.compiled import compiled
@@ -165,11 +166,10 @@ class Finetuning:
 
     def _about_data(self, data: FoldPairs) -> dict[str, Any]:
         """What a fold is trained and validated on, for metrics.json."""
-        parts = (data.train, data.val)
-        ids = [video for pairs in parts for video in (*pairs.id_1, *pairs.id_2)]
+        pairs = Pairs.concat([data.train, data.val])
         return {
             "folder": self.common.data_dir,
-            "made_up_sample": is_made_up(map(bytes, ids)),
+            "made_up_sample": is_made_up(pairs.videos().tolist()),
             "pairs": len(data.train),
             "validation_pairs": len(data.val),
             "seed": self.common.seed,

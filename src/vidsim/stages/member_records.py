@@ -18,8 +18,10 @@ from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.files import file_digest
 from vidsim.stages.run_identity import FORMAT, differences
+from vidsim.stages.run_record import DONE
+from vidsim.training.checkpoint import CONFIG
+from vidsim.training.checkpoint_keeper import MANIFEST, numbered_folders
 
-_CHECKPOINTS, _CHECKPOINT = "checkpoints.json", "config.json"
 _OF_THE_FOLD = ("fold", "data")  # differ between the folds of one configuration
 
 
@@ -53,7 +55,7 @@ class Member:
             return None
         found = self.record.get("run")
         if found is None:
-            found = _read(self.run_dir / "done.json")
+            found = _read(self.run_dir / DONE)
         if not isinstance(found, dict):
             return None
         found = found.get("identity", found)
@@ -217,7 +219,7 @@ def _refuse_different_folds(
 
 def _compare_run(common: Common, member: Member, flags: Sequence[str]) -> list[str]:
     """Whether the embeddings are of the run's best checkpoint; a note if of a chosen one."""
-    manifest = _read(member.run_dir / _CHECKPOINTS)
+    manifest = _read(member.run_dir / MANIFEST)
     if member.checkpoint is None or manifest is None or not manifest.get("best"):
         return []
     best = member.run_dir / str(manifest["best"].get("folder"))
@@ -233,7 +235,7 @@ def _compare_run(common: Common, member: Member, flags: Sequence[str]) -> list[s
     raise VidsimError(
         f"{member.path}: by a checkpoint that {member.run_dir} does not have "
         f"({_short(member.checkpoint)}; the best there, {best.name}, is "
-        f"{_short(_digest(best / _CHECKPOINT))}): the run was made again since. "
+        f"{_short(_digest(best / CONFIG))}): the run was made again since. "
         f"{_again(common, member, flags)}"
     )
 
@@ -242,8 +244,8 @@ def _folder_of(member: Member) -> Path | None:
     """The checkpoint in the run's folder that made the embeddings."""
     if member.checkpoint is None:
         return None
-    folders = sorted(member.run_dir.glob("ckpt-*"))
-    fitting = (path for path in folders if _digest(path / _CHECKPOINT) == member.checkpoint)
+    folders = numbered_folders(member.run_dir, "ckpt")
+    fitting = (path for path in folders if _digest(path / CONFIG) == member.checkpoint)
     return next(fitting, None)
 
 

@@ -7,7 +7,8 @@ Where a run of another configuration is in the way it fails, before anything has
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from vidsim.blending.members import member_path
 from vidsim.blending.submission import refuse_foreign
@@ -25,11 +26,13 @@ from vidsim.stages.training_records import (
     FinetuneRecords,
     PairSources,
     PretrainFiles,
-    encoder_of,
     finished_pretraining,
     pretrain_record,
 )
 from vidsim.stages.write_tfrecord import fold_differences, input_files
+
+if TYPE_CHECKING:
+    from vidsim.pretrained.encoder_folder import EncoderFolder, EncoderFolders
 
 _DONE, _TO_DO, _GOES_ON = "done", "to do", "to go on with"
 _REDO, _LATER, _STOPS = "to be made again", "known after the stage before", "STOPS, see below"
@@ -77,7 +80,7 @@ class Plan:
     def lines(self) -> Iterator[str]:
         """One line for each stage and recipe."""
         common = self._common
-        folds = self._states({0: self._folds})[0]
+        folds = self._state_of_one(self._folds)
         yield _line("write_tfrecord", folds)
         if folds != _DONE:
             yield _line("the others", "known after that")
@@ -87,9 +90,12 @@ class Plan:
         stages: dict[str, dict[str, str]] = {"pretrain": {}, "finetune": {}, "inference": {}}
         for recipe in self._recipes:
             name, source = common.run(recipe.name), sources.open(recipe.finetune)
-            pretrained = self._states({0: partial(self._pretraining, recipe, files)})[0]
+            pretrained = self._state_of_one(partial(self._pretraining, recipe, files))
             tuned = self._states(
-                {fold: self._finetuning(recipe, source, fold, pretrained) for fold in source.folds}
+                {
+                    fold: partial(self._finetuning, recipe, source, fold, pretrained)
+                    for fold in source.folds
+                }
             )
             embedded = self._states(
                 {
@@ -104,7 +110,10 @@ class Plan:
             for state in dict.fromkeys(states.values()):
                 names = [name for name, found in states.items() if found == state]
                 yield _line(stage, f"{state}: {', '.join(names)}")
-        yield _line("ensemble", self._states({0: self._ensemble})[0])
+        yield _line("ensemble", self._state_of_one(self._ensemble))
+
+    def _state_of_one(self, find: Callable[[], str]) -> str:
+        return self._states({0: find})[0]
 
     def _states(self, find: dict[int, Callable[[], str]]) -> dict[int, str]:
         """The state of each run of a stage; notes the first that the stage would stop with."""
@@ -133,24 +142,19 @@ class Plan:
         folders = [pretrain_folder(one, recipe) for one in (common, replace(common, run_name=None))]
         if not any(map(recorded_in, folders)):
             return _TO_DO
-        encoder, data = encoder_of(common, recipe), files.open(recipe.pretrain)
+        encoder, data = self._encoder(recipe), files.open(recipe.pretrain)
         if finished_pretraining(common, recipe, data, encoder):
             return _DONE
         record = pretrain_record(common, recipe, data, encoder)
         return _state(record) if recorded_in(record.folder) else _TO_DO
 
-    def _finetuning(
-        self, recipe: Recipe, source: PairSource, fold: int, pretrained: str
-    ) -> Callable[[], str]:
-        def find() -> str:
-            if recorded_in(finetune_folder(self._common, recipe, fold)) is None:
-                return _TO_DO
-            if pretrained != _DONE and recipe.finetune.pretrain_model_dir is None:
-                return _REDO if pretrained == _REDO else _LATER
-            encoder = encoder_of(self._common, recipe)
-            return _state(FinetuneRecords(self._common, recipe, source, encoder).of_fold(fold))
-
-        return find
+    def _finetuning(self, recipe: Recipe, source: PairSource, fold: int, pretrained: str) -> str:
+        if recorded_in(finetune_folder(self._common, recipe, fold)) is None:
+            return _TO_DO
+        if pretrained != _DONE and recipe.finetune.pretrain_model_dir is None:
+            return _REDO if pretrained == _REDO else _LATER
+        encoder = self._encoder(recipe)
+        return _state(FinetuneRecords(self._common, recipe, source, encoder).of_fold(fold))
 
     def _inference(self, recipe: Recipe, embeddings: EmbeddingSource, fold: int, tuned: str) -> str:
         run_ = self._common.run(recipe.name)
@@ -162,6 +166,16 @@ class Plan:
         if record.is_done():
             return _DONE
         return _REDO if record.differences() else _TO_DO
+
+    def _encoder(self, recipe: Recipe) -> "EncoderFolder | None":
+        """Of --bert-dir; without it Keras is not loaded."""
+        return self._encoders.choose(recipe.model.positions) if self._common.bert_dir else None
+
+    @cached_property
+    def _encoders(self) -> "EncoderFolders":
+        from vidsim.pretrained.encoder_folder import EncoderFolders
+
+        return EncoderFolders(self._common.bert_dir)
 
 
 def _line(stage: str, state: str) -> str:

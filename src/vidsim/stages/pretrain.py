@@ -147,7 +147,7 @@ class Pretraining:
         pairs = self.data.pairs
         return {
             "folder": self.common.data_dir,
-            "made_up_sample": is_made_up([*pairs.id_1.tolist(), *pairs.id_2.tolist()]),
+            "made_up_sample": is_made_up(pairs.videos().tolist()),
             "videos": len(self.data.videos),
             "validation_pairs": len(pairs),
             "seed": self.common.seed,

@@ -8,9 +8,7 @@ another configuration is kept, unless it is asked to be moved aside.
 import contextlib
 import itertools
 import json
-import re
 import shutil
-from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,12 @@ from typing import Any
 from vidsim.errors import VidsimError
 from vidsim.files import is_leftover, write_json
 from vidsim.stages.run_identity import FORMAT, Identity, recorded_fields
-from vidsim.training.checkpoint_keeper import best_checkpoint
+from vidsim.training.checkpoint_keeper import best_checkpoint, numbered_folders
 from vidsim.training.state_keeper import StateKeeper
 from vidsim.training.training_state import TrainingState
 
 DONE, BEGUN = "done.json", "config.json"
-_OWN_FOLDERS = re.compile(r"(ckpt|state)-\d+")
+_OWN_FOLDERS = ("ckpt", "state")  # each with a number behind it
 _OWN_FILES = ("metrics.json", "checkpoints.json")
 _LOGS, _EVENTS = "logs", "events.out.tfevents.*"
 
@@ -101,7 +99,7 @@ class RunRecord:
         return [] if best.is_dir() else [f"{best.name}: the best checkpoint -> it is gone"]
 
     def begin(self) -> bool:
-        """Makes the folder ready and marks the run as begun.
+        """Moves a run of another configuration out of the folder, where that is asked for.
 
         Returns:
             Whether a run of this very configuration was begun here and left something.
@@ -153,17 +151,17 @@ class RunRecord:
     def _other_folders(self) -> list[str]:
         """Names of folders in the run's own that no run writes."""
         paths = self.folder.iterdir() if self.folder.is_dir() else []
-        names = sorted(path.name for path in paths if path.is_dir() and not is_leftover(path))
-        return [name for name in names if name != _LOGS and not _OWN_FOLDERS.fullmatch(name)]
+        own = {self.folder / _LOGS, *self._work()}
+        others = (path for path in paths if path.is_dir() and path not in own)
+        return sorted(path.name for path in others if not is_leftover(path))
 
     def has_work(self) -> bool:
         """Whether a run left checkpoints or states in the folder."""
         return any(self._work())
 
-    def _work(self) -> Iterable[Path]:
+    def _work(self) -> list[Path]:
         """Folders of checkpoints and states."""
-        paths = list(self.folder.iterdir()) if self.folder.is_dir() else []
-        return [path for path in paths if _OWN_FOLDERS.fullmatch(path.name) and path.is_dir()]
+        return [path for name in _OWN_FOLDERS for path in numbered_folders(self.folder, name)]
 
     def _refusal(self, differing: list[str]) -> str:
         state = "a finished run" if (self.folder / DONE).exists() else "an interrupted run"

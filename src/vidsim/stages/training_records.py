@@ -175,7 +175,6 @@ class FinetuneRecords:
     Attributes:
         start: the pretrained checkpoint; None where weights are random or of --bert-dir.
         encoder: None also where there is a checkpoint, which has an encoder of its own.
-
         missing: why there is no pretrained checkpoint to start from, where there should be one.
             Runs that are finished do not need it any more.
 
@@ -235,15 +234,6 @@ class FinetuneRecords:
             common.redo,
             beside(recipe.finetune),
         )
-
-
-def encoder_of(common: Common, recipe: Recipe) -> "EncoderFolder | None":
-    """The folder of --bert-dir for a recipe; None without it."""
-    if common.bert_dir is None:
-        return None
-    from vidsim.pretrained.encoder_folder import EncoderFolders  # which needs Keras
-
-    return EncoderFolders(common.bert_dir).choose(recipe.model.positions)
 
 
 def titles_digest(titles: Sequence[str]) -> str:

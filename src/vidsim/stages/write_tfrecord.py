@@ -22,13 +22,7 @@ from vidsim.records.fold_manifest import (
     read_folds,
     write_folds,
 )
-from vidsim.records.folds import (
-    PUBLISHED_SEED,
-    grouped_folds,
-    published_folds,
-    seen_pairs,
-    seen_videos,
-)
+from vidsim.records.folds import grouped_folds, published_folds, seen_pairs, seen_videos
 from vidsim.records.labels import label_notes
 from vidsim.records.pairs import Pairs
 from vidsim.records.sample import write_sample
@@ -36,7 +30,8 @@ from vidsim.records.video_table import VideoTable
 from vidsim.records.writer import self_contained_records, thin_pair_records, write_records
 from vidsim.stages.configs import WriteTfrecordConfig
 from vidsim.stages.data_files import complete, open_ratings, open_table
-from vidsim.stages.fold_identity import FoldIdentity, fold_configuration
+from vidsim.stages.fold_identity import fold_configuration, fold_identity, recorded_folds
+from vidsim.stages.run_identity import Identity
 
 
 def run(common: Common, config: WriteTfrecordConfig) -> None:
@@ -73,8 +68,7 @@ def _write(common: Common, config: WriteTfrecordConfig, labels: Path, videos: Pa
     table = open_table(common, videos)
     pairs, rows = open_ratings(labels, table)
     digests = {labels.name: file_digest(labels), videos.name: table.digest}
-    identity = _identity(common, config, digests)
-    kept = _kept(common, identity)
+    kept = _kept(common, fold_identity(config, common.fold_seed, digests))
     if kept is not None and len(kept) == 2 * config.num_folds:
         return
     print(f"write_tfrecord: {len(table)} videos, {len(pairs)} pairs", flush=True)
@@ -98,7 +92,8 @@ def _write(common: Common, config: WriteTfrecordConfig, labels: Path, videos: Pa
             if path not in (kept or ()):
                 size += write_records(path, encode(part))
         print(_describe(entry), flush=True)
-    write_folds(common.data_dir, FoldManifest(identity.configuration, digests, entries))
+    configuration = fold_configuration(config, common.fold_seed)
+    write_folds(common.data_dir, FoldManifest(configuration, digests, entries))
     took = time.monotonic() - started
     print(f"write_tfrecord: {len(folds)} folds, {size / 1e6:.1f} MB in {took:.1f} s -> {folder}")
     _say_seen(entries)
@@ -112,17 +107,13 @@ def fold_differences(common: Common, config: WriteTfrecordConfig) -> list[str]:
     """
     labels, videos = input_files(common.data_dir)
     digests = {labels.name: file_digest(labels), videos.name: open_table(common, videos).digest}
-    return _differences(common, _identity(common, config, digests), read_folds(common.data_dir))
+    identity = fold_identity(config, common.fold_seed, digests)
+    return _differences(common, identity, read_folds(common.data_dir))
 
 
-def _identity(common: Common, config: WriteTfrecordConfig, digests: dict[str, str]) -> FoldIdentity:
-    defaults = fold_configuration(WriteTfrecordConfig(), PUBLISHED_SEED)
-    return FoldIdentity(fold_configuration(config, common.fold_seed), defaults, digests)
-
-
-def _differences(common: Common, identity: FoldIdentity, manifest: FoldManifest) -> list[str]:
+def _differences(common: Common, identity: Identity, manifest: FoldManifest) -> list[str]:
     record = common.data_dir / "pairwise" / MANIFEST_NAME
-    changes = identity.differences(manifest)
+    changes = identity.differences(recorded_folds(manifest))
     if changes and not common.redo:
         raise VidsimError(
             f"{record}: the {len(manifest.folds)} folds that are there were made otherwise:\n"
@@ -134,7 +125,7 @@ def _differences(common: Common, identity: FoldIdentity, manifest: FoldManifest)
     return changes
 
 
-def _kept(common: Common, identity: FoldIdentity) -> set[Path] | None:
+def _kept(common: Common, identity: Identity) -> set[Path] | None:
     """Which files of finished folds are there, to be left as they are; None: all are to be made.
 
     Raises:

@@ -1,6 +1,5 @@
 """Flags that pretraining and finetuning share: data, length, rhythm. Names as published."""
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +86,11 @@ class RunConfig(Config):
                 yield f"{optimizer.said(name)} is beyond the run, {self.said('total_steps')}"
         if self.batch_size % self.devices:
             yield f"{self.said('batch_size')} cannot be divided among {self.said('devices')}"
+        if self.devices > 1 and self.dtype_policy == "mixed_float16":
+            yield (
+                f"{self.said('devices')} with {self.said('dtype_policy')}: each device would scale "
+                "the loss by itself; take mixed_bfloat16"
+            )
 
     def pair_evaluator(self, rows_1: Any, rows_2: Any, sim: Any) -> Any:
         """What decides which checkpoint is the best; a subclass may return another one.
@@ -107,9 +111,3 @@ class RunConfig(Config):
     def steps(self, per_epoch: int) -> int:
         """Updates that this run makes, given the updates in one pass over its data."""
         return min(self.total_steps, self.epochs * per_epoch)
-
-    def identity(self) -> dict[str, Any]:
-        """The fields that a result is known by: not how often a run saves, nor where it runs."""
-        fields = dataclasses.asdict(self)
-        del fields["save_seconds"], fields["devices"]
-        return fields
