@@ -15,6 +15,8 @@ from vidsim.errors import VidsimError
 from vidsim.models.configs import FAMILIES
 from vidsim.records.sample import write_sample
 
+pytestmark = pytest.mark.slow
+
 RECIPE = '''
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -83,8 +85,6 @@ from vidsim.layers.pooling import masked_mean
 from vidsim.metrics.spearman import pair_cosine
 from vidsim.models.backbone import Backbone
 from vidsim.objectives.objective import Objective
-
-pytestmark = pytest.mark.slow
 
 
 class MeanFrames(Backbone):

@@ -15,12 +15,13 @@ from vidsim.files import file_digest
 from vidsim.records.sample import write_sample
 from vidsim.records.video_table import load_videos
 
+pytestmark = pytest.mark.slow
+
 MAIN = "import sys; from vidsim.cli import main; sys.exit(main())"
 INDEX = """
 import sys
 from vidsim.records.video_table import load_videos
 
-pytestmark = pytest.mark.slow
 print("ready", flush=True)
 sys.stdin.readline()
 print(load_videos(sys.argv[1]).digest)

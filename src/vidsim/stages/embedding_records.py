@@ -215,12 +215,12 @@ class EmbeddingSource:
         return self._validated[fold]
 
     def _checkpoint(self, name: str, fold: int) -> Path:
-        """The best one of the finetuning, or --ckpt-file; it must be of this recipe and fold."""
+        """The best one of the finetuning, or --ckpt-file: of this recipe and fold, or pretrained."""
         named = self._config.ckpt_file
         folder = self._common.save_dir / "finetune" / self._common.run(name) / f"fold{fold}"
         checkpoint = find_checkpoint(named) if named else best_of_finished(folder)
         info = read_description(checkpoint)
-        for what, wanted in (("recipe", name), ("stage", "finetune"), ("fold", fold)):
+        for what, wanted in (("recipe", name), ("fold", fold)):
             if info.get(what, wanted) != wanted:
                 raise VidsimError(
                     f"{checkpoint}: this checkpoint is of {what} {info[what]}, and asked for is "

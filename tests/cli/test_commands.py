@@ -5,39 +5,17 @@ import io
 import os
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import pytest
 
 import vidsim.stages
 from vidsim import cli
-from vidsim.cli_help import OFTEN
 from vidsim.errors import VidsimError
 
 
-@pytest.fixture
-def asked(monkeypatch):
-    """Puts a stand-in before every stage and Keras; the list holds what each was called with."""
-    calls = []
-    for name in cli.STAGES:
-        stage = types.SimpleNamespace(run=lambda *config: calls.append(config))
-        monkeypatch.setitem(sys.modules, f"vidsim.stages.{name}", stage)
-        monkeypatch.setattr(vidsim.stages, name, stage, raising=False)
-    monkeypatch.setattr(cli, "_start_keras", lambda: None)
-    return calls
-
-
-def leave(arguments):
-    """The exit status, whether returned or raised."""
-    try:
-        return cli.main(arguments)
-    except SystemExit as exit_:
-        return exit_.code
-
-
 @pytest.mark.parametrize("arguments", [[], ["finetun"], ["--recipes", "mix"]])
-def test_an_unknown_command(arguments, capsys, asked):
+def test_an_unknown_command(arguments, capsys, asked, leave):
     assert leave(arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -49,7 +27,7 @@ def test_an_unknown_command(arguments, capsys, asked):
     assert asked == []
 
 
-def test_version(capsys):
+def test_version(capsys, leave):
     assert leave(["--version"]) == 0
     assert capsys.readouterr().out.startswith("vidsim 0.")
 
@@ -76,95 +54,6 @@ def test_output_may_be_caught_by_a_caller(asked, tmp_path):
     assert len(asked) == 1
 
 
-def help_of(words, capsys):
-    assert leave(words) == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    assert max(len(line) for line in out.splitlines()) <= 80
-    return out
-
-
-def test_help(capsys, asked):
-    assert "finetune" in help_of(["--help"], capsys) == help_of(["-h"], capsys)
-    for command in cli.STAGES:
-        short, long = (help_of([command, word], capsys) for word in ("--help", "--help-all"))
-        assert "--data-dir" in short
-        assert len(short.splitlines()) <= 60
-        assert ("--lr X" in short) == ("--clip-norm X" in long) == (command in cli._TRAINING)
-        assert "--clip-norm" not in short
-        # only what it uses, though it accepts all
-        assert ("--output-zip" in long) == (command == "ensemble")
-        assert ("--size" in long) == (command in ("plan", *cli._TRAINING))
-        assert "python" not in short + long
-    assert asked == []
-
-
-def test_help_has_the_numbers_of_the_recipes_asked_for(capsys, asked):
-    words = ["finetune", "--help-all", "--recipes", "mix,uniter", "--size", "tiny"]
-    out = " ".join(help_of(words, capsys).split())
-    assert (
-        "--batch-size N Videos (pretraining) or pairs (finetuning) in one update. [default 32;"
-        in out
-    )
-    assert "from 1 to 1048576]" in out
-    assert "[default 3; from 1 to 1024; only mix]" in out
-    words = ["finetune", "--recipes", "mix,uniter,mix_roformer", "--help"]
-    out = " ".join(help_of(words, capsys).split())
-    assert (
-        "--total-steps N Updates; fewer if --epochs ends the run sooner. "
-        "[default 4000; 3000 for uniter]" in out
-    )
-    known = {
-        name
-        for parts in (cli.FinetuneConfig(), cli.PretrainConfig())
-        for name in cli._fields(parts)
-    }
-    assert set(OFTEN) <= known
-
-
-def test_help_of_a_recipe_file(tmp_path, capsys, asked):
-    """Its own fields are flags like any other."""
-    path = tmp_path / "own.py"
-    path.write_text(OWN)
-    out = " ".join(help_of(["pretrain", "--recipes", str(path), "--help-all"], capsys).split())
-    assert (
-        "Pretraining, smooth: --smooth-weight X Weight of smoothness. [default 0.5; from 0 to"
-        in out
-    )
-    flags = ["pretrain", "--recipes", f"mix,{path}", "--smooth-weight", "2"]
-    assert leave(flags) == 2
-    assert "--smooth-weight is a flag of own, and mix has none such" in capsys.readouterr().err
-    assert leave(["pretrain", "--recipes", str(path), "--smooth-weight", "2"]) == 0
-    ((_, (recipe,)),) = asked
-    assert recipe.pretrain.smooth.weight == 2
-    assert recipe.origin["pretrain.smooth_weight"] == "flag"
-
-
-OWN = """
-from dataclasses import dataclass, field, replace
-from vidsim.config_fields import Weight
-from vidsim.objectives.configs import ObjectiveConfig
-from vidsim.recipes import mix
-from vidsim.recipes.recipe import PretrainConfig
-
-@dataclass(frozen=True)
-class SmoothConfig(ObjectiveConfig):
-    smooth_weight: Weight = 0.5
-    \"\"\"Weight of smoothness.\"\"\"
-
-    @property
-    def weight(self):
-        return self.smooth_weight
-
-@dataclass(frozen=True)
-class Mine(PretrainConfig):
-    smooth: SmoothConfig = field(default_factory=SmoothConfig)
-
-def recipe():
-    return replace(mix.recipe(), pretrain=Mine())
-"""
-
-
 @pytest.mark.parametrize(
     ("arguments", "nearest"),
     [
@@ -173,7 +62,7 @@ def recipe():
         (["ensemble", "--output-zipp", "a.zip"], "--output-zip"),
     ],
 )
-def test_an_unknown_flag_names_the_nearest(arguments, nearest, capsys, asked):
+def test_an_unknown_flag_names_the_nearest(arguments, nearest, capsys, asked, leave):
     assert leave(arguments) == 2
     err = capsys.readouterr().err
     assert arguments[-2] in err
@@ -205,14 +94,14 @@ def test_an_unknown_flag_names_the_nearest(arguments, nearest, capsys, asked):
         ("inference --test-batch-size -3", 1, "--test-batch-size -3: accepted"),
     ],
 )
-def test_a_value_that_is_not_accepted(words, status, message, capsys, asked):
+def test_a_value_that_is_not_accepted(words, status, message, capsys, asked, leave):
     words = words.split()
     assert leave([*words[:1], "--recipes", "mix", *words[1:]]) == status
     assert message in capsys.readouterr().err
     assert asked == []
 
 
-def test_overrides_reach_the_recipe_and_only_theirs(asked):
+def test_overrides_reach_the_recipe_and_only_theirs(asked, leave):
     flags = ["--recipes", "mix,uniter", "--batch-size", "12", "--kl-weight", "0.25", "--seed", "7"]
     assert leave(["finetune", *flags]) == 0
     ((common, (mix, uniter)),) = asked
@@ -224,7 +113,7 @@ def test_overrides_reach_the_recipe_and_only_theirs(asked):
     assert mix.pretrain.batch_size == 256
 
 
-def test_underscores_are_hyphens(asked):
+def test_underscores_are_hyphens(asked, leave):
     words = ["finetune", "--recipes", "mix"]
     assert leave([*words, "--pretrain_model_dir", "none", "--total_steps=9"]) == 0
     assert leave([*words, "--pretrain-model-dir", "none", "--total-steps", "9"]) == 0
@@ -234,14 +123,14 @@ def test_underscores_are_hyphens(asked):
     assert first[0].finetune.total_steps == 9
 
 
-def test_a_folder_in_the_home_folder(asked, monkeypatch):
+def test_a_folder_in_the_home_folder(asked, monkeypatch, leave):
     """A shell leaves ~ alone where it stands behind an equals sign."""
     monkeypatch.setenv("HOME", "/home/me")
     assert leave(["check", "--data-dir=~/data"]) == 0
     assert asked[0][0].data_dir == Path("/home/me/data")
 
 
-def test_a_flag_wins_over_the_size(asked):
+def test_a_flag_wins_over_the_size(asked, leave):
     assert leave(["pretrain", "--recipes", "uniter", "--size", "tiny", "--lr", "0.5"]) == 0
     ((_, (recipe,)),) = asked
     assert recipe.model.encoder_layers == 1
@@ -249,20 +138,20 @@ def test_a_flag_wins_over_the_size(asked):
     assert recipe.pretrain.optimizer.bert_lr != 0.5
 
 
-def test_all_recipes_by_default(asked):
+def test_all_recipes_by_default(asked, leave):
     assert leave(["pretrain"]) == 0
     assert [recipe.name for recipe in asked[0][1]][::5] == ["mix", "uniter_roformer"]
 
 
 @pytest.mark.parametrize("stage", ["write_tfrecord", "inference", "ensemble"])
-def test_stages_without_recipes_take_the_common_options(stage, asked):
+def test_stages_without_recipes_take_the_common_options(stage, asked, leave):
     assert leave([stage, "--data-dir", "a b", "--folds", "0,2"]) == 0
     ((common, _),) = asked
     assert (str(common.data_dir), common.folds) == ("a b", "0,2")
 
 
 @pytest.mark.parametrize("stage", cli.STAGES)
-def test_every_stage_takes_what_run_sh_passes_on(stage, asked, capsys):
+def test_every_stage_takes_what_run_sh_passes_on(stage, asked, capsys, leave):
     flags = ["--recipes", "mix", "--on-bad-record", "skip"]
     assert leave([stage]) == leave([stage, *flags]) == 0
     assert [call[0].on_bad_record for call in asked] == ["stop", "skip"]
@@ -271,7 +160,7 @@ def test_every_stage_takes_what_run_sh_passes_on(stage, asked, capsys):
 
 
 @pytest.mark.parametrize("words", [["a b"], ["--data-dir", "a b"], ["a b", "--seed", "7"]])
-def test_check_takes_the_folder_with_or_without_its_flag(words, asked):
+def test_check_takes_the_folder_with_or_without_its_flag(words, asked, leave):
     assert leave(["check", *words]) == 0
     ((common,),) = asked
     assert str(common.data_dir) == "a b"

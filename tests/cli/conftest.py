@@ -1,0 +1,34 @@
+"""The command line without what stands behind it."""
+
+import sys
+import types
+
+import pytest
+
+import vidsim.stages
+from vidsim import cli
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Puts a stand-in before every stage and Keras; the list holds what each was called with."""
+    calls = []
+    for name in cli.STAGES:
+        stage = types.SimpleNamespace(run=lambda *config: calls.append(config))
+        monkeypatch.setitem(sys.modules, f"vidsim.stages.{name}", stage)
+        monkeypatch.setattr(vidsim.stages, name, stage, raising=False)
+    monkeypatch.setattr(cli, "_start_keras", lambda: None)
+    return calls
+
+
+@pytest.fixture
+def leave():
+    """A function of the command line's words: the exit status, whether returned or raised."""
+
+    def status(arguments):
+        try:
+            return cli.main(arguments)
+        except SystemExit as exit_:
+            return exit_.code
+
+    return status
