@@ -4,30 +4,41 @@ Record fields are the challenge's own; tensor keys are the contract between the 
 the backbones and the objectives. Pure constants: device code and data code both import this.
 """
 
-# --- fields of a video record (one tf.train.Example per video) ---------------------------------
+# --- fields of a video record (one tf.train.Example per video); their kinds: records/fields.py ---
 ID = "id"
 TITLE = "title"
 ASR_TEXT = "asr_text"
+OCR_TEXT = "ocr_text"
 FRAME_FEATURE = "frame_feature"
+ACTION_FEATURE = "action_feature"
+REGION_FEATURE = "region_feature"
+REGION_BOX = "region_box"
+BOX_NUMBERS = 5  # x1 y1 x2 y2 area, each a share of the picture
 TAG_ID = "tag_id"
+ACTION_LABEL = "action_label"
 CATEGORY_ID = "category_id"
-VIDEO_FIELDS = (ID, TAG_ID, FRAME_FEATURE, CATEGORY_ID, TITLE, ASR_TEXT)
 
 # --- fields of a pair record: <video field>_1, <video field>_2 and the rating -------------------
 SIM = "sim"
 ID_1 = "id_1"
 ID_2 = "id_2"
-FRAME_FEATURE_1 = "frame_feature_1"  # present only in self-contained pair files
 
 FRAME_SIZE = 1536  # numbers in one frame feature
-FRAME_BYTES = 2 * FRAME_SIZE  # stored as little-endian float16
 
 # --- inputs of a model --------------------------------------------------------------------------
 TOKEN_IDS = "token_ids"  # (B, L) int32
 TOKEN_MASK = "token_mask"  # (B, L) bool, True where a token is real
-FRAMES = "frames"  # (B, T, 1536) float16
+TOKEN_TYPES = "token_types"  # (B, L) int32, which text field; only where there are several
+FRAMES = "frames"  # (B, T, d) float16, d as wide as the data
 FRAME_MASK = "frame_mask"  # (B, T) bool
+ACTIONS = "actions"  # (B, A, d) float16
+ACTION_MASK = "action_mask"  # (B, A) bool
+REGIONS = "regions"  # (B, R, d) float16
+REGION_MASK = "region_mask"  # (B, R) bool
+REGION_BOXES = "region_boxes"  # (B, R, 5) float16
 TAGS = "tags"  # (B, C) uint8 multi-hot
+ACTION_LABELS = "action_labels"  # (B, A) uint8 multi-hot
+CATEGORY = "category"  # (B,) int32 class number, -1 where a video has none
 MLM_POSITIONS = "mlm_positions"  # (B, P) int32 positions within the title
 MLM_LABELS = "mlm_labels"  # (B, P) int32 original token ids
 MLM_WEIGHTS = "mlm_weights"  # (B, P) float32, 0 where a slot is unused

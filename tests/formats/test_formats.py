@@ -40,7 +40,7 @@ def test_an_index_is_used_and_not_made_again(folder, tmp_path, monkeypatch):
     with np.load(index) as stored:
         changed = int(stored["index_key"][2])
     os.utime(tmp_path / "videos.tfrecords", ns=(changed, changed))
-    monkeypatch.setattr(sidecar, "read_video_columns", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(sidecar, "read_videos", lambda *_: pytest.fail("read again"))
     table = load_videos(tmp_path / "videos.tfrecords")
     assert table.titles == TITLES
     assert table.n_frames.tolist() == [1, 0, 2]

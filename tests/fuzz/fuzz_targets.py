@@ -18,14 +18,14 @@ from vidsim.pretrained.hdf5_tensors import hdf5_tensors
 from vidsim.pretrained.json_files import read_json_object
 from vidsim.pretrained.weight_files import read_weights
 from vidsim.records import sidecar
+from vidsim.records.fields import FIELDS
 from vidsim.records.labels import label_notes, read_labels
 from vidsim.records.pairs import read_pair_file
 from vidsim.records.record_log import RecordLog
 from vidsim.records.sidecar import INDEX_SUFFIX
-from vidsim.records.video_file import read_video_columns
-from vidsim.records.video_table import VideoTable, table_from_columns
+from vidsim.records.video_file import read_videos
+from vidsim.records.video_table import VideoTable, table_of
 from vidsim.records.wire import WireError, parse_example
-from vidsim.schema import FRAME_BYTES
 
 CORPUS = Path(__file__).parent / "corpus"
 INDEXED_AT = 10**18  # nanoseconds: when the file of the kept index was changed last
@@ -79,14 +79,16 @@ def seeds(name: str) -> list[bytes]:
 
 def _videos(path: Path) -> None:
     log = RecordLog(skip=True)
-    _check_table(table_from_columns(read_video_columns(path, log), path))
+    _check_table(table_of(read_videos(path, log)))
 
 
 def _check_table(table: VideoTable) -> None:
     """Every frame lies in the file, and what is made of ids, titles and tags can be made."""
-    last = table.frame_offset + (table.n_frames - 1) * table.frame_stride.astype("int64")
-    ends = last[table.n_frames > 0] + FRAME_BYTES
-    assert len(table) and (ends <= table.paths[0].stat().st_size).all() and table.digest
+    size = table.paths[0].stat().st_size
+    for name, kind in FIELDS.items():
+        assert len(table.columns[name]) == len(table)
+        assert not kind.in_place or (table.stream(name).ends <= size).all()
+    assert len(table) and table.digest
     assert all(video_id.decode() is not None for video_id in table.ids.tolist())
 
 
@@ -140,8 +142,10 @@ def _index(path: Path) -> None:
         videos.write_bytes((CORPUS / "videos" / "two").read_bytes())
         os.utime(videos, ns=(0, INDEXED_AT))
     log = RecordLog(skip=True)
-    with patch.object(sidecar, "_save", lambda *_: True):  # the next input takes its place anyway
-        _check_table(table_from_columns(sidecar.indexed_columns(videos, None, log), videos))
+    with patch.object(
+        sidecar, "write_index", lambda *_: True
+    ):  # the next input takes its place anyway
+        _check_table(table_of(sidecar.indexed_videos(videos, None, log)))
     list(log.lines())
 
 

@@ -21,7 +21,7 @@ from safetensors.numpy import save
 from fuzz_targets import CORPUS, INDEXED_AT
 from vidsim.blending.submission import write_submission
 from vidsim.records.record_log import RecordLog
-from vidsim.records.sidecar import INDEX_SUFFIX, indexed_columns
+from vidsim.records.sidecar import INDEX_SUFFIX, indexed_videos
 from vidsim.records.tfrecord import frame_record
 from vidsim.records.wire import BYTES, FLOAT, INT64, Feature, encode_example
 
@@ -131,7 +131,7 @@ def index() -> bytes:
         path = Path(folder) / "v.tfrecords"
         path.write_bytes((CORPUS / "videos" / "two").read_bytes())
         os.utime(path, ns=(0, INDEXED_AT))
-        indexed_columns(path, None, RecordLog(skip=True))
+        indexed_videos(path, None, RecordLog(skip=True))
         return path.with_name(f"{path.name}{INDEX_SUFFIX}").read_bytes()
 
 

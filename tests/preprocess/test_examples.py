@@ -5,7 +5,7 @@ import pytest
 
 from vidsim import schema
 from vidsim.models.configs import BackboneConfig
-from vidsim.preprocess.cut_titles import TITLE_TOKENS, CutTitles
+from vidsim.preprocess.cuts import MOST_FRAMES, TITLE_TOKENS, CutTexts
 from vidsim.preprocess.example_store import ExampleStore
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.frames import sample_frames
@@ -29,8 +29,8 @@ def test_a_batch_is_what_the_records_say(examples, videos, tokenizer, rows):
         np.testing.assert_array_equal(frames, whole[index[taken]])
         assert not batch[schema.FRAMES][place][~batch[schema.FRAME_MASK][place]].any()
 
-        begin, end = videos.tag_splits[row : row + 2]
-        tags = videos.tag_values[begin:end].tolist()
+        tags = videos.numbers("tag_id")
+        tags = tags.values[tags.splits[row] : tags.splits[row + 1]].tolist()
         assert batch[schema.TAGS][place].tolist() == [int(t in tags) for t in (10, 20, 30, 40)]
 
 
@@ -73,18 +73,29 @@ def test_one_modality_alone_is_the_other_one_empty(videos, tokenizer, tags):
     assert frames[schema.TOKEN_IDS].tolist() == [[tokenizer.special.cls, tokenizer.special.sep]]
 
 
-def test_titles_that_were_cut_are_counted(videos, tokenizer, tags, examples):
-    """Against each title's tokens without a limit; and the limit is the one of the recipes."""
+def test_what_is_left_out_is_counted(videos, tokenizer, tags, examples):
+    """Titles against their tokens without a limit; frames and tags by hand, of the fixture's rule.
+
+    N_FRAMES above 8: 33, 63 and 9 in each eight videos. Two tags of five each in 30 videos.
+    """
     lengths = [len(tokenizer.encode([title], 999).values) for title in videos.titles]
     count = sum(length > 6 for length in lengths)
     assert 0 < count < 40
-    assert examples.cut_titles == CutTitles(count, 40, max(lengths), 6)
+    texts, (frames, unlisted) = examples.cuts.texts, examples.cuts.left
+    assert texts == (CutTexts(count, 40, max(lengths), 6),)
+    assert (frames.count, frames.total) == (5 * (25 + 55 + 1), 5 * 121)
+    values = videos.numbers("tag_id").values
+    assert (unlisted.count, unlisted.total) == (int((values == 77).sum()), 60)
     share = f"{100 * count / 40:.1f} %"
-    assert examples.cut_titles.text().startswith(f"{count} of 40 titles ({share}) have more than 6")
-    assert CutTitles(0, 0, 0, 32).text() == "no title has more than 32 tokens"
-    assert BackboneConfig().bert_seq_length == TITLE_TOKENS
+    said = examples.cuts.text()
+    assert said.startswith(f"{count} of 40 titles ({share}) have more than 6 tokens and are cut")
+    assert "; 405 of 605 frames are not taken: at most 8 of a video are; " in said
+    assert said.endswith(f"; {unlisted.count} of 60 tags are not in the tag list")
+    assert CutTexts(0, 0, 0, 32).text() == "no title has more than 32 tokens"
+    assert (BackboneConfig().bert_seq_length, BackboneConfig().max_frames) == (32, MOST_FRAMES)
+    assert BackboneConfig().texts == (("title", TITLE_TOKENS),)
     unread = Examples(videos, tokenizer, tags, BackboneConfig(modalities="frames"))
-    assert unread.cut_titles.count == 0
+    assert unread.cuts.texts[0].count == 0
 
 
 def test_the_store_forgets_what_was_not_asked_for_the_longest(videos, tokenizer, tags):

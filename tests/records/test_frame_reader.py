@@ -63,7 +63,7 @@ def test_threads_read_the_same(sample):
 
 @pytest.mark.parametrize("frame", [-1, 1])
 def test_a_frame_that_is_not_there(reader, frame):
-    with pytest.raises(IndexError, match=f"frame {frame} of row 2, which has 1 frames"):
+    with pytest.raises(IndexError, match=f"element {frame} of frame_feature of row 2, which has 1"):
         reader.read(np.array([2]), np.array([[frame]]), np.array([[True]]))
 
 
@@ -72,14 +72,16 @@ def test_a_file_that_shrank(tmp_path, make_video):
     write_videos(path, [make_video(0)])
     table = load_videos(path)
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(VidsimError, match=r"v\.tfrecords: 5000 bytes, but its frames end"):
+    with pytest.raises(VidsimError, match=r"v\.tfrecords: 5000 bytes, but its vectors end"):
         FrameReader(table)
 
 
 def test_no_rows_and_no_frames_at_all(tmp_path, make_video):
     path = tmp_path / "v.tfrecords"
     write_videos(path, [make_video(0, 0)])
-    reader = FrameReader(load_videos(path))
+    with pytest.raises(VidsimError, match="not one vector in the 1 videos of"):
+        FrameReader(load_videos(path))
+    reader = FrameReader(load_videos(path), width=1536)
     nothing = np.zeros((1, 3), bool)
     assert reader.read(np.array([0]), np.zeros((1, 3), int), nothing).shape == (1, 3, 1536)
     assert reader.read(np.zeros(0, int), nothing[:0], nothing[:0]).shape == (0, 3, 1536)

@@ -13,8 +13,8 @@ from vidsim.records.frame_reader import FrameReader
 from vidsim.records.mapped_files import MAPS
 from vidsim.records.record_log import RecordLog
 from vidsim.records.tfrecord import frame_record, iter_records
-from vidsim.records.video_file import read_video_columns
-from vidsim.records.video_table import VideoTable, table_from_columns
+from vidsim.records.video_file import read_videos
+from vidsim.records.video_table import VideoTable, table_of
 from vidsim.records.writer import write_videos
 
 FILES = 300
@@ -28,7 +28,7 @@ def table(tmp_path, make_video) -> VideoTable:
     for record in iter_records(tmp_path / "all"):
         path = tmp_path / f"{record.number}.tfrecords"
         path.write_bytes(frame_record(record.payload))
-        tables.append(table_from_columns(read_video_columns(path, RecordLog()), path))
+        tables.append(table_of(read_videos(path, RecordLog())))
     return VideoTable.concat(tables)
 
 

@@ -67,8 +67,8 @@ def test_self_contained_as_tensorflow_writes_it(tmp_path):
     assert table.ids.tolist() == [b"11", b"22", b"33"]
     assert table.titles == ["标题11", "标题22", "标题33"]
     assert table.n_frames.tolist() == [1, 2, 1]
-    assert table.categories.tolist() == [10001, 10002, 10001]
-    assert table.tag_values.tolist() == [1, 7, 2, 7, 1, 7]
+    assert table.number("category_id").values.tolist() == [10001, 10002, 10001]
+    assert table.numbers("tag_id").values.tolist() == [1, 7, 2, 7, 1, 7]
     rows = table.rows_of(pairs.id_2)
     frames = FrameReader(table).read(rows, np.array([[1], [0]]), np.ones((2, 1), bool))
     assert frames[:, 0, 0].tolist() == [2.0, 1.0]
@@ -98,7 +98,9 @@ def test_a_wrong_frame_in_a_self_contained_pair(tmp_path):
     broken = tf.train.Example.FromString(fat_record("1", "2", 0.5, 0))
     broken.features.feature["frame_feature_2"].bytes_list.value[1] = b"short"
     path = write(tmp_path / "fat.tfrecord", broken.SerializeToString())
-    with pytest.raises(RecordError, match="frame_feature_2: element 1 has 5 bytes; a frame is"):
+    with pytest.raises(
+        RecordError, match="frame_feature_2: element 1 has 5 bytes; element 0 has 3072"
+    ):
         read_pair_file(path)
 
 

@@ -33,7 +33,7 @@ def test_the_same_again_in_one_file_is_read_once_and_counted(tmp_path):
         log = RecordLog()
         table = load_videos(path, log=log)
         assert table.ids.tolist() == [b"7", b"8"]
-        assert table.record_no.tolist() == [0, 1] and table.skipped == 0
+        assert table.places.record_no.tolist() == [0, 1] and table.skipped == 0
         assert [(repeat.record, repeat.offset) for repeat in log.repeated] == [
             (2, 2 * START),
             (3, 3 * START),
@@ -66,7 +66,7 @@ def test_another_content_is_an_error_that_names_both_records(tmp_path, change, n
 def test_in_two_files_too(tmp_path):
     first, same = write(tmp_path / "a", EIGHT, SEVEN), write(tmp_path / "b", BACKWARDS)
     log = RecordLog()
-    assert load_videos([first, same], log=log).file_no.tolist() == [0, 0]
+    assert load_videos([first, same], log=log).places.file_no.tolist() == [0, 0]
     assert f"id '7' stands in record 1 of {first} already" in str(log.repeated[0])
     other = write(tmp_path / "c", EIGHT, {**SEVEN, "title": Feature(BYTES, [b""])})
     with pytest.raises(RecordError, match=rf"/c: record 1 .*record 1 of {first} already"):

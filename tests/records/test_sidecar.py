@@ -1,5 +1,6 @@
 """The index remembers what is bad, and tells when a file has lost its end or is gone."""
 
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from vidsim.errors import VidsimError
 from vidsim.records import sidecar
+from vidsim.records.index_file import read_index
 from vidsim.records.record_error import RecordError
 from vidsim.records.record_log import RecordLog
 from vidsim.records.tfrecord import iter_records
@@ -20,7 +22,9 @@ from vidsim.records.writer import write_videos
 def path(tmp_path, make_video) -> Path:
     """Five videos, of 0 to 4 frames."""
     path = tmp_path / "v.tfrecords"
-    write_videos(path, [make_video(number, number) for number in range(5)])
+    write_videos(
+        path, [make_video(number, number, tags=(number, 7), category=1) for number in range(5)]
+    )
     return path
 
 
@@ -51,7 +55,7 @@ def test_an_index_made_by_skipping_hides_nothing(path, monkeypatch):
     with pytest.raises(RecordError) as from_file:
         load_videos(path)
     from_file_skipped = skip(path)
-    monkeypatch.setattr(sidecar, "read_video_columns", None)  # from here on only the index is read
+    monkeypatch.setattr(sidecar, "read_videos", None)  # from here on only the index is read
     with pytest.raises(RecordError) as from_index:
         load_videos(path)
     assert str(from_index.value) == str(from_file.value)
@@ -82,7 +86,8 @@ def test_a_nan_is_found_when_the_index_is_made(path, make_video):
         load_videos(path)
     assert caught.value.record == 1
     assert caught.value.reason == (
-        "frame_feature: frame 1 has 1 numbers that are NaN or infinite; every number must be finite"
+        "frame_feature: element 1 has 1 numbers that are NaN or infinite; every number must be "
+        "finite"
     )
 
 
@@ -150,28 +155,46 @@ def test_an_index_is_no_file_of_videos(path):
 # --- An index that came with the data -------------------------------------------------------------
 
 
-def other(stored: dict[str, np.ndarray], **changes) -> dict[str, np.ndarray]:
-    return stored | {name: np.asarray(value) for name, value in changes.items()}
+def other(stored: dict[str, np.ndarray], name: str, value) -> dict[str, np.ndarray]:
+    return stored | {name: np.asarray(value)}
+
+
+def changed(name: str, change):
+    return lambda stored: other(stored, name, change(stored[name]))
+
+
+def header(**of_frames):
+    def change(packed):
+        content = json.loads(packed.tobytes())
+        content["frame_feature"] |= of_frames
+        return np.frombuffer(json.dumps(content).encode(), np.uint8)
+
+    return changed("fields", change)
 
 
 CHANGES = {
-    "a frame outside of the file": lambda s: other(s, frame_offset=s["frame_offset"] + (1 << 40)),
-    "a frame before the file": lambda s: other(s, frame_offset=-s["frame_offset"]),
-    "more frames than the file has": lambda s: other(s, n_frames=s["n_frames"] + np.int32(9)),
-    "a record outside of the file": lambda s: other(s, record_bytes=s["record_bytes"] + 99999),
-    "a column less": lambda s: {name: s[name] for name in s if name != "tag_values"},
-    "a column more": lambda s: other(s, skipped=1),
-    "another type": lambda s: other(s, categories=s["categories"].astype("float64")),
-    "another shape": lambda s: other(s, categories=s["categories"][:, None]),
-    "a row less": lambda s: other(s, checksums=s["checksums"][1:]),
-    "titles that overlap": lambda s: other(s, title_splits=s["title_splits"][::-1]),
-    "a title that ends in a character": lambda s: other(
-        s, title_splits=s["title_splits"] + (s["title_splits"] == s["title_splits"][1])
-    ),
-    "tags that are not there": lambda s: other(s, tag_splits=s["tag_splits"] + np.arange(6)),
-    "an id that is no text": lambda s: other(s, ids=np.array([b"\xff"] * 5)),
-    "no list of bad records": lambda s: other(s, bad_records=np.frombuffer(b"[[1]]", np.uint8)),
-    "deeply nested bad records": lambda s: other(s, bad_records=np.full(9999, 91, np.uint8)),
+    "a frame outside of the file": changed("frame_feature.offset", lambda v: v + (1 << 40)),
+    "a frame before the file": changed("frame_feature.offset", np.negative),
+    "more frames than the file has": changed("frame_feature.count", lambda v: v + np.int32(9)),
+    "frames wider than the file": header(width=1 << 20),
+    "frames of no width": header(width=None),
+    "frames of a negative width": header(width=-1536),
+    "frames that are numbers": header(kind="numbers"),
+    "frames of no known kind": header(kind="picture"),
+    "no fields": changed("fields", lambda v: np.frombuffer(b"[]", np.uint8)),
+    "a record outside of the file": changed("record_bytes", lambda v: v + 99999),
+    "a column less": lambda s: {name: s[name] for name in s if name != "tag_id.values"},
+    "a column more": lambda s: other(s, "skipped", 1),
+    "another type": changed("category_id.values", lambda v: v.astype("float64")),
+    "another shape": changed("category_id.values", lambda v: v[:, None]),
+    "a row less": changed("checksums", lambda v: v[1:]),
+    "titles that overlap": changed("title.splits", lambda v: v[::-1]),
+    "a title that ends in a character": changed("title.splits", lambda v: v + (v == v[1])),
+    "a title that is no text": changed("title.data", lambda v: v | 0x80),
+    "tags that are not there": changed("tag_id.splits", lambda v: v + np.arange(6)),
+    "an id that is no text": lambda s: other(s, "ids", [b"\xff"] * 5),
+    "no list of bad records": changed("bad_records", lambda v: np.frombuffer(b"[[1]]", np.uint8)),
+    "deeply nested bad records": changed("bad_records", lambda v: np.full(9999, 91, np.uint8)),
 }
 
 
@@ -183,12 +206,15 @@ def test_an_index_that_lies_is_replaced(path, change, monkeypatch):
         columns = dict(stored)
     np.savez(place, **columns)
     with monkeypatch.context() as patch:
-        patch.setattr(sidecar, "read_video_columns", None)
+        patch.setattr(sidecar, "read_videos", None)
         assert load_videos(path).digest == expected.digest  # written so, it is used
     np.savez(place, **change(columns))
     table = load_videos(path)
     assert table.digest == expected.digest
-    assert table.frame_offset.tolist() == expected.frame_offset.tolist()
+    offsets = [t.stream("frame_feature").offset.tolist() for t in (table, expected)]
+    assert offsets[0] == offsets[1]
+    assert table.number("category_id").values.tolist() == [1] * 5
+    assert table.width("frame_feature") == 1536
 
 
 def test_a_packed_index_is_not_unpacked(path):
@@ -198,9 +224,9 @@ def test_a_packed_index_is_not_unpacked(path):
     with np.load(place) as stored:
         columns = dict(stored)
     np.savez_compressed(place, **columns)
-    assert sidecar._load(place) is None
+    assert read_index(place) is None
     load_videos(path)
-    assert sidecar._load(place) is not None
+    assert read_index(place) is not None
 
 
 def test_an_index_that_announces_petabytes(path):

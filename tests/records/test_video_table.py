@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 
 from vidsim.errors import VidsimError
-from vidsim.records import sidecar
-from vidsim.records.record_error import RecordError
+from vidsim.records import index_file, sidecar
+from vidsim.records.fields import FIELDS
 from vidsim.records.tfrecord import frame_record
 from vidsim.records.video_table import VideoTable, load_videos, video_files
-from vidsim.records.wire import BYTES, EMPTY, FLOAT, INT64, Feature, encode_example
+from vidsim.records.wire import BYTES, INT64, Feature, encode_example
 from vidsim.records.writer import write_videos
 
 FRAME = bytes(3072)
@@ -28,7 +28,8 @@ GOOD = {
 
 
 def tags_of(table: VideoTable, row: int) -> list[int]:
-    return table.tag_values[table.tag_splits[row] : table.tag_splits[row + 1]].tolist()
+    tags = table.numbers("tag_id")
+    return tags.values[tags.splits[row] : tags.splits[row + 1]].tolist()
 
 
 def write(path: Path, *records: dict[str, Feature]) -> Path:
@@ -63,9 +64,10 @@ def test_parity_with_tensorflow_on_the_sample(sample, name):
     assert len(table) == len(records) > 0
     assert table.ids.tolist() == theirs["id"].numpy().tolist()
     assert [title.encode() for title in table.titles] == theirs["title"].numpy().tolist()
-    assert table.categories.tolist() == theirs["category_id"].numpy().tolist()
-    assert table.tag_values.tolist() == theirs["tag_id"].values.numpy().tolist()
-    assert table.tag_splits.tolist() == theirs["tag_id"].row_splits.numpy().tolist()
+    assert table.number("category_id").values.tolist() == theirs["category_id"].numpy().tolist()
+    tags = table.numbers("tag_id")
+    assert tags.values.tolist() == theirs["tag_id"].values.numpy().tolist()
+    assert tags.splits.tolist() == theirs["tag_id"].row_splits.numpy().tolist()
     assert table.n_frames.tolist() == theirs["frame_feature"].row_lengths().numpy().tolist()
 
 
@@ -74,13 +76,15 @@ def test_derived_columns(table):
     assert table.ids.tolist() == [b"100", b"101", b"102"]
     assert table.titles == ["标题0", "标题1", "标题2"]
     assert [tags_of(table, row) for row in range(3)] == [[5, 6], [], [7]]
-    assert table.categories.tolist() == [-1, -1, 10203]
+    assert table.number("category_id").values.tolist() == [-1, -1, 10203]
+    assert table.number("category_id").present.tolist() == [False, False, True]
     assert table.n_frames.tolist() == [2, 0, 3]
-    assert table.file_no.tolist() == [0, 0, 1]
-    assert table.frame_stride.tolist() == [3075] * 3  # tag, two bytes of length, the frame
+    assert table.places.file_no.tolist() == [0, 0, 1]
+    frames = table.stream("frame_feature")
+    assert (frames.width, frames.stride) == (1536, 3075)  # tag, two bytes of length, the frame
     assert [path.name for path in table.paths] == ["a.tfrecords", "b.tfrecords"]
     data = table.paths[1].read_bytes()
-    first = np.frombuffer(data, "<f2", 1536, table.frame_offset[2])
+    first = np.frombuffer(data, "<f2", 1536, frames.offset[2])
     assert (first == 2).all()
 
 
@@ -110,10 +114,14 @@ def test_take_and_concat(table):
     assert [tags_of(part, row) for row in range(3)] == [[7], [5, 6], [5, 6]]
     both = VideoTable.concat([part, table])
     assert [tags_of(both, row) for row in range(6)] == [[7], [5, 6], [5, 6], [5, 6], [], [7]]
-    assert both.file_no.tolist() == [1, 0, 0, 2, 2, 3]
+    assert both.places.file_no.tolist() == [1, 0, 0, 2, 2, 3]
     assert both.paths == table.paths * 2
-    for name in ("ids", "n_frames", "frame_offset", "frame_stride", "categories", "checksums"):
-        assert getattr(both, name)[3:].tolist() == getattr(table, name).tolist()
+    for name in ("record_no", "record_offset", "record_bytes", "checksums"):
+        assert getattr(both.places, name)[3:].tolist() == getattr(table.places, name).tolist()
+    for name in FIELDS:
+        later = both.columns[name].take(np.arange(3, 6))
+        for member, array in table.columns[name].arrays().items():
+            assert later.arrays()[member].tolist() == array.tolist(), (name, member)
 
 
 def test_digest_follows_the_content_only(tmp_path, make_video):
@@ -136,45 +144,6 @@ def test_digest_follows_the_content_only(tmp_path, make_video):
         digest("fewer", videos[0]),
     ]
     assert len({same, *others}) == 7
-
-
-@pytest.mark.parametrize(
-    ("record", "reason"),
-    [
-        (without("id"), "field id is missing; there are: category_id, frame_feature, tag_id"),
-        (without("title"), "field title is missing"),
-        (without("frame_feature"), "field frame_feature is missing"),
-        ({}, "field id is missing; there are: none"),
-        ({**GOOD, "id": Feature(INT64, [7])}, "field id is 1 int64 values; 1 bytes value"),
-        ({**GOOD, "id": Feature(BYTES, [b""])}, "id is b''"),
-        ({**GOOD, "id": Feature(BYTES, [b"1\0"])}, "id is b'1\\x00'; a text of 1 to 256 bytes"),
-        ({**GOOD, "id": Feature(BYTES, [b"\xff"])}, "in UTF-8, without NUL, is expected"),
-        ({**GOOD, "id": Feature(BYTES, [b"9" * 257])}, "... of 257 bytes; a text of 1 to 256"),
-        ({**GOOD, "title": Feature(BYTES, [])}, "field title is 0 bytes values"),
-        ({**GOOD, "title": Feature(BYTES, [b"\xff"])}, "title is not UTF-8"),
-        ({**GOOD, "tag_id": Feature(FLOAT, [1.0])}, "field tag_id is of type float"),
-        ({**GOOD, "category_id": Feature(INT64, [1, 2])}, "category_id has 2 values"),
-        ({**GOOD, "frame_feature": Feature(INT64, [1])}, "frame_feature is of type int64"),
-        (
-            {**GOOD, "frame_feature": Feature(BYTES, [FRAME, FRAME, FRAME, FRAME[:3070]])},
-            "element 3 has 3070 bytes; a frame is 1536 float16 numbers = 3072 bytes",
-        ),
-    ],
-)
-def test_a_bad_record_is_named(tmp_path, record, reason):
-    path = write(tmp_path / "bad.tfrecords", GOOD, record)
-    with pytest.raises(RecordError) as caught:
-        load_videos(path)
-    assert reason in caught.value.reason
-    assert caught.value.record == 1
-    assert caught.value.offset == len(frame_record(encode_example(GOOD)))
-    assert str(path) in str(caught.value)
-
-
-def test_what_may_be_absent(tmp_path):
-    bare = {name: GOOD[name] for name in ("id", "title")} | {"frame_feature": Feature(EMPTY, ())}
-    table = load_videos(write(tmp_path / "bare.tfrecords", bare))
-    assert (table.n_frames[0], table.categories[0], tags_of(table, 0)) == (0, -1, [])
 
 
 def test_a_title_of_a_million_characters_is_a_title(tmp_path):
@@ -212,11 +181,13 @@ def test_index_is_used_and_made_anew_when_the_file_changes(tmp_path, make_video,
     index = tmp_path / "v.tfrecords.index.npz"
     assert index.exists()
     with monkeypatch.context() as patch:
-        patch.setattr(sidecar, "read_video_columns", None)  # a call would fail
+        patch.setattr(sidecar, "read_videos", None)  # a call would fail
         used = load_videos(path)
-    for name in ("ids", "tag_values", "tag_splits", "frame_offset", "n_frames", "checksums"):
-        ours, theirs = getattr(used, name), getattr(made, name)
-        assert ours.dtype == theirs.dtype and ours.tolist() == theirs.tolist()
+    assert used.ids.tolist() == made.ids.tolist()
+    for name in FIELDS:
+        for member, array in made.columns[name].arrays().items():
+            again = used.columns[name].arrays()[member]
+            assert again.dtype == array.dtype and again.tolist() == array.tolist(), (name, member)
     assert (used.titles, used.digest) == (made.titles, made.digest)
 
     stat = path.stat()
@@ -224,8 +195,8 @@ def test_index_is_used_and_made_anew_when_the_file_changes(tmp_path, make_video,
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
     assert load_videos(path).ids.tolist() == [b"103"]
     with monkeypatch.context() as patch:
-        patch.setattr(sidecar, "INDEX_FORMAT", sidecar.INDEX_FORMAT + 1)
-        patch.setattr(sidecar, "read_video_columns", lambda *_: pytest.fail("read again"))
+        patch.setattr(index_file, "INDEX_FORMAT", index_file.INDEX_FORMAT + 1)
+        patch.setattr(sidecar, "read_videos", lambda *_: pytest.fail("read again"))
         with pytest.raises(pytest.fail.Exception, match="read again"):
             load_videos(path)
 
@@ -247,26 +218,26 @@ def test_index_goes_to_the_cache_where_the_folder_cannot_be_written(
 ):
     path = tmp_path / "data" / "v.tfrecords"
     write_videos(path, [make_video(0)])
-    save = sidecar.atomic_file
+    save = index_file.atomic_file
 
     def refuse(place: Path):
         if place.parent == path.parent:
             raise PermissionError(place)
         return save(place)
 
-    monkeypatch.setattr(sidecar, "atomic_file", refuse)
+    monkeypatch.setattr(index_file, "atomic_file", refuse)
     load_videos(path, tmp_path / "cache")
     (kept,) = (tmp_path / "cache").iterdir()
     assert kept.name.startswith("v.tfrecords-") and kept.name.endswith(".index.npz")
     assert [item.name for item in path.parent.iterdir()] == ["v.tfrecords"]
-    monkeypatch.setattr(sidecar, "read_video_columns", None)
+    monkeypatch.setattr(sidecar, "read_videos", None)
     assert load_videos(path, tmp_path / "cache").ids.tolist() == [b"100"]
 
 
 def test_without_any_place_for_an_index_it_still_works(tmp_path, make_video, monkeypatch, caplog):
     path = tmp_path / "v.tfrecords"
     write_videos(path, [make_video(0)])
-    monkeypatch.setattr(sidecar, "_save", lambda *_: False)
+    monkeypatch.setattr(sidecar, "write_index", lambda *_: False)
     assert load_videos(path).ids.tolist() == [b"100"]
     assert "could not be kept" in caplog.text
 
@@ -275,6 +246,6 @@ def test_index_moves_with_its_file(tmp_path, make_video, monkeypatch):
     write_videos(tmp_path / "old" / "v.tfrecords", [make_video(0)])
     load_videos(tmp_path / "old" / "v.tfrecords")
     shutil.move(tmp_path / "old", tmp_path / "new")
-    monkeypatch.setattr(sidecar, "read_video_columns", None)
+    monkeypatch.setattr(sidecar, "read_videos", None)
     table = load_videos(tmp_path / "new" / "v.tfrecords")
     assert table.paths == (tmp_path / "new" / "v.tfrecords",)

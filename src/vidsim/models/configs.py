@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from vidsim import schema
 from vidsim.config_fields import Config, Count, Layers, Range, Rate
 from vidsim.errors import VidsimError
+from vidsim.records.fields import text_fields
 
 if TYPE_CHECKING:
     from vidsim.models.backbone import Backbone
@@ -94,6 +95,12 @@ class BackboneConfig(Config):
     """At most this many wordpieces when a vocabulary is trained."""
     bert_seq_length: Annotated[int, Range(3, 2**16)] = 32
     """Longest title in tokens, [CLS] and [SEP] included."""
+    text_fields: str = "title"
+    """Text fields that are read, a comma list of title, asr_text and ocr_text: one sequence in the
+    order given, [SEP] after each field that a video has."""
+    text_lengths: str = ""
+    """Most tokens of each text field, a comma list in their order; [SEP] counts in each, [CLS] in
+    the first. Default: --bert-seq-length for every field."""
     max_frames: Annotated[int, Range(1, 2**16)] = 32
     """Most frames taken from one video."""
     frame_sampling: Literal["uniform", "published"] = "uniform"
@@ -116,6 +123,38 @@ class BackboneConfig(Config):
                 f"{width // heads}; rotary positions need an even number"
             )
 
+        yield from self._text_contradictions()
+
+    @property
+    def texts(self) -> tuple[tuple[str, int], ...]:
+        """The text fields in their order, each with its most tokens."""
+        names = [name.strip() for name in self.text_fields.split(",")]
+        if not self.text_lengths:
+            return tuple((name, self.bert_seq_length) for name in names)
+        lengths = [int(word) for word in self.text_lengths.split(",")]
+        return tuple(zip(names, lengths, strict=True))
+
+    @property
+    def text_length(self) -> int:
+        """Most tokens of the whole sequence."""
+        return sum(length for _, length in self.texts)
+
+    def _text_contradictions(self) -> Iterator[str]:
+        names = [name.strip() for name in self.text_fields.split(",")]
+        unknown = [name for name in names if name not in text_fields()]
+        if unknown or len(set(names)) < len(names):
+            yield (
+                f"{self.said('text_fields')}: accepted is a comma list of different ones of "
+                f"{', '.join(text_fields())}"
+            )
+        words = self.text_lengths.split(",") if self.text_lengths else ["3"] * len(names)
+        whole = all(word.strip().isdecimal() and 3 <= int(word) <= 2**16 for word in words)
+        if not whole or len(words) != len(names):
+            yield (
+                f"{self.said('text_lengths')}: accepted is a comma list of whole numbers from 3, "
+                f"one for each of --text-fields {self.text_fields}"
+            )
+
     def encoder(self, vocab_size: int) -> EncoderConfig:
         """The text encoder this configuration describes, for a vocabulary of that size."""
         return EncoderConfig(
@@ -125,7 +164,7 @@ class BackboneConfig(Config):
             heads=self.encoder_heads,
             intermediate=self.encoder_intermediate,
             positions=self.positions,
-            max_positions=max(self.bert_seq_length, 32),
+            max_positions=max(self.text_length, 32),
             dropout=self.encoder_dropout,
             attention_dropout=self.encoder_dropout,
         )

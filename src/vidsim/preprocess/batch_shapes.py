@@ -13,7 +13,7 @@ from scipy.stats import binom
 from vidsim import schema
 
 _OVERFLOW = 1e-6  # share of titles with more masked words than there are slots for, at most
-_BY_TOKEN = (schema.TOKEN_IDS, schema.TOKEN_MASK)
+_BY_TOKEN = (schema.TOKEN_IDS, schema.TOKEN_MASK, schema.TOKEN_TYPES)
 _BY_FRAME = (schema.FRAMES, schema.FRAME_MASK)
 _BY_SLOT = (schema.MLM_POSITIONS, schema.MLM_LABELS, schema.MLM_WEIGHTS)
 

@@ -2,8 +2,8 @@
 
 from collections import OrderedDict
 
-from vidsim.models.configs import BackboneConfig
 from vidsim.preprocess.examples import Examples
+from vidsim.preprocess.input_shape import InputShape, InputTensors
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.records.video_table import VideoTable
@@ -25,14 +25,23 @@ class ExampleStore:
         self,
         table: VideoTable,
         tokenizer: TitleTokenizer,
-        tags: TagVocabulary,
-        config: BackboneConfig,
+        tags: TagVocabulary | None,
+        shape: InputShape,
+        tensors: InputTensors | None = None,
     ) -> Examples:
-        """The Examples of these four, by their content: equal ones make one Examples."""
-        shown = (config.modalities, config.bert_seq_length, config.max_frames)
-        key = (table.digest, tokenizer.digest, tags.digest, *shown, config.frame_sampling)
+        """The Examples of these, by their content: equal ones make one Examples."""
+        wanted = tensors or InputTensors()
+        key = (
+            *(None if part is None else part.digest for part in (table, tokenizer, tags)),
+            *(shape.texts, shape.modalities, shape.max_frames, shape.frame_sampling),
+            *(wanted.names, tuple(sorted(wanted.widths.items()))),
+            *(
+                None if part is None else part.digest
+                for part in (wanted.categories, wanted.actions)
+            ),
+        )
         if key not in self._made:
-            self._made[key] = Examples(table, tokenizer, tags, config)
+            self._made[key] = Examples(table, tokenizer, tags, shape, tensors)
         self._made.move_to_end(key)
         while len(self._made) > self.most:
             self._made.popitem(last=False)

@@ -19,21 +19,11 @@ from vidsim.preprocess.batch_shapes import BatchShapes, longest_of_each
 from vidsim.preprocess.configs import AugmentationConfig
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.masking import mask_words
+from vidsim.preprocess.tensors import LABELS, TYPES
 
 _WORKERS = 2
 _MOST_SHAPES = 8  # on JAX, of training and of embedding
 _UPDATES_A_SHAPE, _BATCHES_A_SHAPE = 500, 32  # as long, about, as compiling one takes
-_SPECS = {
-    schema.TOKEN_IDS: ("int32", 1),
-    schema.TOKEN_MASK: ("bool", 1),
-    schema.FRAMES: ("float16", 2),
-    schema.FRAME_MASK: ("bool", 1),
-    schema.TAGS: ("uint8", 1),
-    schema.MLM_POSITIONS: ("int32", 1),
-    schema.MLM_LABELS: ("int32", 1),
-    schema.MLM_WEIGHTS: ("float32", 1),
-}
-_INPUTS = (schema.TOKEN_IDS, schema.TOKEN_MASK, schema.FRAMES, schema.FRAME_MASK)
 _MLM = (schema.MLM_POSITIONS, schema.MLM_LABELS, schema.MLM_WEIGHTS)
 
 
@@ -51,7 +41,7 @@ def embedding_dataset(
         batch_size: videos at a time; on JAX, the next multiple of ``devices``.
         devices: devices that share each batch on JAX.
     """
-    shapes = None
+    shapes, names = None, [name for name in examples.names if name not in LABELS]
     if _compiles_each_shape():
         batch_size += -batch_size % devices
         rows = np.pad(rows, (0, -len(rows) % batch_size), mode="edge")
@@ -63,12 +53,12 @@ def embedding_dataset(
 
     def assemble(batch_rows: np.ndarray) -> list[np.ndarray]:
         batch = _fitted(examples.batch(batch_rows), shapes, examples)
-        return [batch[key] for key in _INPUTS]
+        return [batch[key] for key in names]
 
     indices = tf.data.Dataset.from_generator(
         batches, output_signature=tf.TensorSpec((None,), tf.int64)
     )
-    specs = {key: _spec(key, (None,)) for key in _INPUTS}
+    specs = {name: _spec(name, (None,), examples) for name in names}
     return _assembled(indices, assemble, specs, -(-len(rows) // batch_size))
 
 
@@ -100,9 +90,9 @@ class Batches:
 def pretraining_dataset(
     examples: Examples, batches: Batches, mlm_probability: float = 0.0
 ) -> tf.data.Dataset:
-    """Shuffled batches of videos with their tags and, if asked for, masked words."""
+    """Shuffled batches of videos with their labels and, if asked for, masked words."""
     tokenizer = examples.tokenizer
-    keys = (*_INPUTS, schema.TAGS, *(_MLM if mlm_probability else ()))
+    keys = (*examples.names, *(_MLM if mlm_probability else ()))
 
     def assemble(step: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
         rng = batches.rng(int(step))
@@ -120,7 +110,7 @@ def pretraining_dataset(
         batch = _fitted(batch, shapes, examples)
         return [batch[key] for key in keys]
 
-    specs = {key: _spec(key, (batches.size,), examples.num_labels) for key in keys}
+    specs = {key: _spec(key, (batches.size,), examples) for key in keys}
     lengths = examples.lengths(np.arange(len(examples)))
     shapes = _training_shapes(lengths, batches, mlm_probability)
     steps = batches.steps - batches.first
@@ -141,7 +131,7 @@ def pair_dataset(
     Returns:
         Elements as PairScorer reads them: a pair axis of 2 after the batch axis, and SIM (B,).
     """
-    keys = (*_INPUTS, schema.TAGS)
+    keys = examples.names
 
     def assemble(step: np.ndarray, pairs: np.ndarray) -> list[np.ndarray]:
         batch = examples.batch(pair_rows[pairs].reshape(-1))
@@ -150,7 +140,7 @@ def pair_dataset(
         shaped = [batch[key].reshape(len(pairs), 2, *batch[key].shape[1:]) for key in keys]
         return [*shaped, sim[pairs].astype("float32")]
 
-    specs = {key: _spec(key, (batches.size, 2), examples.num_labels) for key in keys}
+    specs = {key: _spec(key, (batches.size, 2), examples) for key in keys}
     specs[schema.SIM] = tf.TensorSpec((batches.size,), tf.float32)
     # both videos of a pair are padded alike: (P, 2) rows -> (P, 2) tokens and frames of the longer
     lengths = np.maximum(*(examples.lengths(rows) for rows in pair_rows.T))
@@ -238,11 +228,9 @@ def _assembled(
     return dataset.prefetch(_WORKERS)
 
 
-def _spec(key: str, leading: tuple, num_labels: int | None = None) -> tf.TensorSpec:
-    dtype, rank = _SPECS[key]
+def _spec(key: str, leading: tuple, examples: Examples) -> tf.TensorSpec:
+    dtype, rank = TYPES[key]
     trailing: list[int | None] = [None] * rank
-    if key == schema.FRAMES:
-        trailing[-1] = schema.FRAME_SIZE
-    if key == schema.TAGS:
-        trailing[-1] = num_labels
+    if rank:
+        trailing[-1] = examples.last_size(key)
     return tf.TensorSpec((*leading, *trailing), tf.as_dtype(dtype))

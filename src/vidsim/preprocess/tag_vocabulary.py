@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,17 +29,9 @@ class TagVocabulary:
         Raises:
             VidsimError: no such file, a line that is no integer, a repeated id, an empty list.
         """
-        try:
-            lines = path.read_text(encoding="utf-8-sig").split("\n")
-        except OSError as error:
-            raise VidsimError(f"{path}: cannot be read ({error.strerror}); {_ACCEPTED}") from None
-        except UnicodeDecodeError as error:
-            raise VidsimError(f"{path}: not UTF-8 text ({error}); {_ACCEPTED}") from None
         seen: dict[int, int] = {}
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            tag = _tag(line.strip())
+        for number, line in read_lines(path, _ACCEPTED):
+            tag = integer(line.strip())
             if tag is None:
                 raise VidsimError(f"{path}:{number}: {shown(line)}; {_ACCEPTED}")
             if tag in seen:
@@ -47,6 +40,11 @@ class TagVocabulary:
         if not seen:
             raise VidsimError(f"{path}: no tag ids; {_ACCEPTED}")
         return cls(np.sort(np.fromiter(seen, "int64", len(seen))))
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "TagVocabulary":
+        """The different ones of some tag ids."""
+        return cls(np.unique(values))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -64,9 +62,24 @@ class TagVocabulary:
         return Ragged(position[known].astype("int32"), counts[splits])
 
 
-def _tag(word: str) -> int | None:
+def read_lines(path: Path, accepted: str) -> Iterator[tuple[int, str]]:
+    """The lines of a text file that are not blank, each with its number from 1.
+
+    Raises:
+        VidsimError: the file cannot be read or is no UTF-8; with what is accepted.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except OSError as error:
+        raise VidsimError(f"{path}: cannot be read ({error.strerror}); {accepted}") from None
+    except UnicodeDecodeError as error:
+        raise VidsimError(f"{path}: not UTF-8 text ({error}); {accepted}") from None
+    yield from ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+
+
+def integer(word: str) -> int | None:
     """The number of a word of at most 19 digits that fits into 64 bits, otherwise None."""
     if not _INTEGER.fullmatch(word):
         return None
-    tag = int(word)
-    return tag if -(1 << 63) <= tag < 1 << 63 else None
+    number = int(word)
+    return number if -(1 << 63) <= number < 1 << 63 else None

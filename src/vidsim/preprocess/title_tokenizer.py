@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors, train
 from tokenizers.models import WordPiece
 
 from vidsim.errors import VidsimError
-from vidsim.preprocess.cut_titles import CutTitles
+from vidsim.preprocess.cuts import CutTexts
 from vidsim.preprocess.masking import SpecialTokens
 from vidsim.preprocess.ragged import Ragged
 from vidsim.transformers_start import import_transformers
@@ -30,7 +30,7 @@ NO_JIEBA = (
 class TitleTokens(Ragged):
     """The tokens of N titles, none of more than a limit; and what the limit cut off."""
 
-    cut: CutTitles
+    cut: CutTexts
 
 
 class TitleTokenizer:
@@ -131,7 +131,7 @@ class TitleTokenizer:
         parts = [self._encode(titles[i : i + _AT_A_TIME], length) for i in starts]
         ragged = Ragged.concat([part for part, _ in parts])
         lengths = [count for _, part in parts for count in part]
-        return TitleTokens(ragged.values, ragged.splits, CutTitles.of(lengths, length))
+        return TitleTokens(ragged.values, ragged.splits, CutTexts.of(lengths, length))
 
     def _encode(self, titles: Sequence[str], length: int) -> tuple[Ragged, list[int]]:
         """The tokens of each title, cut; and how many there were."""

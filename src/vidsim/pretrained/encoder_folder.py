@@ -88,11 +88,11 @@ class EncoderFolder:
             layer_norm_eps=stated.get("layer_norm_eps", 1e-12),
             rotary_value=stated.get("rotary_value", False),
         )
-        if config.bert_seq_length > encoder.max_positions:
-            raise VidsimError(
-                f"--bert-seq-length {config.bert_seq_length}: {self.path} has "
-                f"{encoder.max_positions} positions"
-            )
+        if config.text_length > encoder.max_positions:
+            lengths = f"--bert-seq-length {config.bert_seq_length}"
+            if config.text_lengths:
+                lengths = f"--text-lengths {config.text_lengths}, {config.text_length} in all"
+            raise VidsimError(f"{lengths}: {self.path} has {encoder.max_positions} positions")
         return encoder
 
     def tokenizer(self) -> TitleTokenizer:

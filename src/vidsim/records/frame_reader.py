@@ -1,6 +1,6 @@
-"""Frame features for a batch, taken straight from the memory-mapped TFRecord files.
+"""Vectors for a batch - frames, actions, regions - straight from the memory-mapped TFRecord files.
 
-A frame is 3072 bytes at a known place. Seeing each file as one overlapping window per byte turns
+A vector is some bytes at a known place. Seeing each file as one overlapping window per byte turns
 a whole batch into a single indexed copy, at the speed of memory and without Python per video.
 """
 
@@ -9,65 +9,80 @@ from pathlib import Path
 
 import numpy as np
 
+from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.records.mapped_files import MAPS, MappedFile
 from vidsim.records.video_table import VideoTable
-from vidsim.schema import FRAME_BYTES, FRAME_SIZE
-
-_FRAME = np.dtype(f"V{FRAME_BYTES}")
 
 
 class FrameReader:
-    """Reads frames of the videos of a table; may be used from several threads at once.
+    """Reads a stream of the videos of a table; may be used from several threads at once.
 
     Args:
         table: the videos. Its files are looked at now, and mapped when they are read.
+        field: the stream, a name of vidsim.schema.
+        width: numbers in a vector, which the data must have too where they have any; None: as the
+            data say.
 
     Raises:
-        VidsimError: a file is shorter than the table says.
+        VidsimError: a file is shorter than the table says, the data have vectors of another width,
+            or have none where no width is given.
     """
 
-    def __init__(self, table: VideoTable) -> None:
-        self.table = table
-        last = table.frame_offset + (table.n_frames - 1) * table.frame_stride.astype(np.int64)
-        ends = np.where(table.n_frames > 0, last + FRAME_BYTES, 0)
-        needed = np.zeros(len(table.paths), np.int64)  # the byte after each file's last frame
-        np.maximum.at(needed, table.file_no, ends)
+    def __init__(
+        self, table: VideoTable, field: str = schema.FRAME_FEATURE, width: int | None = None
+    ) -> None:
+        self.table, self.field = table, field
+        found = table.width(field)
+        if found is None and width is None:
+            raise VidsimError(
+                f"{field}: not one vector in {table}, so that nothing says how many numbers one has"
+            )
+        if found is not None and width is not None and found != width:
+            raise VidsimError(
+                f"{field}: vectors of {width} numbers are expected, and those of {table} have "
+                f"{found}"
+            )
+        self.width = found or width or 0
+        self._stream = table.stream(field)
+        needed = np.zeros(len(table.paths), np.int64)  # the byte after each file's last vector
+        np.maximum.at(needed, table.places.file_no, self._stream.ends)
         numbers = np.flatnonzero(needed).tolist()
         self._files = {number: _whole(table.paths[number], needed[number]) for number in numbers}
         MAPS.add_user(self, self._files.values())
 
-    def read(self, rows: np.ndarray, frame_index: np.ndarray, frame_mask: np.ndarray) -> np.ndarray:
-        """Gather T frames of each of B videos.
+    def read(self, rows: np.ndarray, index: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Gather T vectors of each of B videos.
 
         Args:
             rows: (B,) rows of the table.
-            frame_index: (B, T) which frames; looked at only where the mask is True.
-            frame_mask: (B, T) bool.
+            index: (B, T) which vectors; looked at only where the mask is True.
+            mask: (B, T) bool.
 
         Returns:
-            (B, T, 1536) float16, zero where the mask is False.
+            (B, T, width) float16, zero where the mask is False.
 
         Raises:
-            IndexError: a frame is asked for that its video does not have.
+            IndexError: a vector is asked for that its video does not have.
             VidsimError: a file was changed or taken away.
         """
-        video, slot = np.nonzero(frame_mask)
-        row, frame = np.asarray(rows)[video], np.asarray(frame_index)[video, slot]
-        outside = (frame < 0) | (frame >= self.table.n_frames[row])
+        video, slot = np.nonzero(mask)
+        row, number = np.asarray(rows)[video], np.asarray(index)[video, slot]
+        count = self._stream.count[row]
+        outside = (number < 0) | (number >= count)
         if outside.any():
             first = int(outside.argmax())
             raise IndexError(
-                f"frame {frame[first]} of row {row[first]}, "
-                f"which has {self.table.n_frames[row[first]]} frames"
+                f"element {number[first]} of {self.field} of row {row[first]}, which has "
+                f"{count[first]}"
             )
-        stride = self.table.frame_stride[row].astype(np.int64)
-        place = self.table.frame_offset[row] + frame * stride
-        out = np.zeros(frame_mask.shape, _FRAME)
-        for number, part in _by_file(self.table.file_no[row]):
-            window = _window(MAPS.bytes_of(self._files[number]))
+        place = self._stream.offset[row] + number.astype(np.int64) * self._stream.stride
+        vector = np.dtype(f"V{2 * self.width}")
+        out = np.zeros(mask.shape, vector)
+        for file, part in _by_file(self.table.places.file_no[row]):
+            window = _window(MAPS.bytes_of(self._files[file]), vector)
             out[video[part], slot[part]] = window[place[part]]
-        return out.view("<f2").reshape(*frame_mask.shape, FRAME_SIZE)
+        return out.view("<f2").reshape(*mask.shape, self.width)
 
 
 def _by_file(file_no: np.ndarray) -> Iterator[tuple[int, np.ndarray | slice]]:
@@ -87,12 +102,12 @@ def _whole(path: Path, needed: int) -> MappedFile:
     file = MappedFile.of(path)
     if file.size < needed:
         raise VidsimError(
-            f"{path}: {file.size} bytes, but its frames end at byte {needed}; "
+            f"{path}: {file.size} bytes, but its vectors end at byte {needed}; "
             "the file was changed while it was in use"
         )
     return file
 
 
-def _window(data: np.ndarray) -> np.ndarray:
-    """One window of a frame's size per byte of a file: (bytes - 3071,) overlapping items."""
-    return np.ndarray((len(data) - FRAME_BYTES + 1,), _FRAME, data, strides=(1,))
+def _window(data: np.ndarray, vector: np.dtype) -> np.ndarray:
+    """One window of a vector's size per byte of a file, overlapping items."""
+    return np.ndarray((len(data) - vector.itemsize + 1,), vector, data, strides=(1,))

@@ -1,61 +1,51 @@
 """Whether an index can be believed: it lies about beside the data, and may have come with them.
 
-What it says of ids, titles and tags is taken; what it says of places in the file is checked.
+What it says of ids and of what is in a field is taken; what it says of places in the file is
+checked. The columns of the fields check themselves when they are loaded (`Column.check`).
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from vidsim.records.video_columns import VideoColumns
 from vidsim.records.video_id import ID_BYTES
-from vidsim.schema import FRAME_BYTES
 
-_EXPECTED = VideoColumns().arrays()
-_NOT_BY_ROW = ("title_bytes", "title_splits", "tag_values", "tag_splits")
+RECORDS = {"record_no": "i8", "record_offset": "i8", "record_bytes": "i8", "checksums": "u4"}
+_AT_ONCE = 1 << 16  # ids that are Python objects at the same time
 
 
-def are_columns(columns: Mapping[str, np.ndarray]) -> bool:
-    """Whether these are columns as `VideoColumns.arrays` makes them, of one video or more."""
-    if columns.keys() != _EXPECTED.keys() or not all(map(_same_type, columns, columns.values())):
+def are_records(ids: np.ndarray, arrays: Mapping[str, np.ndarray], size: int) -> bool:
+    """Whether these can be the ids and places of one video or more in a file of this size."""
+    if ids.ndim != 1 or ids.dtype.kind != "S" or ids.dtype.itemsize > ID_BYTES or not len(ids):
         return False
-    rows = len(columns["ids"])
-    if not rows or any(len(columns[name]) != rows for name in columns.keys() - {*_NOT_BY_ROW}):
-        return False
-    for splits, values in (("title_splits", "title_bytes"), ("tag_splits", "tag_values")):
-        ends = columns[splits]
-        if len(ends) != rows + 1 or ends[0] or ends[-1] != len(columns[values]):
+    for name, dtype in RECORDS.items():
+        if arrays[name].dtype != dtype or arrays[name].shape != ids.shape:
             return False
-        if (ends[1:] < ends[:-1]).any():
-            return False
-    return _is_text(columns)
-
-
-def lie_within(columns: Mapping[str, np.ndarray], size: int) -> bool:
-    """Whether all that the columns refer to lies within a file of this size."""
-    start, stride, count = (columns[name] for name in ("frame_offset", "frame_stride", "n_frames"))
-    numbers = (start, stride, count, columns["record_offset"], columns["record_bytes"])
-    if any((number < 0).any() or (number > size).any() for number in numbers):
+    start, length = arrays["record_offset"], arrays["record_bytes"]
+    if any((number < 0).any() or (number > size).any() for number in (start, length)):
         return False
-    last = start + (count.astype(np.int64) - 1) * stride  # < 2**63: the numbers are below the size
-    ends = np.where(count > 0, last + FRAME_BYTES, 0)
-    records = columns["record_offset"] + columns["record_bytes"]
-    return bool((ends <= size).all() and (records <= size).all())
+    return bool((start + length <= size).all()) and _are_text(ids)
 
 
-def _same_type(name: str, column: np.ndarray) -> bool:
-    if name == "ids":
-        return column.ndim == 1 and column.dtype.kind == "S" and column.dtype.itemsize <= ID_BYTES
-    return column.ndim == 1 and column.dtype == _EXPECTED[name].dtype
+def is_header(header: object) -> bool:
+    """Whether this says of each field its kind, if there is anything, and the vectors' width."""
+    return isinstance(header, dict) and all(
+        isinstance(entry, dict)
+        and isinstance(entry.get("kind"), str)
+        and isinstance(entry.get("filled"), bool)
+        and _is_width(entry.get("width"), entry["filled"] and entry["kind"] == "stream")
+        for entry in header.values()
+    )
 
 
-def _is_text(columns: Mapping[str, np.ndarray]) -> bool:
-    """Whether ids and titles are UTF-8, and no title begins within a character."""
+def _is_width(width: object, needed: bool) -> bool:
+    return type(width) is int and 0 < width < 1 << 30 if needed else width is None
+
+
+def _are_text(ids: np.ndarray) -> bool:
     try:
-        b"\n".join(columns["ids"].tolist()).decode()
-        columns["title_bytes"].tobytes().decode()
+        for start in range(0, len(ids), _AT_ONCE):
+            b"\n".join(ids[start : start + _AT_ONCE].tolist()).decode()
     except UnicodeDecodeError:
         return False
-    starts = columns["title_splits"]
-    first = columns["title_bytes"][starts[starts < starts[-1]]]
-    return not (first & 0xC0 == 0x80).any()
+    return True

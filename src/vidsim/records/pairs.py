@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from vidsim import schema
+from vidsim.records.fields import FIELDS, streams_in_place
 from vidsim.records.record_error import RecordError
 from vidsim.records.record_log import RecordLog
 from vidsim.records.tfrecord import iter_records
 from vidsim.records.video_columns import VideoColumns, read_id
-from vidsim.records.video_table import VideoTable, table_from_columns
+from vidsim.records.video_table import VideoTable, table_of
 from vidsim.records.wire import FLOAT, Feature, WireError, parse_example
-
-_IN_PLACE = frozenset((schema.FRAME_FEATURE + "_1", schema.FRAME_FEATURE + "_2"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,21 +91,22 @@ def read_pair_file(
     rated: list[tuple[bytes, bytes, float]] = []
     videos = VideoColumns()
     known: set[bytes] = set()
-    fat: bool | None = None
+    whole: bool | None = None
+    in_place = streams_in_place("_1") | streams_in_place("_2")
     for record in iter_records(path, own, expected):
         try:
-            features = parse_example(record.payload, _IN_PLACE)
-            has_frames = schema.FRAME_FEATURE_1 in features
-            if fat not in (None, has_frames):
-                raise WireError("some pairs of this file hold their frames and some do not")
+            features = parse_example(record.payload, in_place)
+            has_videos = any(name + "_1" in features for name in FIELDS)
+            if whole not in (None, has_videos):
+                raise WireError("some pairs of this file hold their videos and some do not")
             ids = read_id(features, schema.ID_1), read_id(features, schema.ID_2)
             rating = _rating(features)
             for suffix, video_id in zip(("_1", "_2"), ids, strict=True):
-                if has_frames and video_id not in known:
+                if has_videos and video_id not in known:
                     videos.add(record, features, suffix)
                     known.add(video_id)
             rated.append((*ids, rating))
-            fat = has_frames
+            whole = has_videos
         except WireError as error:
             own.add_bad(RecordError(path, record.number, record.start, str(error)))
     if log is not None:
@@ -115,7 +115,7 @@ def read_pair_file(
         raise own.bad[0]
     id_1, id_2, sim = (list(column) for column in zip(*rated, strict=True))
     pairs = Pairs.from_lists(id_1, id_2, sim)
-    return pairs, table_from_columns(videos.arrays(), path) if fat else None
+    return pairs, table_of(videos.videos(path)) if whole else None
 
 
 def _rating(features: dict[str, Feature]) -> float:

@@ -18,12 +18,13 @@ from vidsim.files import write_folder
 from vidsim.records.sample_titles import THEMES, make_title
 from vidsim.records.video import Video
 from vidsim.records.writer import write_videos
-from vidsim.schema import FRAME_SIZE
 
 POINTWISE_FILES, POINTWISE_VIDEOS = 2, 120  # videos of each file
 PAIRWISE_VIDEOS, PAIRWISE_PAIRS = 240, 1320
 TEST_A_VIDEOS, TEST_B_VIDEOS, TEST_B_PAIRS = 20, 100, 300
 UNLISTED_TAG = 99999  # a tag that is not in tag_list.txt
+
+FRAME_WIDTH = 1536  # as the challenge's frames have it
 
 _SEED = 2021
 _N_SCENES = 8
@@ -61,7 +62,7 @@ def write_sample(data_dir: str | Path) -> None:
 
 def _write_files(folder: Path) -> None:
     rng = np.random.default_rng(_SEED)
-    scenes = rng.integers(-64, 65, (_N_SCENES, FRAME_SIZE))
+    scenes = rng.integers(-64, 65, (_N_SCENES, FRAME_WIDTH))
     ids: set[str] = set()
     tags: Counter[int] = Counter()
 
@@ -126,7 +127,7 @@ def _make_frames(rng: np.random.Generator, scene: np.ndarray) -> np.ndarray:
 
     All are integers below 2048 over a power of two, so float16 holds them exactly.
     """
-    look = rng.integers(-64, 65, FRAME_SIZE)
+    look = rng.integers(-64, 65, FRAME_WIDTH)
     noise = rng.integers(-64, 65, scene.shape)
     return ((2 * scene + look + noise) / 128).astype(np.float16)
 

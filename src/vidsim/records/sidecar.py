@@ -7,28 +7,28 @@ file itself cannot tell.
 """
 
 import hashlib
-import json
 import logging
 import os
-import zipfile
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from vidsim.files import atomic_file
-from vidsim.records.index_checks import are_columns, lie_within
+from vidsim.errors import VidsimError
+from vidsim.records.columns import Column
+from vidsim.records.field_columns import ColumnSource
+from vidsim.records.index_file import IndexFile, read_index, write_index
 from vidsim.records.record_error import RecordError
 from vidsim.records.record_log import RecordLog
-from vidsim.records.video_file import read_video_columns
+from vidsim.records.video_columns import FileVideos
+from vidsim.records.video_file import read_videos
 
-INDEX_FORMAT = 2  # raise it when the columns change
 INDEX_SUFFIX = ".index.npz"
-_KEY, _BAD = "index_key", "bad_records"
 _LOG = logging.getLogger(__name__)
 
 
-def indexed_columns(path: Path, cache_dir: Path | None, log: RecordLog) -> dict[str, np.ndarray]:
-    """The columns of a file's videos, from its index or else from the file, which is then indexed.
+def indexed_videos(path: Path, cache_dir: Path | None, log: RecordLog) -> FileVideos:
+    """The videos of a file, from its index or else from the file, which is then indexed.
 
     Raises:
         RecordError: the file is missing or holds no video; or a record is damaged or is not a
@@ -38,33 +38,27 @@ def indexed_columns(path: Path, cache_dir: Path | None, log: RecordLog) -> dict[
         stat = path.stat()
     except OSError:
         raise RecordError(path, 0, 0, "there is no such file") from None
-    key = [INDEX_FORMAT, stat.st_size, stat.st_mtime_ns]
-    places = _places(path, cache_dir)
-    for place in places:
-        stored = _load(place)
-        if stored is not None and stored.pop(_KEY).tolist() == key:
-            bad = _unpack_bad(path, stored.pop(_BAD))
-            if lie_within(stored, stat.st_size):
-                log.extend(bad)
-                return stored
+    for place in _places(path, cache_dir):
+        index = read_index(place)
+        if index is not None and (index.size, index.changed) == (stat.st_size, stat.st_mtime_ns):
+            log.extend(index.log(path))
+            return _from_index(index, path, cache_dir, log.skip)
     own = RecordLog(log.skip)
-    columns = read_video_columns(path, own)
-    find_lost(path, columns, cache_dir, own)
-    stored = {_KEY: np.array(key, np.int64), _BAD: _pack_bad(own), **columns}
-    if not any(_save(place, stored) for place in places):
-        _LOG.warning("%s: its index could not be kept; it is made again each time", path)
+    videos = _read_and_index(path, cache_dir, own)
     log.extend(own)
-    return columns
+    for place in _places(path, cache_dir):
+        index = read_index(place)
+        if index is not None and (index.size, index.changed) == (stat.st_size, stat.st_mtime_ns):
+            return _from_index(index, path, cache_dir, log.skip)  # its fields leave the memory
+    return videos
 
 
-def find_lost(
-    path: Path, columns: dict[str, np.ndarray], cache_dir: Path | None, log: RecordLog
-) -> None:
+def find_lost(path: Path, videos: FileVideos, cache_dir: Path | None, log: RecordLog) -> None:
     """Compare a file that was read with an index of it: is it the same but for a missing end?
 
     Args:
         path: the file.
-        columns: its videos.
+        videos: what is in it.
         cache_dir: where its index may be, if not beside it.
         log: with the file's bad records; takes note of the loss.
 
@@ -74,11 +68,16 @@ def find_lost(
     bad = [error for error in log.bad if error.path == path]
     if any(error.ends_file for error in bad):
         return
-    records = 1 + max([int(columns["record_no"][-1]), *(error.record for error in bad)])
+    numbers = videos.places.record_no
+    records = 1 + max([int(numbers[-1]), *(error.record for error in bad)])
+    here = _content(numbers, videos.places.checksums)
     for place in _places(path, cache_dir):
-        stored = _load(place)
-        lost = 0 if stored is None else int((stored["record_no"] >= records).sum())
-        if stored is not None and lost and np.isin(_content(columns), _content(stored)).all():
+        index = read_index(place)
+        if index is None:
+            continue
+        known = index.records["record_no"]
+        lost = int((known >= records).sum())
+        if lost and np.isin(here, _content(known, index.records["checksums"])).all():
             reason = (
                 f"the file ends after {records} records, but its index knows {lost} more videos: "
                 f"truncated between two records; fetch it again, or delete {place} if it was "
@@ -88,9 +87,72 @@ def find_lost(
             return
 
 
-def _content(columns: dict[str, np.ndarray]) -> np.ndarray:
+class _Indexed:
+    """A `ColumnSource` of an index; what the index cannot tell is read from the file again.
+
+    That is a field that was unknown when the index was made, or a member that is damaged.
+    """
+
+    def __init__(self, index: IndexFile, path: Path, cache_dir: Path | None, skip: bool):
+        self._index, self._path, self._cache_dir, self._skip = index, path, cache_dir, skip
+        self._stated: dict[str, tuple[bool, int | None]] = {
+            name: (entry["filled"], None)
+            for name, entry in index.header.items()
+            if not (entry["filled"] and entry["width"])  # a width is believed with its vectors
+        }
+
+    def has(self, name: str) -> bool:
+        return self._says(name)[0]
+
+    def width(self, name: str) -> int | None:
+        return self._says(name)[1]
+
+    def load(self, name: str) -> Column:
+        column = self._index.column(name)
+        return self._read_again.load(name) if column is None else column
+
+    def _says(self, name: str) -> tuple[bool, int | None]:
+        if name not in self._stated:
+            column = self.load(name)
+            self._stated[name] = column.filled, getattr(column, "width", None)
+        return self._stated[name]
+
+    @cached_property
+    def _read_again(self) -> ColumnSource:
+        """Raises VidsimError where the file does not hold the same videos any more."""
+        log, index = RecordLog(self._skip), self._index
+        stat = self._path.stat() if self._path.exists() else None
+        same = stat is not None and (stat.st_size, stat.st_mtime_ns) == (index.size, index.changed)
+        if same:
+            videos = _read_and_index(self._path, self._cache_dir, log)
+            numbers = videos.places.record_no
+            if np.array_equal(numbers, index.records["record_no"]):
+                return videos.columns
+        raise VidsimError(
+            f"{self._path}: the file or its index was changed while it was in use; run the same "
+            "command again"
+        )
+
+
+def _from_index(index: IndexFile, path: Path, cache_dir: Path | None, skip: bool) -> FileVideos:
+    source = _Indexed(index, path, cache_dir, skip)
+    return FileVideos(index.ids, index.places(path), source)
+
+
+def _read_and_index(path: Path, cache_dir: Path | None, log: RecordLog) -> FileVideos:
+    """Reads the file and keeps an index of it where that can be done."""
+    stat = path.stat()
+    videos = read_videos(path, log)
+    find_lost(path, videos, cache_dir, log)
+    key = stat.st_size, stat.st_mtime_ns
+    if not any(write_index(place, key, videos, log) for place in _places(path, cache_dir)):
+        _LOG.warning("%s: its index could not be kept; it is made again each time", path)
+    return videos
+
+
+def _content(numbers: np.ndarray, checksums: np.ndarray) -> np.ndarray:
     """A number for each video: its record and that record's checksum."""
-    return columns["record_no"] << 32 | columns["checksums"].astype(np.int64)
+    return numbers << 32 | checksums.astype(np.int64)
 
 
 def _places(path: Path, cache_dir: Path | None) -> list[Path]:
@@ -99,39 +161,3 @@ def _places(path: Path, cache_dir: Path | None) -> list[Path]:
         where = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
         places.append(Path(cache_dir) / f"{path.name}-{where}{INDEX_SUFFIX}")
     return places
-
-
-def _pack_bad(log: RecordLog) -> np.ndarray:
-    bad = [(error.record, error.offset, error.reason) for error in log.bad]
-    return np.frombuffer(json.dumps(bad).encode(), np.uint8)
-
-
-def _unpack_bad(path: Path, packed: np.ndarray) -> RecordLog:
-    log = RecordLog(skip=True)
-    for record, offset, reason in json.loads(packed.tobytes()):
-        log.add_bad(RecordError(path, record, offset, reason))
-    return log
-
-
-def _load(place: Path) -> dict[str, np.ndarray] | None:
-    """What stands in an index of the present format."""
-    try:
-        with zipfile.ZipFile(place) as archive:  # savez compresses nothing
-            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
-                return None
-        with place.open("rb") as file, np.load(file, allow_pickle=False) as opened:
-            stored = {name: opened[name] for name in opened.files}
-        _unpack_bad(place, stored[_BAD])
-        columns = {name: stored[name] for name in stored.keys() - {_KEY, _BAD}}
-        return stored if stored[_KEY][0] == INDEX_FORMAT and are_columns(columns) else None
-    except Exception:  # zipfile, numpy and json have a dozen kinds for damaged bytes
-        return None
-
-
-def _save(place: Path, stored: dict[str, np.ndarray]) -> bool:
-    try:
-        with atomic_file(place) as file:
-            np.savez(file, **stored)  # type: ignore[arg-type]
-    except OSError:
-        return False
-    return True

@@ -2,32 +2,28 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from vidsim import schema
+from vidsim.records.fields import streams_in_place
 from vidsim.records.record_error import RecordError
 from vidsim.records.record_log import RecordLog
 from vidsim.records.tfrecord import iter_records
-from vidsim.records.video_columns import VideoColumns
+from vidsim.records.video_columns import FileVideos, VideoColumns
 from vidsim.records.wire import WireError, parse_example
 
-_FRAMES = frozenset((schema.FRAME_FEATURE,))
 
-
-def read_video_columns(path: Path, log: RecordLog) -> dict[str, np.ndarray]:
-    """Read every video of a file, verifying each record; frame features stay where they are.
+def read_videos(path: Path, log: RecordLog) -> FileVideos:
+    """Read every video of a file, verifying each record; streams stay where they are.
 
     Raises:
         RecordError: a record is damaged or is not a video, unless the log skips those; or not a
             single video could be read.
     """
-    columns, own = VideoColumns(), RecordLog(log.skip)
+    columns, own, in_place = VideoColumns(), RecordLog(log.skip), streams_in_place()
     for record in iter_records(path, own):
         try:
-            columns.add(record, parse_example(record.payload, _FRAMES))
+            columns.add(record, parse_example(record.payload, in_place))
         except WireError as error:
             own.add_bad(RecordError(path, record.number, record.start, str(error)))
     log.extend(own)
     if not columns.ids:
         raise own.bad[0]
-    return columns.arrays()
+    return columns.videos(path)

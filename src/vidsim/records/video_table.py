@@ -1,28 +1,35 @@
-"""All videos of a data set as columns, found by id, their frames left in the files.
+"""All videos of a data set as columns, found by id, their vectors left in the files.
 
-A million videos take some 200 MB so; their features (52 GB) are read where they lie, only for the
-rows of a batch, by FrameReader.
+A million videos take some 130 MB so where titles and frames are read; their features (52 GB) are
+read where they lie, only for the rows of a batch, by FrameReader.
 """
 
 import hashlib
-import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
+from vidsim import schema
 from vidsim.errors import VidsimError
+from vidsim.records.field_columns import FieldColumns
 from vidsim.records.file_pattern import FilePattern
-from vidsim.records.record_error import RecordError
+from vidsim.records.number_fields import NumberColumn, NumbersColumn
+from vidsim.records.places import Places
 from vidsim.records.record_log import RecordLog
-from vidsim.records.repeats import drop_repeats
+from vidsim.records.repeats import first_rows
 from vidsim.records.shown import shown
-from vidsim.records.sidecar import INDEX_SUFFIX, indexed_columns
-from vidsim.records.tfrecord import HEADER_BYTES
+from vidsim.records.sidecar import INDEX_SUFFIX, indexed_videos
+from vidsim.records.stream_field import StreamColumn
+from vidsim.records.text_field import TextColumn
+from vidsim.records.video_columns import FileVideos
 
 _NAMED = 5  # how many ids or files an error names
+_AT_ONCE = 1 << 16  # ids that are Python objects at the same time
+_HASHED = (schema.TITLE, schema.TAG_ID, schema.FRAME_FEATURE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,59 +38,76 @@ class VideoTable:
 
     Attributes:
         ids: (N,) bytes; decimal strings in the challenge.
-        titles: N strings, as they stand in the records.
-        tag_values: (V,) int64, the tags of all videos one after the other.
-        tag_splits: (N+1,) int64; row i has the tags tag_values[tag_splits[i]:tag_splits[i+1]].
-        categories: (N,) int64, -1 where a record has none.
-        n_frames: (N,) int32.
-        file_no: (N,) int32, the place in `paths` of the file that holds the row.
-        paths: the TFRecord files.
-        frame_offset: (N,) int64, byte of the file at which the row's first frame begins.
-        frame_stride: (N,) int32, bytes from one frame to the next.
-        record_no: (N,) int64, the row's record in its file, from 0; differs from the row's place
-            where bad or repeated records were left out.
-        record_offset: (N,) int64, byte of the file at which the record's payload begins.
-        record_bytes: (N,) int64, length of that payload.
-        checksums: (N,) uint32, crc32c of the record (frames included) as stored in the file.
+        places: of their records.
+        columns: what they say, by field; a column is loaded when it is asked for.
         skipped: how many bad records of the files were left out.
     """
 
     ids: np.ndarray
-    titles: list[str]
-    tag_values: np.ndarray
-    tag_splits: np.ndarray
-    categories: np.ndarray
-    n_frames: np.ndarray
-    file_no: np.ndarray
-    paths: tuple[Path, ...]
-    frame_offset: np.ndarray
-    frame_stride: np.ndarray
-    record_no: np.ndarray
-    record_offset: np.ndarray
-    record_bytes: np.ndarray
-    checksums: np.ndarray
+    places: Places
+    columns: FieldColumns
     skipped: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The TFRecord files."""
+        return self.places.paths
+
+    @property
+    def titles(self) -> list[str]:
+        """N strings, "" where a video has none; for many videos see `text`."""
+        return list(self.text(schema.TITLE))
+
+    @property
+    def n_frames(self) -> np.ndarray:
+        """(N,) int32."""
+        return self.stream(schema.FRAME_FEATURE).count
+
+    def text(self, name: str) -> TextColumn:
+        """A field of text."""
+        return cast(TextColumn, self.columns[name])
+
+    def stream(self, name: str) -> StreamColumn:
+        """A field that is a sequence of vectors."""
+        return cast(StreamColumn, self.columns[name])
+
+    def numbers(self, name: str) -> NumbersColumn:
+        """A field of lists of integers."""
+        return cast(NumbersColumn, self.columns[name])
+
+    def number(self, name: str) -> NumberColumn:
+        """A field of one integer a video."""
+        return cast(NumberColumn, self.columns[name])
+
+    def has(self, name: str) -> bool:
+        """Whether some video of the files says anything of a field."""
+        return self.columns.has(name)
+
+    def width(self, name: str) -> int | None:
+        """Numbers in a vector of a stream; None where no video of the files has one.
+
+        Raises:
+            VidsimError: two files have vectors of different widths; with both.
+        """
+        return self.columns.width(name)
+
     @cached_property
     def digest(self) -> str:
         """Sha256 (hex) of the content: equal wherever the files lie and whenever they were made.
 
-        Frames count through the records' own checksums, so features that were extracted anew
-        change the digest even when no length did.
+        What is in a record counts by the record's own checksum too, so that another transcript or
+        features that were extracted anew change the digest.
         """
         sha = hashlib.sha256()
-        sha.update(b"\n".join(self.ids.tolist()))
-        sha.update("\n".join(self.titles).encode())
-        for column, dtype in (
-            (self.tag_values, "<i8"),
-            (self.tag_splits, "<i8"),
-            (self.n_frames, "<i4"),
-            (self.checksums, "<u4"),
-        ):
-            sha.update(column.astype(dtype).tobytes())
+        for start in range(0, len(self), _AT_ONCE):
+            joined = b"\n".join(self.ids[start : start + _AT_ONCE].tolist())
+            sha.update(b"\n" * bool(start) + joined)
+        for name in _HASHED:
+            self.columns.load(name).update(sha)
+        sha.update(self.places.checksums.astype("<u4").tobytes())
         return sha.hexdigest()
 
     def rows_of(self, ids: np.ndarray | Sequence[bytes] | Sequence[str]) -> np.ndarray:
@@ -115,62 +139,24 @@ class VideoTable:
         left_out = f" ({self.skipped} bad records skipped)" * bool(self.skipped)
         return f"the {len(self)} videos of {named}{more}{left_out}"
 
-    def record_error(self, row: int, reason: str) -> RecordError:
-        """The error that names a row's record."""
-        path, start = self.paths[self.file_no[row]], self.record_offset[row] - HEADER_BYTES
-        return RecordError(path, int(self.record_no[row]), int(start), reason)
-
     def take(self, rows: np.ndarray) -> "VideoTable":
         """The table of these rows, in this order; `rows` (K,) may repeat."""
         rows = np.asarray(rows, np.int64)
-        starts, lengths = self.tag_splits[rows], np.diff(self.tag_splits)[rows]
-        splits = np.concatenate(([0], np.cumsum(lengths)))
-        picked = np.repeat(starts - splits[:-1], lengths) + np.arange(splits[-1])
-        return VideoTable(
-            ids=self.ids[rows],
-            titles=[self.titles[row] for row in rows],
-            tag_values=self.tag_values[picked],
-            tag_splits=splits,
-            categories=self.categories[rows],
-            n_frames=self.n_frames[rows],
-            file_no=self.file_no[rows],
-            paths=self.paths,
-            frame_offset=self.frame_offset[rows],
-            frame_stride=self.frame_stride[rows],
-            record_no=self.record_no[rows],
-            record_offset=self.record_offset[rows],
-            record_bytes=self.record_bytes[rows],
-            checksums=self.checksums[rows],
-            skipped=self.skipped,
-        )
+        places, columns = self.places.take(rows), self.columns.take(rows)
+        return VideoTable(self.ids[rows], places, columns, self.skipped)
 
     @staticmethod
     def concat(tables: Sequence["VideoTable"]) -> "VideoTable":
         """The rows of one or more tables, one table after the other."""
-        before = np.cumsum([0, *(len(table.paths) for table in tables)])
-        tags_before = np.cumsum([0, *(len(table.tag_values) for table in tables)])
-
-        def joined(name: str) -> np.ndarray:
-            return np.concatenate([getattr(table, name) for table in tables])
-
-        splits = [t.tag_splits[1:] + n for t, n in zip(tables, tags_before, strict=False)]
-        file_no = [t.file_no + n for t, n in zip(tables, before, strict=False)]
+        if len(tables) == 1:
+            return tables[0]
         return VideoTable(
-            ids=joined("ids"),
-            titles=[title for table in tables for title in table.titles],
-            tag_values=joined("tag_values"),
-            tag_splits=np.concatenate(([0], *splits)).astype(np.int64),
-            categories=joined("categories"),
-            n_frames=joined("n_frames"),
-            file_no=np.concatenate(file_no).astype(np.int32),
-            paths=tuple(path for table in tables for path in table.paths),
-            frame_offset=joined("frame_offset"),
-            frame_stride=joined("frame_stride"),
-            record_no=joined("record_no"),
-            record_offset=joined("record_offset"),
-            record_bytes=joined("record_bytes"),
-            checksums=joined("checksums"),
-            skipped=sum(table.skipped for table in tables),
+            np.concatenate([table.ids for table in tables]),
+            Places.concat([table.places for table in tables]),
+            FieldColumns.concat(
+                [table.columns for table in tables], [table.paths[0] for table in tables]
+            ),
+            sum(table.skipped for table in tables),
         )
 
     @cached_property
@@ -179,14 +165,19 @@ class VideoTable:
         return order, self.ids[order]
 
 
-def table_from_columns(columns: dict[str, np.ndarray], path: Path) -> VideoTable:
-    """The table of one file from what `VideoColumns.arrays` made of it."""
-    columns = dict(columns)
-    blob = columns.pop("title_bytes").tobytes()
-    splits = columns.pop("title_splits").tolist()
-    titles = [blob[a:b].decode() for a, b in itertools.pairwise(splits)]
-    file_no = np.zeros(len(titles), np.int32)
-    return VideoTable(titles=titles, file_no=file_no, paths=(path,), skipped=0, **columns)
+def table_of(videos: FileVideos) -> VideoTable:
+    """The table of one file."""
+    return VideoTable(videos.ids, videos.places, FieldColumns(videos.columns))
+
+
+def without_repeats(table: VideoTable, log: RecordLog) -> VideoTable:
+    """The table with each id once, in its first place.
+
+    Raises:
+        RecordError: two records give one id different content, unless the log skips those.
+    """
+    rows = first_rows(table.ids, table.places, log)
+    return table if rows is None else table.take(rows)
 
 
 def video_files(named: str | Path | FilePattern) -> list[Path]:
@@ -244,7 +235,8 @@ def load_videos(
         log: what to do with a bad record; default: raise it.
 
     Raises:
-        VidsimError: nothing matches the pattern, or a file that matched before is gone.
+        VidsimError: nothing matches the pattern, or a file that matched before is gone; or the
+            frames of two files have different widths.
         RecordError: a file is missing or holds no video; or a record is damaged or not a video, or
             two give one id different content, unless the log skips those.
     """
@@ -254,7 +246,7 @@ def load_videos(
     if not files:
         raise VidsimError("no TFRecord file with videos was given")
     before = len(log.bad)
-    columns = [(indexed_columns(path, cache_dir, log), path) for path in files]
-    table = VideoTable.concat([table_from_columns(*item) for item in columns])
-    table = drop_repeats(table, log)
+    table = VideoTable.concat([table_of(indexed_videos(path, cache_dir, log)) for path in files])
+    table.width(schema.FRAME_FEATURE)  # those of all files must be equal
+    table = without_repeats(table, log)
     return replace(table, skipped=len(log.bad) - before)

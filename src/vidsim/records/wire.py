@@ -106,6 +106,24 @@ def element_span(record: bytes, start: int, stop: int, element_bytes: int) -> El
     raise WireError("the elements do not lie at equal distances; rewrite the file with TensorFlow")
 
 
+def first_element_bytes(record: bytes, start: int, stop: int) -> int | None:
+    """Size of the first element of an encoded bytes list; None if it has none.
+
+    Raises:
+        WireError: the list is cut off.
+    """
+    try:
+        sizes = (b - a for tag, a, b in _fields(record, start, stop) if tag == _FIELD_1)
+        return next(sizes, None)
+    except IndexError as error:
+        raise WireError("not a serialized tf.train.Example") from error
+
+
+def element_stride(element_bytes: int) -> int:
+    """Bytes from one element of a list to the next: tag and length stand before each."""
+    return 1 + len(_varint_bytes(element_bytes)) + element_bytes
+
+
 def encode_example(features: Mapping[str, Feature]) -> bytes:
     """Serialize features as a tf.train.Example, in the order given."""
     entries = []

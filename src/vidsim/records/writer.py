@@ -12,11 +12,12 @@ import numpy as np
 
 from vidsim import schema
 from vidsim.files import atomic_file
+from vidsim.records.fields import FIELDS
 from vidsim.records.pairs import Pairs
 from vidsim.records.tfrecord import frame_record, map_file
 from vidsim.records.video import Video
 from vidsim.records.video_table import VideoTable
-from vidsim.records.wire import BYTES, FLOAT, INT64, Feature, encode_example, parse_example
+from vidsim.records.wire import BYTES, FLOAT, Feature, encode_example, parse_example
 
 
 def write_records(path: Path, records: Iterable[bytes]) -> int:
@@ -29,12 +30,12 @@ def write_records(path: Path, records: Iterable[bytes]) -> int:
 
 
 def write_videos(path: str | Path, videos: Iterable[Video]) -> int:
-    """Write a video file in the challenge's schema; returns the bytes written.
+    """Write a video file; returns the bytes written.
 
     Raises:
-        ValueError: frames are not (n, 1536) float16.
+        ValueError: a value is not as its field's kind accepts it, or vectors have several widths.
     """
-    return write_records(Path(path), (frame_record(_encode_video(video)) for video in videos))
+    return write_records(Path(path), _encoded_videos(videos))
 
 
 def thin_pair_records(pairs: Pairs) -> list[bytes]:
@@ -67,26 +68,32 @@ def self_contained_records(table: VideoTable, rows: np.ndarray, sim: np.ndarray)
         for pair, rating in zip(rows.tolist(), sim.tolist(), strict=True):
             features = {}
             for suffix, row in zip(("_1", "_2"), pair, strict=True):
-                start = int(table.record_offset[row])
-                video = parse_example(data[start : start + int(table.record_bytes[row])])
-                for name in schema.VIDEO_FIELDS:
+                start = int(table.places.record_offset[row])
+                stop = start + int(table.places.record_bytes[row])
+                video = parse_example(data[start:stop])
+                for name in (schema.ID, *FIELDS):
                     if name in video:
                         features[name + suffix] = video[name]
             features[schema.SIM] = Feature(FLOAT, (rating,))
             yield frame_record(encode_example(features))
 
 
-def _encode_video(video: Video) -> bytes:
-    frames = video.frames
-    if frames.dtype != np.float16 or frames.shape != (len(frames), schema.FRAME_SIZE):
-        raise ValueError(f"frames of {video.id} are {frames.dtype} {frames.shape}")
-    features = {schema.ID: Feature(BYTES, (video.id.encode(),))}
-    if video.tags is not None:
-        features[schema.TAG_ID] = Feature(INT64, video.tags)
-    little_endian = frames.astype("<f2", copy=False)
-    features[schema.FRAME_FEATURE] = Feature(BYTES, [frame.tobytes() for frame in little_endian])
-    if video.category is not None:
-        features[schema.CATEGORY_ID] = Feature(INT64, (video.category,))
-    features[schema.TITLE] = Feature(BYTES, (video.title.encode(),))
-    features[schema.ASR_TEXT] = Feature(BYTES, (video.asr_text.encode(),))
-    return encode_example(features)
+def _encoded_videos(videos: Iterable[Video]) -> Iterator[bytes]:
+    """Framed records of videos whose streams have one width each."""
+    widths: dict[str, tuple[int, str]] = {}
+    for video in videos:
+        features = {schema.ID: Feature(BYTES, (video.id.encode(),))}
+        for name, value in video.content().items():
+            try:
+                FIELDS[name].check(value)
+            except ValueError as error:
+                raise ValueError(f"{name} of {video.id}: {error}") from None
+            features[name] = FIELDS[name].encode(value)
+            if FIELDS[name].in_place and len(value):
+                width, first = widths.setdefault(name, (value.shape[1], video.id))
+                if width != value.shape[1]:
+                    raise ValueError(
+                        f"{name} of {video.id}: vectors of {value.shape[1]} numbers, and those of "
+                        f"{first} have {width}; one file has one width"
+                    )
+        yield frame_record(encode_example(features))

@@ -6,10 +6,15 @@ It trusts no index and writes nothing, and it starts at once: no TensorFlow, no 
 from collections.abc import Iterator
 
 from vidsim.config import Common
-from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.records.file_pattern import FilePattern
 from vidsim.records.video_table import lost_file, lost_files, matching_files
-from vidsim.stages.file_checks import check_folds, check_labels, check_tags, check_videos
+from vidsim.stages.file_checks import (
+    Known,
+    check_folds,
+    check_labels,
+    check_tags,
+    check_videos,
+)
 from vidsim.stages.file_report import FileReport
 from vidsim.stages.title_check import FEWEST, TitleCheck
 
@@ -58,15 +63,20 @@ def run(common: Common) -> bool:
 
 def _reports(common: Common, titles: TitleCheck) -> Iterator[FileReport]:
     """A report for each file that is there or should be."""
-    report, tags = check_tags(common.data_dir / "tag_list.txt")
-    yield report
+    path = common.data_dir / "tag_list.txt"
+    report, tags = check_tags(path)
+    if path.exists():
+        yield report
+    known = Known(tags, titles)
     for name, needed in _FOLDERS.items():
-        yield from _folder(common, name, needed, (tags, titles))
+        yield from _folder(common, name, needed, known)
+    if not path.exists() and known.tagged:
+        yield report  # the videos have tags, and there is no list of them
+    elif not path.exists():
+        yield FileReport(path, notes=["not there, and not needed: no video has tags"])
 
 
-def _folder(
-    common: Common, name: str, needed: str | None, known: tuple[TagVocabulary | None, TitleCheck]
-) -> Iterator[FileReport]:
+def _folder(common: Common, name: str, needed: str | None, known: Known) -> Iterator[FileReport]:
     folder = common.data_dir / name
     videos = FilePattern(folder, _VIDEOS)
     files = matching_files(videos)
@@ -78,7 +88,7 @@ def _folder(
         print(f"{videos}: {len(files)}, {size:,.1f} MB", flush=True)
     for path, problem in missing.items():
         yield FileReport(path, problems=[problem])
-    reports, table = check_videos(files, common.save_dir / "index", *known)
+    reports, table = check_videos(files, common.save_dir / "index", known)
     yield from reports
     if name == "pairwise" or (folder / "label.tsv").exists():
         yield check_labels(folder / "label.tsv", table)

@@ -199,7 +199,7 @@ class Finetuning:
         if table.digest not in self._examples:
             first = self._build().first
             examples = Examples(table, first.tokenizer, first.tags, self.recipe.model)
-            print(f"finetune {self.common.run(self.recipe.name)}: {examples.cut_titles.text()}")
+            print(f"finetune {self.common.run(self.recipe.name)}: {examples.cuts.text()}")
             # one table for thin folds; self-contained ones bring two each, and only those are kept
             recent = dict(list(self._examples.items())[:1])
             self._examples = {table.digest: examples, **recent}

@@ -80,9 +80,9 @@ class _Embedder:
         assert self._model is not None
         model = self._checkpoint
         examples = self._store.get(table, model.tokenizer, model.tags, model.backbone.config)
-        cut = examples.cut_titles
-        if cut.count and table.digest not in self._told:
-            print(f"inference: {cut.text()}, of {table}", flush=True)
+        cuts = examples.cuts
+        if cuts and table.digest not in self._told:
+            print(f"inference: {cuts.text()}, of {table}", flush=True)
             self._told.add(table.digest)
         return embed_videos(self._model, examples, rows, self._batch_size)
 

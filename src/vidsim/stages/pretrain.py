@@ -135,7 +135,7 @@ class Pretraining:
             f"{len(first.tokenizer)} wordpieces, {first.backbone.count_params():,} weights, "
             f"{self.steps} steps of {self.config.batch_size}"
         )
-        print(f"{title}: {examples.cut_titles.text()}")
+        print(f"{title}: {examples.cuts.text()}")
 
     def _training_run(self, state: TrainingState) -> TrainingRun:
         about, data = {"recipe": self.recipe.name, "stage": "pretrain"}, self._about_data()

@@ -6,7 +6,7 @@ Nothing here needs TensorFlow or Keras.
 from collections.abc import Iterator, Sequence
 
 from vidsim.errors import VidsimError
-from vidsim.preprocess.cut_titles import TITLE_TOKENS
+from vidsim.preprocess.cuts import TITLE_TOKENS
 from vidsim.preprocess.title_tokenizer import SPECIAL, TitleTokenizer, bert_tokenizer
 from vidsim.pretrained.hub import local_folder, transformer_folder
 from vidsim.pretrained.json_files import read_json_object

@@ -1,0 +1,40 @@
+"""The tensors that are made of videos: their fields, types and shapes, by the names in schema."""
+
+from typing import NamedTuple
+
+from vidsim import schema
+
+
+class StreamTensor(NamedTuple):
+    """The field whose vectors a tensor holds, and the tensor that says which of them are real."""
+
+    field: str
+    mask: str
+
+
+STREAMS = {
+    schema.FRAMES: StreamTensor(schema.FRAME_FEATURE, schema.FRAME_MASK),
+    schema.ACTIONS: StreamTensor(schema.ACTION_FEATURE, schema.ACTION_MASK),
+    schema.REGIONS: StreamTensor(schema.REGION_FEATURE, schema.REGION_MASK),
+    schema.REGION_BOXES: StreamTensor(schema.REGION_BOX, schema.REGION_MASK),
+}
+LABELS = {
+    schema.TAGS: schema.TAG_ID,
+    schema.ACTION_LABELS: schema.ACTION_LABEL,
+    schema.CATEGORY: schema.CATEGORY_ID,
+}
+"""What is learned, and no input of an embedding: the field of each."""
+
+TYPES = {  # type, and dimensions after that of the batch
+    schema.TOKEN_IDS: ("int32", 1),
+    schema.TOKEN_MASK: ("bool", 1),
+    schema.TOKEN_TYPES: ("int32", 1),
+    **{name: ("float16", 2) for name in STREAMS},
+    **{stream.mask: ("bool", 1) for stream in STREAMS.values()},
+    schema.TAGS: ("uint8", 1),
+    schema.ACTION_LABELS: ("uint8", 1),
+    schema.CATEGORY: ("int32", 0),
+    schema.MLM_POSITIONS: ("int32", 1),
+    schema.MLM_LABELS: ("int32", 1),
+    schema.MLM_WEIGHTS: ("float32", 1),
+}
