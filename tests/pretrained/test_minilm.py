@@ -17,7 +17,8 @@ from keras import ops
 
 from vidsim.layers.pooling import masked_mean
 from vidsim.metrics.spearman import SpearmanEvaluator, pair_cosine
-from vidsim.models.configs import UniterConfig
+from vidsim.models.configs import UniterConfig, build_backbone
+from vidsim.models.input_spec import InputSpec
 from vidsim.pretrained.encoder_folder import EncoderFolder
 
 LENGTH = 128
@@ -42,7 +43,7 @@ def folder():
 def embed(folder):
     """`embed(sentences)`: (N, 384), the mean of the words' hidden states."""
     config = UniterConfig(bert_seq_length=LENGTH)
-    backbone = config.build(folder.encoder_config(config), num_labels=1)
+    backbone = build_backbone(config, InputSpec(folder.encoder_config(config), 1, {"frames": 1536}))
     folder.load_into(backbone)
     tokenizer = folder.tokenizer()
 

@@ -1,28 +1,34 @@
 """What every family shares: one configuration file, one set of inputs and outputs."""
 
 import contextlib
+from typing import Any
 
 import keras
 import numpy as np
 
 from vidsim import schema
 from vidsim.errors import VidsimError
-from vidsim.models.configs import BackboneConfig, EncoderConfig
+from vidsim.models.configs import BackboneConfig
+from vidsim.models.input_spec import InputSpec
 
 
 class Backbone(keras.Model):
     """A video to an embedding and tag logits. Knows no task.
 
-    Subclasses take (config, encoder: EncoderConfig, num_labels) and return from ``call`` a dict
-    with at least EMBEDDING (B, hidden_size) and TAG_LOGITS (B, num_labels), keys of vidsim.schema.
+    Subclasses take (config, spec) and return from ``call`` a dict with at least EMBEDDING
+    (B, hidden_size) and, where there are tags, TAG_LOGITS (B, num_labels), keys of vidsim.schema.
 
     Inputs, a dict:
         token_ids (B, L) int32, token_mask (B, L) bool,
-        frames (B, T, 1536) float16, frame_mask (B, T) bool
+        frames (B, T, F) float16, frame_mask (B, T) bool
     L and T may differ from batch to batch; padding changes no output.
+
+    Args:
+        config: of the family.
+        spec: what the data are like; F is its frame size.
     """
 
-    def __init__(self, config: BackboneConfig, encoder: EncoderConfig, num_labels: int, **kwargs):
+    def __init__(self, config: BackboneConfig, spec: InputSpec, **kwargs):
         if keras.config.floatx() != "float32":
             raise VidsimError(
                 f"Keras computes in {keras.config.floatx()} (by keras.json or set_floatx); call "
@@ -30,8 +36,7 @@ class Backbone(keras.Model):
             )
         super().__init__(name=config.family, **kwargs)
         self.config = config
-        self.encoder_config = encoder
-        self.num_labels = num_labels
+        self.spec = spec
         self._distribution = keras.distribution.distribution()
 
     @property
@@ -48,12 +53,13 @@ class Backbone(keras.Model):
 
         On JAX, which would compile each operation of it, by the batch's shapes alone.
         """
-        made = {
+        made: dict[str, Any] = {
             schema.TOKEN_IDS: np.zeros((2, 3), "int32"),
             schema.TOKEN_MASK: np.ones((2, 3), bool),
-            schema.FRAMES: np.zeros((2, 2, schema.FRAME_SIZE), "float16"),
-            schema.FRAME_MASK: np.ones((2, 2), bool),
         }
+        if self.spec.frame_size is not None:
+            made[schema.FRAMES] = np.zeros((2, 2, self.spec.frame_size), "float16")
+            made[schema.FRAME_MASK] = np.ones((2, 2), bool)
         if keras.backend.backend() == "jax":
             made = {key: keras.KerasTensor(v.shape, str(v.dtype)) for key, v in made.items()}
         outputs = self(made)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from vidsim import schema
 from vidsim.config_fields import Config, Count, Layers, Range, Rate
 from vidsim.errors import VidsimError
 from vidsim.records.fields import text_fields
 
 if TYPE_CHECKING:
     from vidsim.models.backbone import Backbone
+    from vidsim.models.input_spec import InputSpec
 
 _Width = Annotated[int, Range(1, 2**16)]
 Positions = Literal["absolute", "rotary"]
@@ -169,11 +169,9 @@ class BackboneConfig(Config):
             attention_dropout=self.encoder_dropout,
         )
 
-    def build(self, encoder: EncoderConfig, num_labels: int) -> "Backbone":
-        """The family's model with all its weights created."""
-        backbone = self.backbone_class()(self, encoder, num_labels)
-        backbone.create_weights()
-        return backbone
+    def misfits(self, spec: "InputSpec") -> Iterator[str]:
+        """What of this configuration does not go with the data, each in a sentence."""
+        yield from ()
 
     @classmethod
     def backbone_class(cls) -> "type[Backbone]":
@@ -213,14 +211,18 @@ class MixNeXtVLADConfig(BackboneConfig):
 
     def contradictions(self) -> Iterator[str]:
         yield from super().contradictions()
-        wide = round(self.vlad_expansion * schema.FRAME_SIZE)
+        if self.hidden_size % self.se_ratio:
+            yield f"{self.said('se_ratio')} does not divide {self.said('hidden_size')}"
+
+    def misfits(self, spec: "InputSpec") -> Iterator[str]:
+        if spec.frame_size is None:
+            return
+        wide = round(self.vlad_expansion * spec.frame_size)
         if wide < 1 or wide % self.vlad_groups:
             yield (
                 f"{self.said('vlad_groups')} does not divide the {wide} numbers to which "
-                f"{self.said('vlad_expansion')} widens a frame of {schema.FRAME_SIZE}"
+                f"{self.said('vlad_expansion')} widens a frame of {spec.frame_size}"
             )
-        if self.hidden_size % self.se_ratio:
-            yield f"{self.said('se_ratio')} does not divide {self.said('hidden_size')}"
 
     @classmethod
     def backbone_class(cls) -> "type[Backbone]":
@@ -247,6 +249,24 @@ class UniterConfig(BackboneConfig):
         from vidsim.models.uniter import Uniter
 
         return Uniter
+
+
+def build_backbone(config: BackboneConfig, spec: "InputSpec") -> "Backbone":
+    """The family's model with all its weights created.
+
+    Args:
+        config: of the family.
+        spec: what the data are like.
+
+    Raises:
+        VidsimError: the configuration does not go with the data.
+    """
+    misfits = list(config.misfits(spec))
+    if misfits:
+        raise VidsimError("; ".join(misfits))
+    backbone = config.backbone_class()(config, spec)
+    backbone.create_weights()
+    return backbone
 
 
 def family_config(family: str, defined_in: str | None = None) -> type[BackboneConfig]:

@@ -10,7 +10,8 @@ from vidsim.layers.gated_fusion import GatedFusion
 from vidsim.layers.nextvlad import NeXtVLAD
 from vidsim.layers.pooling import masked_max, masked_mean
 from vidsim.models.backbone import Backbone
-from vidsim.models.configs import EncoderConfig, MixNeXtVLADConfig
+from vidsim.models.configs import MixNeXtVLADConfig
+from vidsim.models.input_spec import InputSpec
 from vidsim.models.text_encoder import TextEncoder
 
 
@@ -24,8 +25,9 @@ class MixNeXtVLAD(Backbone):
     2018 (arXiv:1811.05014).
     """
 
-    def __init__(self, config: MixNeXtVLADConfig, encoder: EncoderConfig, num_labels: int):
-        super().__init__(config, encoder, num_labels)
+    def __init__(self, config: MixNeXtVLADConfig, spec: InputSpec):
+        super().__init__(config, spec)
+        encoder = spec.encoder
         self.text_pooling = config.text_pooling
         self.text_encoder = TextEncoder(encoder, name="text_encoder")
         if config.text_pooling == "cls":
@@ -61,7 +63,9 @@ class MixNeXtVLAD(Backbone):
                 name=f"fusion_{k}",
             )
             self.fusions.append(fusion)
-            classifier = keras.layers.Dense(num_labels, dtype="float32", name=f"classifier_{k}")
+            classifier = keras.layers.Dense(
+                spec.num_labels, dtype="float32", name=f"classifier_{k}"
+            )
             self.classifiers.append(classifier)
 
     def call(self, inputs, training=None):

@@ -7,7 +7,8 @@ from vidsim import schema
 from vidsim.layers.frame_embedding import FrameEmbedding
 from vidsim.layers.pooling import masked_max, masked_mean
 from vidsim.models.backbone import Backbone
-from vidsim.models.configs import EncoderConfig, UniterConfig
+from vidsim.models.configs import UniterConfig
+from vidsim.models.input_spec import InputSpec
 from vidsim.models.text_encoder import TextEncoder
 
 
@@ -25,8 +26,9 @@ class Uniter(Backbone):
     2020, UNITER (arXiv:1909.11740).
     """
 
-    def __init__(self, config: UniterConfig, encoder: EncoderConfig, num_labels: int):
-        super().__init__(config, encoder, num_labels)
+    def __init__(self, config: UniterConfig, spec: InputSpec):
+        super().__init__(config, spec)
+        encoder = spec.encoder
         self.pooling, self.frame_skip = config.uniter_pooling, config.frame_skip
         self.text_encoder = TextEncoder(
             encoder, extra_position=config.bert_seq_length, name="text_encoder"
@@ -39,7 +41,7 @@ class Uniter(Backbone):
             name="frame_embedding",
         )
         self.project = keras.layers.Dense(config.hidden_size, dtype="float32", name="project")
-        self.classifier = keras.layers.Dense(num_labels, dtype="float32", name="classifier")
+        self.classifier = keras.layers.Dense(spec.num_labels, dtype="float32", name="classifier")
 
     def call(self, inputs, training=None):
         token_mask = ops.cast(inputs[schema.TOKEN_MASK], "bool")
