@@ -122,8 +122,9 @@ def outside(sources: dict[str, Source]) -> set[str]:
 
 
 def declared(requirements: list[str]) -> set[str]:
-    """Import names of requirements: all of them are called as their package, - for _."""
-    return {re.match(r"[\w-]+", r).group().replace("-", "_") for r in requirements}
+    """Import names of requirements: called as their package, - for _, but for one."""
+    names = {re.match(r"[\w-]+", r).group().replace("-", "_") for r in requirements}
+    return {"sklearn" if name == "scikit_learn" else name for name in names}
 
 
 HOUSE = read(SOURCE)

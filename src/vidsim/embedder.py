@@ -2,21 +2,22 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from vidsim import schema
 from vidsim.blending.blend import l2_normalize
-from vidsim.embedder_inputs import checked_batch_size, checked_inputs
+from vidsim.embedder_inputs import checked_batch_size, checked_inputs, tracked
 from vidsim.errors import VidsimError
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.preprocess.frames import sample_frames
 from vidsim.preprocess.ragged import Ragged
 from vidsim.training.checkpoint import Checkpoint, load_checkpoint
 from vidsim.training.checkpoint_keeper import find_checkpoint
+
+if TYPE_CHECKING:
+    from vidsim.text_embedder import TextEmbedder
 
 
 class Embedder:
@@ -47,6 +48,20 @@ class Embedder:
         if not isinstance(path, str | Path):
             raise VidsimError(f"from_checkpoint: {path!r}; accepted is the path of a folder")
         return cls(load_checkpoint(find_checkpoint(Path(path))))
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path) -> "TextEmbedder":
+        """A published sentence encoder with the same ``encode``, for titles alone.
+
+        Args:
+            name: a Hugging Face folder, or a name on the Hub; see `TextEmbedder`.
+
+        Raises:
+            VidsimError: no such folder, or one that is damaged or not supported.
+        """
+        from vidsim.text_embedder import TextEmbedder
+
+        return TextEmbedder.from_pretrained(name)
 
     def encode(
         self,
@@ -87,7 +102,7 @@ class Embedder:
         order = np.argsort(-lengths, kind="stable")  # the longest first: it needs most memory
         batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
         out = np.empty((len(titles), self._config.hidden_size), "float32")
-        for rows in _tracked(batches, show_progress_bar):
+        for rows in tracked(batches, show_progress_bar):
             inputs = self._batch(tokens, rows, [frames[row] for row in rows])
             out[rows] = self._model.predict_on_batch(inputs)
         return l2_normalize(out) if normalize_embeddings else out
@@ -111,9 +126,3 @@ class Embedder:
             schema.FRAMES: taken,
             schema.FRAME_MASK: frame_mask,
         }
-
-
-def _tracked(batches: list[np.ndarray], show: bool | None):
-    console = Console(stderr=True)
-    show = console.is_terminal if show is None else show
-    return track(batches, "Batches", console=console, disable=not show)

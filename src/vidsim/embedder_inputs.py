@@ -10,6 +10,8 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from vidsim.errors import VidsimError
 from vidsim.schema import FRAME_SIZE
@@ -46,6 +48,17 @@ def checked_inputs(titles: Any, frames: Any) -> tuple[list[str], list[np.ndarray
     return texts, videos
 
 
+def checked_titles(titles: Any) -> list[str]:
+    """N texts, of an encoder that reads nothing else.
+
+    Raises:
+        VidsimError: none, or a value that is no text, with its place.
+    """
+    if titles is None:
+        raise VidsimError("encode: give titles; a text encoder embeds nothing else")
+    return _texts(titles)
+
+
 def checked_batch_size(batch_size: Any) -> int:
     """The number as an int.
 
@@ -56,6 +69,13 @@ def checked_batch_size(batch_size: Any) -> int:
     if not whole or int(batch_size) < 1:
         raise VidsimError(f"encode: batch_size is {_shown(batch_size)}; accepted is 1, 2, 3, ...")
     return int(batch_size)
+
+
+def tracked(batches: list[np.ndarray], show: bool | None) -> Iterable[np.ndarray]:
+    """The batches one by one, with a progress bar; None: in a terminal only."""
+    console = Console(stderr=True)
+    show = console.is_terminal if show is None else show
+    return track(batches, "Batches", console=console, disable=not show)
 
 
 def _texts(titles: Any) -> list[str]:

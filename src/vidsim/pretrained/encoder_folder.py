@@ -13,6 +13,7 @@ from vidsim.files import file_digest
 from vidsim.layers.activations import ACTIVATIONS
 from vidsim.models.backbone import Backbone
 from vidsim.models.configs import BackboneConfig, EncoderConfig, Positions
+from vidsim.models.sentence_model import SentenceModel
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.pretrained.hub import hub_revision, local_folder, transformer_folder
 from vidsim.pretrained.json_files import read_json_object
@@ -49,7 +50,7 @@ class EncoderFolder:
         self.path, self.name, self.revision = path, name or str(path), revision
         if not (path / "config.json").is_file():
             raise VidsimError(
-                f"{path / 'config.json'}: no such file; --bert-dir takes a Hugging Face folder "
+                f"{path / 'config.json'}: no such file; accepted is a Hugging Face folder "
                 f"with config.json, one of {', '.join(ACCEPTED)}, and tokenizer.json or vocab.txt"
             )
         self._config = read_json_object(path / "config.json")
@@ -104,7 +105,9 @@ class EncoderFolder:
         """
         return read_tokenizer(self.path, self._config)
 
-    def load_into(self, backbone: Backbone, heads: Mapping[str, Any] | None = None) -> LoadReport:
+    def load_into(
+        self, backbone: Backbone | SentenceModel, heads: Mapping[str, Any] | None = None
+    ) -> LoadReport:
         """Loads the text encoder's weights into the backbone, strictly.
 
         Args:

@@ -1,7 +1,7 @@
-"""Where the files of ``--bert-dir`` are: a folder of one's own, or the Hugging Face Hub's cache."""
+"""Where a pretrained encoder is: a folder of one's own, or the Hugging Face Hub's cache."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
 from glob import escape
 from pathlib import Path
@@ -11,7 +11,8 @@ from vidsim.errors import VidsimError
 from vidsim.pretrained.json_files import read_json
 from vidsim.pretrained.weight_files import ACCEPTED
 
-_MODULES, _INDEX = "modules.json", ".index.json"
+MODULES, SENTENCES = "modules.json", "sentence_bert_config.json"
+_INDEX = ".index.json"
 _DESCRIPTIONS = (
     "config.json",
     "tokenizer.json",
@@ -19,11 +20,12 @@ _DESCRIPTIONS = (
     "vocab.txt",
     "special_tokens_map.json",
     "added_tokens.json",
+    SENTENCES,
 )
 _SECONDS = 10  # to wait for the Hub's first answer; the library itself would wait for ever
 
 
-def local_folder(name: str) -> Path:
+def local_folder(name: str, asked: str = "--bert-dir") -> Path:
     """The folder with a name's files, fetched from the Hub if need be.
 
     Args:
@@ -31,28 +33,29 @@ def local_folder(name: str) -> Path:
             Fetched are only the files that are read, with weights in one format. They are kept
             where all of Hugging Face's libraries keep them (HF_HOME), and taken from there where
             HF_HUB_OFFLINE is set or the Hub cannot be reached.
+        asked: the flag or function that was given the name, for messages.
 
     Raises:
         VidsimError: no such folder, or why it could not be fetched and what to do.
     """
     if not name:
-        raise VidsimError("--bert-dir: an empty name; accepted are folders and Hub names")
+        raise VidsimError(f"{asked}: an empty name; accepted are folders and Hub names")
     path = Path(os.path.expanduser(name))
     if path.is_dir():
         return path
     if path.exists():
-        raise VidsimError(f"--bert-dir {name}: this is a file; accepted are folders and Hub names")
+        raise VidsimError(f"{asked} {name}: this is a file; accepted are folders and Hub names")
     if name[0] in "./~" or name.count("/") > 1 or name.endswith("/") or "\\" in name:
-        raise VidsimError(f"--bert-dir {name}: no such folder")
+        raise VidsimError(f"{asked} {name}: no such folder")
     repository, _, revision = name.partition("@")
     try:
-        return _download(repository, revision or None)
+        return _download(repository, revision or None, asked)
     except VidsimError:
         raise
     except Exception as error:  # the HTTP library's too, another one in each huggingface_hub
         kept = _cached(repository, revision or None)
         if kept is None:
-            raise _not_fetched(name, error) from error
+            raise _not_fetched(name, asked, error) from error
         return kept
 
 
@@ -62,8 +65,20 @@ def transformer_folder(folder: Path) -> Path:
     Raises:
         VidsimError: a modules.json that names no encoder.
     """
-    modules = folder / _MODULES
+    modules = folder / MODULES
     return folder / _transformer_path(modules) if modules.exists() else folder
+
+
+def module_path(modules: Path, module: Mapping[str, Any]) -> str:
+    """Where in the folder of modules.json a module's own files are.
+
+    Raises:
+        VidsimError: outside of that folder.
+    """
+    path = str(module.get("path", ""))
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        raise VidsimError(f"{modules}: {path!r} is outside of its folder")
+    return path
 
 
 def hub_revision(folder: Path) -> str | None:
@@ -76,29 +91,26 @@ def _transformer_path(modules: Path) -> str:
     content: Any = read_json(modules)
     for module in content if isinstance(content, list) else ():
         if isinstance(module, dict) and str(module.get("type")).endswith("Transformer"):
-            path = str(module.get("path", ""))
-            if Path(path).is_absolute() or ".." in Path(path).parts:
-                raise VidsimError(f"{modules}: {path!r} is outside of its folder")
-            return path
+            return module_path(modules, module)
     raise VidsimError(
         f"{modules}: no module of type Transformer in it; supported are models of "
         "sentence-transformers that begin with one"
     )
 
 
-def _download(repository: str, revision: str | None) -> Path:
+def _download(repository: str, revision: str | None, asked: str) -> Path:
     import huggingface_hub as hub
 
     info = hub.HfApi().model_info(repository, revision=revision, timeout=_SECONDS)
     names = [item.rfilename for item in info.siblings or ()]
     place = ""
-    if _MODULES in names:
-        kept = hub.hf_hub_download(repository, _MODULES, revision=revision)
+    if MODULES in names:
+        kept = hub.hf_hub_download(repository, MODULES, revision=revision)
         place = _transformer_path(Path(kept))
     wanted = _wanted(names, place)
     if not wanted:
         raise VidsimError(
-            f"--bert-dir {repository}: this repository has no {place or '.'}/config.json with "
+            f"{asked} {repository}: this repository has no {place or '.'}/config.json with "
             f"one of {_weights_in_words()} beside it"
         )
     # The revision as it was named: the cache finds it by this name again.
@@ -129,7 +141,7 @@ def _wanted(names: Iterable[str], place: str) -> list[str]:
     first = next((name for name in ACCEPTED if f"{at}{name}" in there), None)
     if first is None or f"{at}config.json" not in there:
         return []
-    wanted = {_MODULES, "1_Pooling/config.json", *(f"{at}{n}" for n in (*_DESCRIPTIONS, first))}
+    wanted = {MODULES, "1_Pooling/config.json", *(f"{at}{n}" for n in (*_DESCRIPTIONS, first))}
     shards = set()
     if first.endswith(_INDEX):  # pytorch_model.bin.index.json: pytorch_model-00001-of-00002.bin ...
         stem, _, suffix = first.removesuffix(_INDEX).rpartition(".")
@@ -137,11 +149,11 @@ def _wanted(names: Iterable[str], place: str) -> list[str]:
     return sorted(wanted & there | shards)
 
 
-def _not_fetched(name: str, error: Exception) -> VidsimError:
+def _not_fetched(name: str, asked: str, error: Exception) -> VidsimError:
     return VidsimError(
-        f"--bert-dir {name}: no such folder here, and the Hugging Face Hub did not give it: "
+        f"{asked} {name}: no such folder here, and the Hugging Face Hub did not give it: "
         f"{_reason(name, error)}; you can put config.json, one of {_weights_in_words()}, and "
-        "tokenizer.json or vocab.txt into a folder and name it by --bert-dir"
+        f"tokenizer.json or vocab.txt into a folder and name it by {asked}"
     )
 
 

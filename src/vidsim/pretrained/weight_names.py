@@ -9,6 +9,7 @@ import numpy as np
 
 from vidsim.errors import VidsimError
 from vidsim.models.backbone import Backbone
+from vidsim.models.sentence_model import SentenceModel
 
 _WORDS = "embeddings.word_embeddings.weight"
 _OURS = (  # our layer's path -> theirs
@@ -57,7 +58,7 @@ class LoadReport:
         return "\n".join(lines)
 
 
-def published_weights(backbone: Backbone) -> dict[str, Any]:
+def published_weights(backbone: Backbone | SentenceModel) -> dict[str, Any]:
     """The text encoder's variables, and the pooler's, by Hugging Face's names."""
     named = {_their_name(variable.path): variable for variable in backbone.weights}
     return {name: variable for name, variable in named.items() if name is not None}
