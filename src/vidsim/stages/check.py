@@ -9,9 +9,10 @@ from vidsim.config import Common
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.records.file_pattern import FilePattern
 from vidsim.records.video_table import lost_file, lost_files, matching_files
-from vidsim.stages.file_checks import check_folds, check_labels, check_tags, check_videos
-from vidsim.stages.file_report import FileReport
+from vidsim.stages.file_checks import check_tags, check_videos
 from vidsim.stages.title_check import FEWEST, TitleCheck
+from vidsim.tasks.file_report import FileReport
+from vidsim.tasks.registry import TASKS
 
 _VIDEOS = "*.tfrecords"
 _FOLDERS = {  # and the file of videos without which a stage cannot do
@@ -80,7 +81,5 @@ def _folder(
         yield FileReport(path, problems=[problem])
     reports, table = check_videos(files, common.save_dir / "index", *known)
     yield from reports
-    if name == "pairwise" or (folder / "label.tsv").exists():
-        yield check_labels(folder / "label.tsv", table)
-    if name == "pairwise":
-        yield from check_folds(common.data_dir, table)
+    for task in TASKS.values():
+        yield from task.check_folder(common, name, table)
