@@ -13,7 +13,7 @@ from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.flops import TRAINING, VideoShape, forward_flops
 from vidsim.models.input_spec import InputSpec
 from vidsim.models.pair_scorer import PairScorer
-from vidsim.models.task import Task
+from vidsim.models.task_model import TaskModel
 from vidsim.objectives.objective import build_objectives
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import objectives
@@ -83,7 +83,7 @@ class Stage:
     def _training(self):
         """Keras' own stateless step of the task; what it reports are the losses."""
         config, backbone = getattr(self._recipe, self.stage), self._backbone
-        kind, more = (PairScorer, (schema.COSINE,)) if self.stage == "finetune" else (Task, ())
+        kind, more = (PairScorer, (schema.COSINE,)) if self.stage == "finetune" else (TaskModel, ())
         available = (*backbone.output_keys, *more)
         task = kind(backbone, build_objectives(objectives(config), backbone, available))
         optimizer = build_optimizer(config.optimizer, config.total_steps, config.total_steps)
@@ -109,7 +109,7 @@ class Stage:
     def batch(self, rows: int, seed: int) -> dict[str, np.ndarray]:
         """A made batch, on the host: titles and frames of full length, nothing padded.
 
-        Shapes: as `Task` and `PairScorer` read them, B = rows.
+        Shapes: as `TaskModel` and `PairScorer` read them, B = rows.
         """
         rng, shape = np.random.default_rng([_SEED, seed]), self.shape
         lead = (rows, 2) if self.stage == "finetune" else (rows,)

@@ -14,8 +14,10 @@ from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.pretrained.encoder_folder import EncoderFolder
 from vidsim.recipes.recipe import Recipe
-from vidsim.stages.run_identity import config_differences
 from vidsim.training.checkpoint import Checkpoint, load_checkpoint
+from vidsim.training.checkpoint_keeper import JUDGED_BY_SPEARMAN
+from vidsim.training.run_identity import config_differences
+from vidsim.training.validation import metric_title
 
 
 def fresh_model(
@@ -97,8 +99,9 @@ def first_checkpoint(
             + "Pretrain again, or change the flags that differ"
         )
     count = len(checkpoint.backbone.weights)
-    score = checkpoint.info.get("spearman")
-    scored = f" (Spearman {score:.4f})" if isinstance(score, float) else ""
+    metric = checkpoint.info.get("primary_metric", JUDGED_BY_SPEARMAN["metric"])
+    score = checkpoint.info.get(metric)
+    scored = f" ({metric_title(metric)} {score:.4f})" if isinstance(score, float) else ""
     print(
         f"finetune {name}: loaded {count} of {count} tensors of the backbone from {start}{scored}; "
         "none missing, none unexpected"
