@@ -17,6 +17,7 @@ from vidsim.records.pairs import Pairs, read_pair_file
 from vidsim.records.record_log import RecordLog, first_named
 from vidsim.records.shown import shown
 from vidsim.records.video_table import VideoTable, load_videos
+from vidsim.schema import TAG_ID
 from vidsim.training.configs import RunConfig
 
 POINTWISE = "pointwise/*.tfrecords"
@@ -46,7 +47,7 @@ def open_tags(common: Common, config: RunConfig, videos: VideoTable | None = Non
         VidsimError: the list is damaged, or it is needed and not there.
     """
     path = config.multi_label_file or common.data_dir / TAG_LIST
-    tagged = videos is not None and len(videos.tag_values) > 0
+    tagged = videos is not None and videos.has(TAG_ID)
     if config.multi_label_file is None and not path.exists() and not tagged:
         return NO_TAGS
     return TagVocabulary.read(path)
