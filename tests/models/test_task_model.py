@@ -122,7 +122,7 @@ def test_state_is_declared_once(build_smallest, make_inputs):
     assert [v.name for v in task.owned_state] == ["queue", "count", "kernel", "bias"]
     assert not {id(v) for v in task.owned_state} & {id(v) for v in task.trainable_variables}
     trainer = Trainer(task, build_optimizer(OptimizerConfig(), steps=9, planned=9))
-    inputs = make_inputs(num_labels=4)
+    inputs = make_inputs([5, 4], [3, 2])
     tags = np.eye(4, dtype="float32")[[0] * len(inputs[schema.TOKEN_IDS])]
 
     def now():

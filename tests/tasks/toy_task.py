@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -107,7 +108,7 @@ class Part:
 
 
 class ToyFolds:
-    settings = {"units": 1}
+    settings: ClassVar = {"units": 1}
 
     def __init__(self, common):
         self.manifest = json.loads((folds_dir(common, "toy") / MANIFEST).read_text())
