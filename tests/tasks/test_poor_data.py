@@ -1,4 +1,4 @@
-"""Story: data without ratings, without tags and without test_b go as far as they can, and say so."""
+"""Story: data without ratings, tags and test_b go as far as they can, and say so."""
 
 import json
 
@@ -40,7 +40,7 @@ def test_held_out_videos(data):
     other = HeldOutLoss(turned, 16)
     assert set(turned.ids[other.rows]) == set(table.ids[held.rows])
     assert HeldOutLoss(table, 2).count == 4
-    with pytest.raises(VidsimError, match="holds out a batch of 101 .* needs another one"):
+    with pytest.raises(VidsimError, match=r"holds out a batch of 101 .* needs another one"):
         HeldOutLoss(table, 101)
 
 
