@@ -13,10 +13,11 @@ from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.flops import TRAINING, VideoShape, forward_flops
 from vidsim.models.input_spec import InputSpec
 from vidsim.models.pair_scorer import PairScorer
-from vidsim.models.task import Task
+from vidsim.models.task_model import TaskModel
 from vidsim.objectives.objective import build_objectives
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import objectives
+from vidsim.records.sample import FRAME_WIDTH
 from vidsim.training.optimizer import build_optimizer
 
 STAGES = ("pretrain", "finetune", "embed")
@@ -68,7 +69,7 @@ class Stage:
             self._recipe = self._recipe.but(model=none)
         model = self._recipe.model
         encoder = model.encoder(model.vocab_size)
-        spec = InputSpec(encoder, _LABELS[setting.size], {schema.FRAMES: schema.FRAME_SIZE})
+        spec = InputSpec(encoder, _LABELS[setting.size], {schema.FRAMES: FRAME_WIDTH})
         self._backbone = build_backbone(model, spec)
         masked = stage == "pretrain" and self._recipe.pretrain.masked_lm.weight > 0
         self._slots = -(-15 * model.bert_seq_length // 100) if masked else 0
@@ -83,7 +84,7 @@ class Stage:
     def _training(self):
         """Keras' own stateless step of the task; what it reports are the losses."""
         config, backbone = getattr(self._recipe, self.stage), self._backbone
-        kind, more = (PairScorer, (schema.COSINE,)) if self.stage == "finetune" else (Task, ())
+        kind, more = (PairScorer, (schema.COSINE,)) if self.stage == "finetune" else (TaskModel, ())
         available = (*backbone.output_keys, *more)
         task = kind(backbone, build_objectives(objectives(config), backbone, available))
         optimizer = build_optimizer(config.optimizer, config.total_steps, config.total_steps)
@@ -109,7 +110,7 @@ class Stage:
     def batch(self, rows: int, seed: int) -> dict[str, np.ndarray]:
         """A made batch, on the host: titles and frames of full length, nothing padded.
 
-        Shapes: as `Task` and `PairScorer` read them, B = rows.
+        Shapes: as `TaskModel` and `PairScorer` read them, B = rows.
         """
         rng, shape = np.random.default_rng([_SEED, seed]), self.shape
         lead = (rows, 2) if self.stage == "finetune" else (rows,)
@@ -118,7 +119,7 @@ class Stage:
             schema.TOKEN_IDS: rng.integers(5, vocabulary, (*lead, shape.words), "int32"),
             schema.TOKEN_MASK: np.ones((*lead, shape.words), bool),
             schema.FRAMES: rng.standard_normal(
-                (*lead, shape.frames, schema.FRAME_SIZE), "float32"
+                (*lead, shape.frames, FRAME_WIDTH), "float32"
             ).astype("float16"),
             schema.FRAME_MASK: np.ones((*lead, shape.frames), bool),
         }

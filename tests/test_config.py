@@ -29,7 +29,7 @@ def test_the_command_line_and_every_recipe_are_read_without_keras():
     """`--help` and a mistyped stage answer at once."""
     code = (
         "import sys; from vidsim import cli; from vidsim.recipes import registry\n"
-        "import vidsim.stages.configs\n"
+        "import vidsim.tasks.similarity.configs\n"
         "registry.load('all', 'tiny', pretrained=True)\n"
         "print({'keras', 'tensorflow', 'numpy'} & set(sys.modules))"
     )

@@ -14,7 +14,8 @@ from vidsim.objectives import configs as objectives
 from vidsim.preprocess.configs import AugmentationConfig
 from vidsim.recipes import mix, uniter
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig
-from vidsim.stages.configs import EnsembleConfig, InferenceConfig, WriteTfrecordConfig
+from vidsim.tasks.configs import InferenceConfig
+from vidsim.tasks.similarity.configs import EnsembleConfig, WriteTfrecordConfig
 from vidsim.training.configs import OptimizerConfig
 
 ALL = (

@@ -12,7 +12,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from vidsim import cli_flags
 from vidsim.cli_flags import UsageError
@@ -23,8 +23,11 @@ from vidsim.errors import VidsimError
 from vidsim.provenance import installed_versions
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
-from vidsim.stages.configs import EnsembleConfig, InferenceConfig, WriteTfrecordConfig
 from vidsim.system_errors import remedy
+
+if TYPE_CHECKING:
+    from vidsim.tasks.configs import FoldConfig
+    from vidsim.tasks.task import Task
 
 STAGES = {
     "check": "Say all that is wrong in a data folder: vidsim check DIR.",
@@ -35,10 +38,10 @@ STAGES = {
     "inference": "Embed the test videos with every model.",
     "ensemble": "Blend all embeddings into the submission and report.",
 }
-_OWN: dict[str, Config] = {
-    "write_tfrecord": WriteTfrecordConfig(),
-    "inference": InferenceConfig(),
-    "ensemble": EnsembleConfig(),
+_OWN: "dict[str, Callable[[Task], Config]]" = {
+    "write_tfrecord": lambda task: task.fold_config(),
+    "inference": lambda task: task.inference_config(),
+    "ensemble": lambda task: task.ensemble_config(),
 }
 _TRAINING = ("pretrain", "finetune")
 _HELP = ("-h", "--help", "--help-all")
@@ -125,17 +128,20 @@ def _check(command: str, words: list[str]) -> bool:
 
 
 def _plan(command: str, words: list[str]) -> None:
-    read = _read(command, words, {"": {command: WriteTfrecordConfig()}})
+    task = _task(words)
+    read = _read(command, words, {"": {command: task.fold_config()}})
     if read is not None:
         from vidsim.stages import plan
+        from vidsim.tasks.registry import for_task
 
         common, parts = read[0], read[1][""]
         recipes = registry.load(common.recipes, common.size, common.bert_dir is not None)
-        plan.run(common, cast(WriteTfrecordConfig, parts[command]), recipes)
+        recipes = for_task(recipes, task, common.size, common.bert_dir is not None)
+        plan.run(common, cast("FoldConfig", parts[command]), recipes)
 
 
 def _run(command: str, words: list[str]) -> None:
-    read = _read(command, words, {"": {command: _OWN[command]}})
+    read = _read(command, words, {"": {command: _OWN[command](_task(words))}})
     if read is None:
         return
     common, parts = read[0], read[1][""]
@@ -152,7 +158,12 @@ def _run(command: str, words: list[str]) -> None:
 def _train(command: str, words: list[str]) -> None:
     stage = cast(Literal["pretrain", "finetune"], command)
     asked = _common(words)
-    loaded = registry.load(asked.recipes, asked.size, pretrained=asked.bert_dir is not None)
+    pretrained = asked.bert_dir is not None
+    loaded = registry.load(asked.recipes, asked.size, pretrained)
+    if command == "finetune":
+        from vidsim.tasks.registry import for_task
+
+        loaded = for_task(loaded, _task(words), asked.size, pretrained)
     variants = {r.name: {"model": r.model, stage: getattr(r, stage)} for r in loaded}
     read = _read(command, words, variants)
     if read is None:
@@ -189,6 +200,13 @@ def _common(words: list[str]) -> Common:
     common = Common()
     given, _ = cli_flags.parse(cli_flags.hyphens(words), _fields(common))
     return override(common, given, "flag")
+
+
+def _task(words: list[str]) -> "Task":
+    """What --task names, whatever else is there."""
+    from vidsim.tasks.registry import find_task  # brings numpy
+
+    return find_task(_common([word for word in words if word not in _HELP]))
 
 
 Parts = dict[str, Config]

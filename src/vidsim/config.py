@@ -11,8 +11,11 @@ from vidsim.errors import VidsimError
 
 _RUN_NAME = re.compile(r"[^\W_][\w.-]{0,63}")
 PUBLISHED_FOLDS = 11
+PUBLISHED_TASK = "similarity"
+"""Whose runs lie in the save folder itself, as they did before there were others."""
 Size = Literal["tiny", "small", "base"]
 _TRAIN = UsedBy(("plan", "pretrain", "finetune"))
+_TASKS = UsedBy(("plan", "write_tfrecord", "finetune", "inference", "ensemble"))
 _MODELS = UsedBy(("plan", "pretrain", "finetune", "inference", "ensemble"))
 OnBadRecord = Literal["stop", "skip"]
 
@@ -25,6 +28,9 @@ class Common(Config):
     """Folder with pointwise/, pairwise/, test_b/ and tag_list.txt."""
     save_dir: Path = Path("save")
     """Folder for checkpoints, embeddings, logs and reports."""
+    task: Annotated[str, _TASKS] = PUBLISHED_TASK
+    """What models are finetuned for, embed or predict, and are blended by: a name in
+    vidsim.tasks.registry. Pretraining is the same for all."""
     recipes: Annotated[str, _MODELS] = "all"
     """all, or a comma list of recipe names or paths to recipe files of one's own."""
     folds: Annotated[str, UsedBy(("plan", "finetune", "inference", "ensemble"))] = "all"
@@ -56,6 +62,11 @@ class Common(Config):
     ] = "stop"
     """A record that is damaged or no video: stop says which it is and ends, skip goes on without
     it. What was skipped is counted and listed, in every run again."""
+
+    @property
+    def task_dir(self) -> Path:
+        """Where the task's runs lie: the save folder, or a folder of the task's name in it."""
+        return self.save_dir if self.task == PUBLISHED_TASK else self.save_dir / self.task
 
     def run(self, recipe: str) -> str:
         """The folder name of a recipe's runs: the recipe, or <recipe>@<run name>."""

@@ -49,7 +49,7 @@ def test_what_it_stands_on_imports_no_other_framework(environment):
     """KERAS_BACKEND=jax and nothing else: models, objectives and optimizer as they are."""
     code = "import device_steps, sys; print(*sys.modules)"
     imported = python(environment | {"KERAS_BACKEND": "jax"}, "-c", code).split()
-    assert {"jax", "vidsim.models.task", "vidsim.training.optimizer"} <= set(imported)
+    assert {"jax", "vidsim.models.task_model", "vidsim.training.optimizer"} <= set(imported)
     assert not {name.partition(".")[0] for name in imported} & set(NOT_NEEDED)
 
 

@@ -2,22 +2,23 @@
 
 import pytest
 
-from vidsim.blending.weights import PUBLISHED_WEIGHTS, resolve_weights
+from vidsim.blending.weights import resolve_weights
 from vidsim.errors import VidsimError
 from vidsim.recipes.registry import RECIPES
+from vidsim.tasks.similarity.published import WEIGHTS
 
 
 def test_all_six_are_taken_as_published():
-    weights, origin = resolve_weights(RECIPES, None)
+    weights, origin = resolve_weights(RECIPES, None, WEIGHTS)
     assert list(weights) == list(RECIPES)
     assert list(weights.values()) == pytest.approx([0.17, 0.20, 0.13, 0.13, 0.20, 0.17])
-    assert sum(PUBLISHED_WEIGHTS.values()) == pytest.approx(1)
+    assert sum(WEIGHTS.values()) == pytest.approx(1)
     assert origin.startswith("published weights: mix 0.1700")
 
 
 def test_a_subset_is_scaled_and_says_so():
     """0.13 and 0.17 of 0.30 in all; the order is that of the recipes, not of the table."""
-    weights, origin = resolve_weights(["uniter", "mix"], None)
+    weights, origin = resolve_weights(["uniter", "mix"], None, WEIGHTS)
     assert list(weights.items()) == [
         ("uniter", pytest.approx(13 / 30)),
         ("mix", pytest.approx(17 / 30)),
@@ -46,7 +47,7 @@ def test_given_weights():
     ],
 )
 def test_recipes_of_ones_own_without_weights(recipes, weights, said):
-    found, origin = resolve_weights(recipes, None)
+    found, origin = resolve_weights(recipes, None, WEIGHTS)
     assert found == pytest.approx(weights)
     assert origin.startswith(said)
 

@@ -13,10 +13,10 @@ from vidsim.recipes import mix
 from vidsim.recipes.sizes import at_size
 from vidsim.records import sidecar
 from vidsim.records.video_table import load_videos
-from vidsim.stages.embedding_records import _recorded
-from vidsim.stages.run_identity import differences, make_identity, recorded_fields
+from vidsim.stages.prediction_records import _recorded
 from vidsim.training.checkpoint import FORMAT as CHECKPOINT_FORMAT
 from vidsim.training.checkpoint import read_description
+from vidsim.training.run_identity import differences, make_identity, recorded_fields
 
 HERE = Path(__file__).parent
 FORMATS = sorted(HERE.glob("format*"))

@@ -11,7 +11,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 from fuzz_formats import FLAT, RECORDS, SAFETENSORS, ZIP, Format
-from vidsim.blending.submission import check_submission
 from vidsim.errors import VidsimError
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.pretrained.hdf5_tensors import hdf5_tensors
@@ -26,6 +25,7 @@ from vidsim.records.sidecar import INDEX_SUFFIX
 from vidsim.records.video_file import read_videos
 from vidsim.records.video_table import VideoTable, table_of
 from vidsim.records.wire import WireError, parse_example
+from vidsim.tasks.similarity.submission import check_submission
 
 CORPUS = Path(__file__).parent / "corpus"
 INDEXED_AT = 10**18  # nanoseconds: when the file of the kept index was changed last

@@ -19,11 +19,11 @@ import numpy as np
 from safetensors.numpy import save
 
 from fuzz_targets import CORPUS, INDEXED_AT
-from vidsim.blending.submission import write_submission
 from vidsim.records.record_log import RecordLog
 from vidsim.records.sidecar import INDEX_SUFFIX, indexed_videos
 from vidsim.records.tfrecord import frame_record
 from vidsim.records.wire import BYTES, FLOAT, INT64, Feature, encode_example
+from vidsim.tasks.similarity.submission import write_submission
 
 VIDEO = {
     "id": Feature(BYTES, [b"7"]),

@@ -12,7 +12,7 @@ from keras import ops
 
 from vidsim.layers.batch_norm import BatchNorm
 from vidsim.layers.replicas import Replicas, set_replicas
-from vidsim.models.task import Task
+from vidsim.models.task_model import TaskModel
 from vidsim.training.apply_if_finite import ApplyIfFinite
 
 
@@ -20,8 +20,8 @@ from vidsim.training.apply_if_finite import ApplyIfFinite
     ("base", "own", "name", "arguments"),
     [
         (keras.layers.BatchNormalization, BatchNorm, "_moments", ["self", "inputs", "mask"]),
-        (keras.Model, Task, "_maybe_symbolic_build", ["self", "iterator", "data_batch"]),
-        (keras.Model, Task, "train_step", ["self", "data"]),
+        (keras.Model, TaskModel, "_maybe_symbolic_build", ["self", "iterator", "data_batch"]),
+        (keras.Model, TaskModel, "train_step", ["self", "data"]),
         (
             keras.optimizers.MultiOptimizer,
             ApplyIfFinite,

@@ -11,7 +11,7 @@ from vidsim.losses.branch_kl import branch_kl
 from vidsim.losses.contrastive import symmetric_info_nce
 from vidsim.losses.similarity import mean_squared_error, raw_kl, softmax_kl
 from vidsim.losses.tag import binary_cross_entropy
-from vidsim.models.task import Task
+from vidsim.models.task_model import TaskModel
 from vidsim.objectives.configs import (
     BranchKLConfig,
     ContrastiveConfig,
@@ -125,7 +125,7 @@ def test_the_total_is_the_weighted_sum_of_its_parts(build_smallest, make_inputs)
         BranchKLConfig(0.0),
         BranchKLConfig(50.0),
     ]
-    task = Task(backbone, build_objectives(configs, backbone, backbone.output_keys))
+    task = TaskModel(backbone, build_objectives(configs, backbone, backbone.output_keys))
     inputs = make_inputs((5, 3, 2), (2, 1, 4))
     inputs[schema.TAGS] = np.eye(4, dtype="uint8")[:3]
     outputs = task(inputs, training=False)

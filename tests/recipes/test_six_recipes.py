@@ -11,7 +11,7 @@ from vidsim import schema
 from vidsim.models.configs import build_backbone
 from vidsim.models.input_spec import InputSpec
 from vidsim.models.pair_scorer import PairScorer
-from vidsim.models.task import Task
+from vidsim.models.task_model import TaskModel
 from vidsim.objectives.configs import TagConfig
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
@@ -217,7 +217,7 @@ def task(request, tiny):
     """(stage's name, its configuration, task)."""
     recipe, backbone = tiny
     config = getattr(recipe, request.param)
-    kind, more = (PairScorer, (schema.COSINE,)) if request.param == "finetune" else (Task, ())
+    kind, more = (PairScorer, (schema.COSINE,)) if request.param == "finetune" else (TaskModel, ())
     available = (*backbone.output_keys, *more)
     return (
         request.param,

@@ -10,8 +10,8 @@ from vidsim.recipes.recipe import FinetuneConfig
 from vidsim.records.file_pattern import FilePattern
 from vidsim.records.video_table import load_videos
 from vidsim.records.writer import write_videos
-from vidsim.stages.inputs import PAIRWISE, POINTWISE, open_videos
-from vidsim.stages.pair_source import PairSource
+from vidsim.tasks.data_files import PAIRWISE, POINTWISE, open_videos
+from vidsim.tasks.similarity.pair_source import PairSource
 
 
 @pytest.fixture

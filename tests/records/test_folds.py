@@ -8,7 +8,7 @@ import pytest
 from vidsim.errors import VidsimError
 from vidsim.records.folds import grouped_folds, published_folds, seen_pairs, seen_videos
 from vidsim.records.pairs import Pairs, pair_keys
-from vidsim.stages.pair_source import FoldPairs
+from vidsim.tasks.similarity.pair_source import FoldPairs
 
 CHALLENGE_PAIRS = 67_899
 

@@ -16,8 +16,8 @@ from vidsim.records.video import Video
 from vidsim.records.video_table import load_videos
 from vidsim.records.writer import thin_pair_records, write_records, write_videos
 from vidsim.stages.finetune import Finetuning
-from vidsim.stages.pair_source import FoldPairs
 from vidsim.stages.training_records import FinetuneRecords
+from vidsim.tasks.similarity.pair_source import FoldPairs
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from vidsim.models.configs import build_backbone
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.input_spec import InputSpec
 from vidsim.models.pair_scorer import PairScorer
-from vidsim.models.task import Task
+from vidsim.models.task_model import TaskModel
 from vidsim.objectives.configs import SimilarityConfig
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.batch_order import batches_of_run
@@ -33,7 +33,7 @@ from vidsim.recipes import registry
 from vidsim.recipes.recipe import objectives
 from vidsim.schema import COSINE
 from vidsim.stages.data_parallel import data_parallel
-from vidsim.stages.pair_validation import embed_videos
+from vidsim.tasks.loaded_model import embed_videos
 from vidsim.training.configs import OptimizerConfig
 from vidsim.training.optimizer import build_optimizer
 from vidsim.training.trainer import Trainer
@@ -61,7 +61,7 @@ def build(recipe, stage, devices):
     keras.utils.set_random_seed(0)
     with data_parallel(config):
         backbone = smallest(recipe.model)
-        kind, more = (PairScorer, (COSINE,)) if stage == "finetune" else (Task, ())
+        kind, more = (PairScorer, (COSINE,)) if stage == "finetune" else (TaskModel, ())
         losses = build_objectives(objectives(config), backbone, (*backbone.output_keys, *more))
         optimizer = build_optimizer(config.optimizer, 100, 100)
         return Trainer(kind(backbone, losses), optimizer)

@@ -11,8 +11,8 @@ import pytest
 from vidsim.errors import VidsimError
 from vidsim.layers.replicas import replicas
 from vidsim.stages.data_parallel import data_parallel
-from vidsim.stages.run_identity import make_identity
 from vidsim.training.configs import RunConfig
+from vidsim.training.run_identity import make_identity
 
 pytestmark = pytest.mark.slow
 

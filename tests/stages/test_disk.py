@@ -17,9 +17,9 @@ from vidsim.files import atomic_file, write_folder, write_json
 from vidsim.recipes.recipe import FinetuneConfig
 from vidsim.records.sample import write_sample
 from vidsim.stages import ensemble, write_tfrecord
-from vidsim.stages.configs import WriteTfrecordConfig
-from vidsim.stages.pair_source import PairSource
 from vidsim.stages.tensorboard_log import TensorBoardLog
+from vidsim.tasks.similarity.configs import WriteTfrecordConfig
+from vidsim.tasks.similarity.pair_source import PairSource
 from vidsim.training.checkpoint_keeper import best_checkpoint
 from vidsim.training.tensor_file import save_tensors
 

@@ -12,8 +12,8 @@ from scipy.stats import spearmanr
 
 from vidsim.blending.members import find_members
 from vidsim.errors import VidsimError
-from vidsim.stages.configs import EnsembleConfig
 from vidsim.stages.ensemble import run
+from vidsim.tasks.similarity.configs import EnsembleConfig
 
 
 def cosine(a, b):

@@ -13,8 +13,8 @@ from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.metrics.spearman import pair_cosine, spearman
 from vidsim.records.fold_manifest import read_folds, write_folds
-from vidsim.stages.configs import EnsembleConfig
 from vidsim.stages.ensemble import run
+from vidsim.tasks.similarity.configs import EnsembleConfig
 
 
 @pytest.fixture

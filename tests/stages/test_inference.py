@@ -14,8 +14,9 @@ from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.records.fold_manifest import FoldEntry, FoldManifest, write_folds
 from vidsim.records.pairs import Pairs
 from vidsim.records.writer import thin_pair_records, write_records
-from vidsim.stages import data_files, inference
-from vidsim.stages.configs import InferenceConfig
+from vidsim.stages import inference
+from vidsim.tasks import data_files
+from vidsim.tasks.configs import InferenceConfig
 from vidsim.training.checkpoint import Checkpoint
 
 FAMILIES = {"mix": "mix_nextvlad", "mix_asl": "mix_nextvlad", "uniter": "uniter"}

@@ -15,16 +15,18 @@ from vidsim.recipes import mix, uniter
 from vidsim.recipes.recipe import FinetuneConfig
 from vidsim.records.sample import write_sample
 from vidsim.stages import plan, write_tfrecord
-from vidsim.stages.configs import InferenceConfig, WriteTfrecordConfig
-from vidsim.stages.embedding_records import EmbeddingSource
-from vidsim.stages.pair_source import PairSource
+from vidsim.stages.prediction_records import PredictionRecords
 from vidsim.stages.training_records import (
     FinetuneRecords,
-    PairSources,
+    FoldSources,
     PretrainFiles,
     pretrain_record,
     titles_digest,
 )
+from vidsim.tasks.configs import InferenceConfig
+from vidsim.tasks.registry import find_task
+from vidsim.tasks.similarity.configs import WriteTfrecordConfig
+from vidsim.tasks.similarity.pair_source import PairSource
 
 FORMATS = Path(__file__).parents[1] / "formats"
 RECIPES = [
@@ -61,7 +63,9 @@ def finish_some(common):
     """As if mix were pretrained, finetuned on two folds and a half, and embedded by one."""
     recipe = RECIPES[0]
     finish(pretrain_record(common, recipe, PretrainFiles(common).open(recipe.pretrain), None))
-    records = FinetuneRecords(common, recipe, PairSources(common).open(recipe.finetune), None)
+    records = FinetuneRecords(
+        common, recipe, FoldSources(common, find_task(common)).open(recipe.finetune), None
+    )
     for fold in (0, 1):
         finish(records.of_fold(fold))
         folder = records.folder(fold)
@@ -69,7 +73,7 @@ def finish_some(common):
         write_json(folder / "ckpt-1" / "config.json", about)
     records.of_fold(2).start("t")
     (records.folder(2) / "state-5").mkdir()
-    embeddings = EmbeddingSource(dataclasses.replace(common, recipes="mix"), InferenceConfig())
+    embeddings = PredictionRecords(dataclasses.replace(common, recipes="mix"), InferenceConfig())
     embedded = embeddings.record("mix", 0)
     for job in embedded.jobs.values():
         job.path.parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +151,10 @@ def test_exchanged_start_weights_are_noticed(common):
     shutil.copytree(FORMATS / "format1" / "checkpoint", folder / "ckpt-4")
     write_json(folder / "checkpoints.json", {"best": {"folder": "ckpt-4"}})
     write_json(folder / "done.json", {})
-    recipe, source = mix.recipe(), PairSources(common).open(mix.recipe().finetune)
+    recipe, source = (
+        mix.recipe(),
+        FoldSources(common, find_task(common)).open(mix.recipe().finetune),
+    )
     before = FinetuneRecords(common, recipe, source, None).of_fold(0).identity.fields["pretrained"]
     assert len(before) == 64
     weights = folder / "ckpt-4" / "model.safetensors"

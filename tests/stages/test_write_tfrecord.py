@@ -20,7 +20,7 @@ from vidsim.records.labels import read_labels
 from vidsim.records.pairs import read_pair_file
 from vidsim.records.sample import write_sample
 from vidsim.stages import write_tfrecord
-from vidsim.stages.configs import WriteTfrecordConfig
+from vidsim.tasks.similarity.configs import WriteTfrecordConfig
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vidsim.models.pair_scorer import PairScorer
-from vidsim.models.task import Task
+from vidsim.models.task_model import TaskModel
 from vidsim.objectives.configs import SimilarityConfig, TagConfig
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.pipeline import Batches, pair_dataset
@@ -94,7 +94,7 @@ def test_memory_is_kept_for_weights_and_only_where_asked(build_smallest):
         weights = 4 * backbone.count_params()
         tracemalloc.start()
         try:
-            trainer = Trainer(Task(backbone, objectives), optimizer, **flags)
+            trainer = Trainer(TaskModel(backbone, objectives), optimizer, **flags)
             return trainer, tracemalloc.get_traced_memory()[0] / weights
         finally:
             tracemalloc.stop()

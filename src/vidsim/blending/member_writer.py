@@ -1,10 +1,10 @@
-"""A member written as its embeddings come: shards first, put together in the end.
+"""A member written as its predictions come: shards first, put together in the end.
 
-What a killed process wrote is not embedded again, and no more than one shard is ever in memory.
+What a killed process wrote is not predicted again, and no more than one shard is ever in memory.
 """
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,29 +25,38 @@ class MemberWriter:
         path: from ``member_path`` or ``validation_path``.
         ids: (N,) bytes or str.
         folder: where the shards are until the member is finished.
+        arrays: names of the arrays beside ``id``.
     """
 
-    def __init__(self, path: Path, ids: np.ndarray, folder: Path):
-        self._path, self._ids, self._folder = path, ids, folder
+    def __init__(
+        self, path: Path, ids: np.ndarray, folder: Path, arrays: Sequence[str] = (EMBEDDING,)
+    ):
+        self._path, self._ids, self._folder, self._arrays = path, ids, folder, tuple(arrays)
         starts = range(0, len(ids), SHARD)
         self._shards = [slice(start, min(start + SHARD, len(ids))) for start in starts]
 
     def missing(self) -> Iterator[slice]:
         """The rows of each shard that is not written yet; none once the member is there."""
         if not self._path.exists():
-            yield from (rows for rows in self._shards if not self._shard(rows).exists())
+            first = self._arrays[0]  # written last
+            yield from (rows for rows in self._shards if not self._shard(rows, first).exists())
 
-    def write(self, rows: slice, embedding: np.ndarray) -> None:
-        """Writes one shard, whole or not at all.
+    def write(self, rows: slice, values: Mapping[str, np.ndarray]) -> None:
+        """Writes one shard, each of its files whole or not at all.
 
         Args:
             rows: as ``missing`` names them.
-            embedding: their vectors (K, D) of any float type; stored as float32.
+            values: the arrays (K, ...) of these rows; numbers of any float type are stored as
+                float32.
         """
-        if len(embedding) != rows.stop - rows.start:
-            raise ValueError(f"{len(embedding)} vectors for rows {rows.start} to {rows.stop}")
-        with atomic_file(self._shard(rows)) as file:
-            np.save(file, np.asarray(embedding, np.float32))
+        if values.keys() != set(self._arrays):
+            raise ValueError(f"arrays {sorted(values)}, and not {sorted(self._arrays)}")
+        for name in reversed(self._arrays):
+            value = np.asarray(values[name])
+            if len(value) != rows.stop - rows.start:
+                raise ValueError(f"{len(value)} vectors for rows {rows.start} to {rows.stop}")
+            with atomic_file(self._shard(rows, name)) as file:
+                np.save(file, value.astype(np.float32) if value.dtype.kind == "f" else value)
 
     def finish(self) -> None:
         """Puts the shards together, whole or not at all, and removes them."""
@@ -57,16 +66,22 @@ class MemberWriter:
                     bytes_ = self._ids.dtype.kind == "S"
                     text = np.char.decode(self._ids, "utf-8") if bytes_ else self._ids
                     np.lib.format.write_array(member, text, allow_pickle=False)
-                with archive.open(f"{EMBEDDING}.npy", "w", force_zip64=True) as member:
-                    for rows in self._shards:
-                        vectors = np.load(self._shard(rows))
-                        if rows.start == 0:
-                            header = np.lib.format.header_data_from_array_1_0(vectors)
-                            header["shape"] = (len(self._ids), vectors.shape[1])
-                            np.lib.format.write_array_header_1_0(member, header)
-                        member.write(vectors.data)
-        for rows in self._shards:
-            self._shard(rows).unlink(missing_ok=True)
+                for name in self._arrays:
+                    self._join(archive, name)
+        for name in self._arrays:
+            for rows in self._shards:
+                self._shard(rows, name).unlink(missing_ok=True)
 
-    def _shard(self, rows: slice) -> Path:
-        return self._folder / f"{self._path.stem}-{rows.start:09d}.npy"
+    def _join(self, archive: zipfile.ZipFile, name: str) -> None:
+        with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+            for rows in self._shards:
+                values = np.load(self._shard(rows, name))
+                if rows.start == 0:
+                    header = np.lib.format.header_data_from_array_1_0(values)
+                    header["shape"] = (len(self._ids), *values.shape[1:])
+                    np.lib.format.write_array_header_1_0(member, header)
+                member.write(values.data)
+
+    def _shard(self, rows: slice, name: str) -> Path:
+        mark = "" if name == self._arrays[0] else f".{name}"
+        return self._folder / f"{self._path.stem}{mark}-{rows.start:09d}.npy"

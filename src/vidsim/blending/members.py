@@ -54,7 +54,7 @@ def member_path(save_dir: Path, run: str, fold: int, test_name: str | None = Non
     """Embeddings of every test video by the run's model of this fold.
 
     Args:
-        save_dir: ``--save-dir``.
+        save_dir: ``Common.task_dir``: the save folder, or a task's folder in it.
         run: the recipe, with its run name where it has one: ``mix`` or ``mix@other``.
         fold: its number.
         test_name: of test videos other than the data folder's own, by ``test_name``.
@@ -79,6 +79,7 @@ def find_members(
     folds: Sequence[int],
     test_name: str | None = None,
     flags: Sequence[str] = (),
+    tested: bool = True,
 ) -> list[Path]:
     """The files of every recipe and fold.
 
@@ -88,6 +89,7 @@ def find_members(
         folds: their folds.
         test_name: of test videos other than the data folder's own.
         flags: that inference needs besides to make them.
+        tested: whether there are test videos; False: only validation's files are looked for.
 
     Raises:
         VidsimError: some are missing; it tells how to make them.
@@ -96,8 +98,9 @@ def find_members(
     for name in names:
         run = common.run(name)
         for fold in folds:
-            members[member_path(common.save_dir, run, fold, test_name)] = (name, fold)
-            members[validation_path(common.save_dir, run, fold)] = (name, fold)
+            if tested:
+                members[member_path(common.task_dir, run, fold, test_name)] = (name, fold)
+            members[validation_path(common.task_dir, run, fold)] = (name, fold)
     missing = {path: member for path, member in members.items() if not path.is_file()}
     if missing:
         recipes = list(dict.fromkeys(name for name, _ in missing.values()))
@@ -116,7 +119,7 @@ def find_members(
 def command(common: Common, recipes: Sequence[str], folds: Sequence[int]) -> list[str]:
     """The flags of another command for the same folders, for these recipes and folds."""
     flags = []
-    for name in ("data_dir", "save_dir", "size", "run_name"):
+    for name in ("task", "data_dir", "save_dir", "size", "run_name"):
         value = getattr(common, name)
         if value != getattr(Common(), name):
             flags += [f"--{name.replace('_', '-')}", str(value)]

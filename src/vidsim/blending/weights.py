@@ -1,22 +1,17 @@
 """How much each recipe counts in the blend."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from vidsim.errors import VidsimError
 
-PUBLISHED_WEIGHTS = {
-    "mix": 0.17,
-    "mix_asl": 0.20,
-    "mix_roformer": 0.13,
-    "uniter": 0.13,
-    "uniter_asl": 0.20,
-    "uniter_roformer": 0.17,
-}
-"""The 4th place's weights in the CIKM 2021 challenge's final; they add up to one."""
+_NONE: Mapping[str, float] = MappingProxyType({})
 
 
-def resolve_weights(recipes: Sequence[str], given: str | None) -> tuple[dict[str, float], str]:
+def resolve_weights(
+    recipes: Sequence[str], given: str | None, published: Mapping[str, float] = _NONE
+) -> tuple[dict[str, float], str]:
     """The weight of each recipe, adding up to one, and a sentence on where they are from.
 
     Without ``--weights`` the published recipes have their published weights, and one of the user's
@@ -25,13 +20,14 @@ def resolve_weights(recipes: Sequence[str], given: str | None) -> tuple[dict[str
     Args:
         recipes: the recipes to blend.
         given: ``--weights``, "name=number,name=number"; None for the published weights.
+        published: weights by recipe that the task has in print.
 
     Raises:
         VidsimError: a recipe without a weight, a weight without a recipe, or not a positive number.
     """
     if not recipes:
         raise VidsimError("no recipe to blend; --recipes names one or more")
-    raw = _default(recipes) if given is None else _parse(given)
+    raw = _default(recipes, published) if given is None else _parse(given)
     unweighted = [name for name in recipes if name not in raw]
     if unweighted:
         example = (
@@ -49,13 +45,14 @@ def resolve_weights(recipes: Sequence[str], given: str | None) -> tuple[dict[str
         )
     total = math.fsum(raw.values())
     weights = {name: raw[name] / total for name in recipes}
-    return weights, _origin(weights, given is not None, math.isclose(total, 1.0))
+    whole = math.isclose(total, 1.0)
+    return weights, _origin(weights, given is not None, whole, published)
 
 
-def _default(recipes: Sequence[str]) -> dict[str, float]:
-    known = [PUBLISHED_WEIGHTS[name] for name in recipes if name in PUBLISHED_WEIGHTS]
+def _default(recipes: Sequence[str], published: Mapping[str, float]) -> dict[str, float]:
+    known = [published[name] for name in recipes if name in published]
     mean = math.fsum(known) / len(known) if known else 1.0
-    return {name: PUBLISHED_WEIGHTS.get(name, mean) for name in recipes}
+    return {name: published.get(name, mean) for name in recipes}
 
 
 def _parse(given: str) -> dict[str, float]:
@@ -75,17 +72,19 @@ def _parse(given: str) -> dict[str, float]:
     return weights
 
 
-def _origin(weights: dict[str, float], given: bool, whole: bool) -> str:
-    own = [name for name in weights if name not in PUBLISHED_WEIGHTS]
-    published = len(weights) - len(own)
+def _origin(
+    weights: dict[str, float], given: bool, whole: bool, published: Mapping[str, float]
+) -> str:
+    own = [name for name in weights if name not in published]
+    count = len(weights) - len(own)
     scaled = "" if whole else ", scaled to add up to one"
     if given:
         source = f"weights as given{scaled}"
-    elif not published:
+    elif not count:
         source = "equal weights, as none is published" if len(weights) > 1 else "one recipe"
     else:
-        some = f" of {published} of the {len(PUBLISHED_WEIGHTS)} recipes"
-        source = f"published weights{'' if published == len(PUBLISHED_WEIGHTS) else some}"
+        some = f" of {count} of the {len(published)} recipes"
+        source = f"published weights{'' if count == len(published) else some}"
         mean = f", and their mean for {', '.join(own)}, which have none" if own else ""
         source += mean + scaled
     return f"{source}: " + ", ".join(f"{n} {w:.4f}" for n, w in weights.items())

@@ -4,12 +4,12 @@ from keras import ops
 
 from vidsim import schema
 from vidsim.layers.numeric import l2_normalize
-from vidsim.models.task import Task
+from vidsim.models.task_model import TaskModel
 
 _BY_PAIR = (schema.SIM,)
 
 
-class PairScorer(Task):
+class PairScorer(TaskModel):
     """Trains a backbone on pairs.
 
     Inputs as the backbone's, with a pair axis after the batch axis: token_ids (B, 2, L),

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from vidsim.config_fields import Origin, origins, override, renamed
 from vidsim.errors import VidsimError
@@ -33,12 +33,18 @@ class PretrainConfig(RunConfig):
 
 
 @dataclass(frozen=True)
-class FinetuneConfig(RunConfig):
-    """Flags of `python finetune`. A new objective is one line, here or in a subclass."""
+class TaskConfig(RunConfig):
+    """Flags of `python finetune` for any task. A task's own configuration is a subclass."""
 
     pretrain_model_dir: str | None = None
     """Folder of the pretraining run to start from, or none for random weights; default: under the
     save folder."""
+
+
+@dataclass(frozen=True)
+class FinetuneConfig(TaskConfig):
+    """Flags of `python finetune` for similarity. A new objective is a line, also in a subclass."""
+
     similarity: SimilarityConfig = field(default_factory=SimilarityConfig)
     tag: TagConfig = field(default_factory=lambda: renamed(TagConfig(tag_branches=False), {}))
 
@@ -51,15 +57,19 @@ class Recipe:
         name: the name of its folders under --save-dir.
         model: the family's configuration.
         pretrain: flags of `python pretrain`.
-        finetune: flags of `python finetune`.
+        finetune: flags of `python finetune`: those of similarity, and, once `for_task` has been
+            called, of the task that was asked for.
+        tasks: for other tasks by name, either a whole configuration or values by field that replace
+            some of the task's own defaults.
         file: the recipe file it is from; None for those of this package.
     """
 
     name: str
     model: BackboneConfig
     pretrain: PretrainConfig
-    finetune: FinetuneConfig
+    finetune: TaskConfig
     file: Path | None = field(default=None, compare=False)
+    tasks: Mapping[str, TaskConfig | Mapping[str, Any]] = field(default_factory=dict)
 
     def but(
         self,
@@ -68,6 +78,7 @@ class Recipe:
         pretrain: Mapping[str, Any] | None = None,
         finetune: Mapping[str, Any] | None = None,
         origin: Origin = "recipe",
+        tasks: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Self:
         """The same recipe with other values for some fields, each named as its flag.
 
@@ -77,17 +88,45 @@ class Recipe:
             pretrain: values by field of pretraining, or of a configuration within it.
             finetune: the same for finetuning.
             origin: what `origin` says of these values.
+            tasks: the same for the finetuning of other tasks, by the task's name.
 
         Raises:
             VidsimError: no field of that name.
         """
+        changed = tasks or {}
         return dataclasses.replace(
             self,
             name=name or self.name,
             model=override(self.model, dict(model or {}), origin),
             pretrain=override(self.pretrain, dict(pretrain or {}), origin),
             finetune=override(self.finetune, dict(finetune or {}), origin),
+            tasks={**self.tasks, **{name: self._changed(name, of) for name, of in changed.items()}},
         )
+
+    def for_task(self, name: str, default: TaskConfig) -> Self:
+        """The recipe with the task's configuration in the place of `finetune`.
+
+        Args:
+            name: of a task other than similarity.
+            default: the task's own configuration, which counts where the recipe says nothing.
+
+        Raises:
+            VidsimError: the recipe names a field that the task's configuration has not, or has a
+                configuration of another kind for it.
+        """
+        own = self.tasks.get(name, {})
+        if isinstance(own, Mapping):
+            return dataclasses.replace(self, finetune=override(default, dict(own)))
+        if not isinstance(own, type(default)):
+            raise VidsimError(
+                f"recipe {self.name}: its tasks[{name!r}] is {own!r:.80}; expected is a "
+                f"{type(default).__name__}, or values by field"
+            )
+        return dataclasses.replace(self, finetune=own)
+
+    def _changed(self, task: str, changes: Mapping[str, Any]) -> TaskConfig | Mapping[str, Any]:
+        own = self.tasks.get(task, {})
+        return {**own, **changes} if isinstance(own, Mapping) else override(own, dict(changes))
 
     @property
     def word(self) -> str:
@@ -128,10 +167,29 @@ class Recipe:
                 )
 
 
-_PARTS = {"model": BackboneConfig, "pretrain": PretrainConfig, "finetune": FinetuneConfig}
+_PARTS = {"model": BackboneConfig, "pretrain": PretrainConfig, "finetune": TaskConfig}
 
 
 def objectives(config: RunConfig) -> list[ObjectiveConfig]:
     """The objectives named in a stage's configuration, in order."""
     values = [getattr(config, item.name) for item in dataclasses.fields(config)]
     return [value for value in values if isinstance(value, ObjectiveConfig)]
+
+
+_C = TypeVar("_C", bound=RunConfig)
+
+
+def without_tags(config: _C) -> tuple[_C, list[str]]:
+    """The configuration without the losses that read tags, for data that have none.
+
+    Returns:
+        the configuration with their weights at 0, and the names of those that had one.
+    """
+    found: list[str] = []
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        if isinstance(value, TagConfig | BranchKLConfig) and value.weight:
+            found.append(f"{item.name.replace('_', ' ')} loss")
+            weight = "tag_weight" if isinstance(value, TagConfig) else "branch_kl_weight"
+            config = dataclasses.replace(config, **{item.name: override(value, {weight: 0.0})})
+    return config, found

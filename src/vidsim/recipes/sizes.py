@@ -11,9 +11,9 @@ from contextvars import ContextVar
 from typing import Any
 
 from vidsim.config import Size
-from vidsim.config_fields import Config, leaves
+from vidsim.config_fields import Config, leaves, override
 from vidsim.errors import VidsimError
-from vidsim.recipes.recipe import Recipe
+from vidsim.recipes.recipe import Recipe, TaskConfig
 
 _MODEL: dict[str, dict[str, Any]] = {
     "tiny": {
@@ -124,6 +124,15 @@ def at_size(recipe: Recipe, size: Size, pretrained: bool = False) -> Recipe:
 def fill_size(recipe: Recipe, size: Size, pretrained: bool = False) -> Recipe:
     """The same for fields that nobody named: what a recipe file says, stays."""
     return _sized(recipe, size, pretrained, lambda owner, name: owner.origin(name) == "default")
+
+
+def task_at_size(config: TaskConfig, size: Size, pretrained: bool = False) -> TaskConfig:
+    """The default configuration of a task other than similarity at a size; as `at_size`."""
+    if size == "base":
+        return config
+    values = _FINETUNE[size] | (_PRETRAINED if pretrained else {})
+    names = {name for _, name, _, _ in leaves(config)}
+    return override(config, {n: v for n, v in values.items() if n in names}, "size")
 
 
 def _sized(

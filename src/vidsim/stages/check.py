@@ -8,15 +8,10 @@ from collections.abc import Iterator
 from vidsim.config import Common
 from vidsim.records.file_pattern import FilePattern
 from vidsim.records.video_table import lost_file, lost_files, matching_files
-from vidsim.stages.file_checks import (
-    Known,
-    check_folds,
-    check_labels,
-    check_tags,
-    check_videos,
-)
-from vidsim.stages.file_report import FileReport
+from vidsim.stages.file_checks import Known, check_tags, check_videos
 from vidsim.stages.title_check import FEWEST, TitleCheck
+from vidsim.tasks.file_report import FileReport
+from vidsim.tasks.registry import TASKS
 
 _VIDEOS = "*.tfrecords"
 _FOLDERS = {  # and the file of videos without which a stage cannot do
@@ -90,7 +85,5 @@ def _folder(common: Common, name: str, needed: str | None, known: Known) -> Iter
         yield FileReport(path, problems=[problem])
     reports, table = check_videos(files, common.save_dir / "index", known)
     yield from reports
-    if name == "pairwise" or (folder / "label.tsv").exists():
-        yield check_labels(folder / "label.tsv", table)
-    if name == "pairwise":
-        yield from check_folds(common.data_dir, table)
+    for task in TASKS.values():
+        yield from task.check_folder(common, name, table)

@@ -1,4 +1,4 @@
-"""Finetuning: every recipe on every fold's rated pairs, from its best pretrained weights."""
+"""Finetuning: every recipe on every fold of a task, from its best pretrained weights."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,28 +7,26 @@ import keras
 
 from vidsim.config import Common
 from vidsim.locks import sole_process
-from vidsim.models.embedding_model import EmbeddingModel
-from vidsim.models.pair_scorer import PairScorer
-from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
-from vidsim.preprocess.pipeline import pair_dataset, steps_per_epoch
+from vidsim.preprocess.input_shape import InputTensors
+from vidsim.preprocess.pipeline import steps_per_epoch
+from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.pretrained.encoder_folder import EncoderFolders
-from vidsim.provenance import is_made_up
-from vidsim.recipes.recipe import Recipe, objectives
-from vidsim.records.pairs import Pairs
+from vidsim.recipes.recipe import Recipe, TaskConfig, without_tags
 from vidsim.records.video_table import VideoTable
-from vidsim.schema import COSINE
 from vidsim.stages.compiled import compiled
 from vidsim.stages.data_parallel import data_parallel
-from vidsim.stages.initial_model import first_checkpoint
-from vidsim.stages.inputs import open_tags, pair_rows
-from vidsim.stages.pair_source import FoldPairs, PairSource
-from vidsim.stages.pair_validation import PairValidation
-from vidsim.stages.run_record import RunRecord, first_state, recorded_in
-from vidsim.stages.training_records import FinetuneRecords, PairSources
+from vidsim.stages.initial_model import FoundData, first_checkpoint
+from vidsim.stages.training_records import FinetuneRecords, FoldSources
 from vidsim.stages.training_run import TrainingRun, batches_from, train
+from vidsim.tasks.data_files import NO_TAGS, open_tags
+from vidsim.tasks.folds import FoldData, Folds
+from vidsim.tasks.loaded_model import LoadedModel
+from vidsim.tasks.registry import find_task
+from vidsim.tasks.task import Task
 from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.optimizer import build_optimizer
+from vidsim.training.run_record import RunRecord, first_state, recorded_in
 from vidsim.training.state_keeper import StateKeeper
 from vidsim.training.trainer import Trainer
 
@@ -40,8 +38,8 @@ def run(common: Common, recipes: list[Recipe]) -> None:
     be right.
 
     Args:
-        common: folders, folds, seed.
-        recipes: with the command line's changes applied.
+        common: --task, folders, folds, seed.
+        recipes: with the task's configuration as their `finetune`, and the command line's changes.
 
     Raises:
         VidsimError: folds or pretrained weights are missing, flags contradict each other, or a
@@ -50,14 +48,15 @@ def run(common: Common, recipes: list[Recipe]) -> None:
     common.check_fields()
     for recipe in recipes:
         recipe.check("finetune")
-    sources, encoders = PairSources(common), EncoderFolders(common.bert_dir)
+    task = find_task(common)
+    sources, encoders = FoldSources(common, task), EncoderFolders(common.bert_dir)
     waiting = []
     for recipe in recipes:
         source = sources.open(recipe.finetune)
         encoder = encoders.choose(recipe.model.positions)
         runs = len(source.folds) * len(recipes)
         records = FinetuneRecords(common, recipe, source, encoder, runs)
-        finetuning = Finetuning(common, recipe, source, records)
+        finetuning = Finetuning(common, recipe, source, records, task)
         todo = [fold for fold in source.folds if not finetuning.is_done(fold)]
         finetuning.once = len(todo) == 1
         if todo and records.missing:
@@ -82,6 +81,7 @@ class Finetuning:
         recipe: what to finetune.
         source: the folds; all have the same number of steps.
         records: of the recipe's runs.
+        task: what is finetuned for; default: that of `common`.
 
     Attributes:
         once: whether only one fold will be made, so that nothing is kept for a second one.
@@ -91,13 +91,19 @@ class Finetuning:
     """
 
     def __init__(
-        self, common: Common, recipe: Recipe, source: PairSource, records: FinetuneRecords
+        self,
+        common: Common,
+        recipe: Recipe,
+        source: Folds,
+        records: FinetuneRecords,
+        task: Task | None = None,
     ):
+        self.task = task or find_task(common)
         self.common, self.recipe, self.config = common, recipe, recipe.finetune
         self.source, self.records = source, records
         batch_size = self.config.batch_size
         self.steps = self.config.steps(
-            steps_per_epoch(source.fewest, batch_size, "training pairs of a fold")
+            steps_per_epoch(source.fewest, batch_size, f"training {self.task.unit} of a fold")
         )
         self.once = False
         self._built: _Built | None = None
@@ -114,7 +120,7 @@ class Finetuning:
         print(f"{record.title}: done already: {record.folder}", flush=True)
         return True
 
-    def make(self, data: FoldPairs, record: RunRecord) -> None:
+    def make(self, data: FoldData, record: RunRecord) -> None:
         """Finetunes on one fold and writes the folder."""
         # ---- 1 Model and optimizer, built once, then back to the same first state --------------
         config = self.config
@@ -124,26 +130,32 @@ class Finetuning:
         built.trainer.reset(seed)  # the same first weights for every fold, dropout masks of its own
 
         # ---- 2 Data ----------------------------------------------------------------------------
-        videos = self._videos(data.train_videos)
-        rows, sim = pair_rows(data.train_videos, data.train), data.train.sim
-        validation = PairValidation(
-            built.embedding, self._videos(data.val_videos), data.val, config
-        )
+        task, model = self.task, built.model
+        validation = task.evaluator(model, data, config)
 
         # ---- 3 Resume --------------------------------------------------------------------------
         states = StateKeeper(record.folder)
         state = first_state(record, states, built.first.tokenizer.digest)
         batches = batches_from(seed, config, self.steps, state.step)
-        dataset = pair_dataset(videos, rows, sim, batches)
+        dataset = task.dataset(model, data, batches)
         print(
-            f"{record.title}: {len(sim)} pairs, {self.steps} steps of {config.batch_size}; "
-            f"validation {len(data.val)} pairs, {data.seen()}"
+            f"{record.title}: {data.count} {task.unit}, {self.steps} steps of {config.batch_size}; "
+            f"validation {data.validated()}"
         )
 
         # ---- 4 Fit and evaluate ----------------------------------------------------------------
         about, about_data = self._about(data.fold, record), self._about_data(data)
         run_ = TrainingRun(
-            record.title, record.folder, self.steps, "pairs", config, about, about_data, state
+            record.title,
+            record.folder,
+            self.steps,
+            task.unit,
+            config,
+            about,
+            about_data,
+            state,
+            built.trainer.task.head,
+            data.baseline(),
         )
         train(run_, built.trainer, dataset, validation, (built.first.tokenizer, built.first.tags))
 
@@ -162,18 +174,14 @@ class Finetuning:
             for name, value in record.identity.fields.items()
             if name not in ("fold", "data")
         }
-        return {"recipe": self.recipe.name, "stage": "finetune", "fold": fold, "run": fields}
+        task = {"name": self.task.name, "settings": self.source.settings}
+        stage = {"recipe": self.recipe.name, "stage": "finetune", "fold": fold, "task": task}
+        return {**stage, "run": fields}
 
-    def _about_data(self, data: FoldPairs) -> dict[str, Any]:
+    def _about_data(self, data: FoldData) -> dict[str, Any]:
         """What a fold is trained and validated on, for metrics.json."""
-        pairs = Pairs.concat([data.train, data.val])
-        return {
-            "folder": self.common.data_dir,
-            "made_up_sample": is_made_up(pairs.videos().tolist()),
-            "pairs": len(data.train),
-            "validation_pairs": len(data.val),
-            "seed": self.common.seed,
-        }
+        folder, seed = self.common.data_dir, self.common.seed
+        return {"folder": folder, **data.about(), "seed": seed}
 
     def _build(self) -> "_Built":
         if self._built is not None:
@@ -183,22 +191,36 @@ class Finetuning:
         start, encoder = self.records.start, self.records.encoder
         titles = [] if start or encoder else self.source.titles()
         tags = open_tags(self.common, self.config)
-        first = first_checkpoint(self.recipe, start, encoder, titles, tags)
+        found = FoundData(titles, tags, self.source.widths())
+        first = first_checkpoint(self.recipe, start, encoder, found)
         backbone = first.backbone
-        outputs = (*backbone.output_keys, COSINE)
-        task = PairScorer(backbone, build_objectives(objectives(self.config), backbone, outputs))
+        head = self.task.head(backbone, self.source.settings)
+        model = self.task.task_model(backbone, head, self._trained_on(tags))
         optimizer = build_optimizer(
             self.config.optimizer, self.steps, self.config.total_steps, compiled
         )
-        trainer = Trainer(task, optimizer, restartable=not self.once)
-        self._built = _Built(first, trainer, EmbeddingModel(backbone))
+        trainer = Trainer(model, optimizer, restartable=not self.once)
+        predicts = self.task.prediction_model(backbone, head)
+        loaded = LoadedModel(predicts, self._videos, self.config.val_batch_size)
+        self._built = _Built(first, trainer, loaded)
         return self._built
+
+    def _trained_on(self, tags: TagVocabulary) -> TaskConfig:
+        """The configuration, without losses on tags where there are none; says so."""
+        if tags is not NO_TAGS:
+            return self.config
+        config, dropped = without_tags(self.config)
+        if dropped:
+            name = self.common.run(self.recipe.name)
+            print(f"finetune {name}: there are no tags, so no {' and no '.join(dropped)}")
+        return config
 
     def _videos(self, table: VideoTable) -> Examples:
         """The table as the model's inputs, tokenized the first time it is asked for."""
         if table.digest not in self._examples:
             first = self._build().first
-            examples = Examples(table, first.tokenizer, first.tags, self.recipe.model)
+            tensors = InputTensors.of(first.backbone.spec.widths)
+            examples = Examples(table, first.tokenizer, first.tags, self.recipe.model, tensors)
             print(f"finetune {self.common.run(self.recipe.name)}: {examples.cuts.text()}")
             # one table for thin folds; self-contained ones bring two each, and only those are kept
             recent = dict(list(self._examples.items())[:1])
@@ -212,4 +234,4 @@ class _Built:
 
     first: Checkpoint
     trainer: Trainer
-    embedding: EmbeddingModel
+    model: LoadedModel

@@ -11,25 +11,22 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from vidsim.blending.members import member_path
-from vidsim.blending.submission import refuse_foreign
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.recipes.recipe import Recipe
-from vidsim.records.fold_manifest import MANIFEST_NAME
-from vidsim.stages.configs import InferenceConfig, WriteTfrecordConfig
-from vidsim.stages.embedding_records import EmbeddingSource
-from vidsim.stages.ensemble_plan import submission_path
-from vidsim.stages.pair_source import PairSource
+from vidsim.stages.prediction_records import PredictionRecords
 from vidsim.stages.run_folders import finetune_folder, pretrain_folder
-from vidsim.stages.run_record import RunRecord, recorded_in
 from vidsim.stages.training_records import (
     FinetuneRecords,
-    PairSources,
+    FoldSources,
     PretrainFiles,
     finished_pretraining,
     pretrain_record,
 )
-from vidsim.stages.write_tfrecord import fold_differences, input_files
+from vidsim.tasks.configs import FoldConfig
+from vidsim.tasks.folds import Folds
+from vidsim.tasks.registry import find_task
+from vidsim.training.run_record import RunRecord, recorded_in
 
 if TYPE_CHECKING:
     from vidsim.pretrained.encoder_folder import EncoderFolder, EncoderFolders
@@ -38,7 +35,7 @@ _DONE, _TO_DO, _GOES_ON = "done", "to do", "to go on with"
 _REDO, _LATER, _STOPS = "to be made again", "known after the stage before", "STOPS, see below"
 
 
-def run(common: Common, config: WriteTfrecordConfig, recipes: list[Recipe]) -> None:
+def run(common: Common, config: FoldConfig, recipes: list[Recipe]) -> None:
     """Prints a line for each stage and recipe: what is done, and what will be.
 
     Args:
@@ -73,8 +70,9 @@ class Plan:
         refusals: what stages would stop with, the first of each stage and recipe.
     """
 
-    def __init__(self, common: Common, config: WriteTfrecordConfig, recipes: list[Recipe]):
+    def __init__(self, common: Common, config: FoldConfig, recipes: list[Recipe]):
         self._common, self._config, self._recipes = common, config, recipes
+        self._task = find_task(common)
         self.refusals: list[str] = []
 
     def lines(self) -> Iterator[str]:
@@ -85,8 +83,8 @@ class Plan:
         if folds != _DONE:
             yield _line("the others", "known after that")
             return
-        sources, files = PairSources(common), PretrainFiles(common)
-        embeddings = EmbeddingSource(common, InferenceConfig())
+        sources, files = FoldSources(common, self._task), PretrainFiles(common)
+        predictions = PredictionRecords(common, self._task.inference_config())
         stages: dict[str, dict[str, str]] = {"pretrain": {}, "finetune": {}, "inference": {}}
         for recipe in self._recipes:
             name, source = common.run(recipe.name), sources.open(recipe.finetune)
@@ -99,7 +97,7 @@ class Plan:
             )
             embedded = self._states(
                 {
-                    fold: partial(self._inference, recipe, embeddings, fold, tuned[fold])
+                    fold: partial(self._inference, recipe, predictions, fold, tuned[fold])
                     for fold in source.folds
                 }
             )
@@ -127,14 +125,13 @@ class Plan:
         return states
 
     def _folds(self) -> str:
-        if not (self._common.data_dir / "pairwise" / MANIFEST_NAME).exists():
-            if not self._config.make_sample:
-                input_files(self._common.data_dir)
+        differing = self._task.fold_differences(self._common, self._config)
+        if differing is None:
             return _TO_DO
-        return _REDO if fold_differences(self._common, self._config) else _DONE
+        return _REDO if differing else _DONE
 
     def _ensemble(self) -> str:
-        refuse_foreign(submission_path(self._common))
+        self._task.check_ensemble(self._common)
         return "to do, as always"
 
     def _pretraining(self, recipe: Recipe, files: PretrainFiles) -> str:
@@ -148,7 +145,7 @@ class Plan:
         record = pretrain_record(common, recipe, data, encoder)
         return _state(record) if recorded_in(record.folder) else _TO_DO
 
-    def _finetuning(self, recipe: Recipe, source: PairSource, fold: int, pretrained: str) -> str:
+    def _finetuning(self, recipe: Recipe, source: Folds, fold: int, pretrained: str) -> str:
         if recorded_in(finetune_folder(self._common, recipe, fold)) is None:
             return _TO_DO
         if pretrained != _DONE and recipe.finetune.pretrain_model_dir is None:
@@ -156,13 +153,15 @@ class Plan:
         encoder = self._encoder(recipe)
         return _state(FinetuneRecords(self._common, recipe, source, encoder).of_fold(fold))
 
-    def _inference(self, recipe: Recipe, embeddings: EmbeddingSource, fold: int, tuned: str) -> str:
+    def _inference(
+        self, recipe: Recipe, predictions: PredictionRecords, fold: int, tuned: str
+    ) -> str:
         run_ = self._common.run(recipe.name)
-        if not member_path(self._common.save_dir, run_, fold).with_suffix(".json").exists():
+        if not member_path(self._common.task_dir, run_, fold).with_suffix(".json").exists():
             return _TO_DO
         if tuned != _DONE:
             return _REDO if tuned == _REDO else _LATER
-        record = embeddings.record(recipe.name, fold)
+        record = predictions.record(recipe.name, fold)
         if record.is_done():
             return _DONE
         return _REDO if record.differences() else _TO_DO

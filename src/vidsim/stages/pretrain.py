@@ -1,4 +1,4 @@
-"""Pretraining: every recipe's backbone on single videos, validated by Spearman on rated pairs."""
+"""Pretraining: every recipe's backbone on single videos, validated by what the data have."""
 
 from typing import Any
 
@@ -7,26 +7,27 @@ import keras
 from vidsim.config import Common
 from vidsim.locks import sole_process
 from vidsim.models.embedding_model import EmbeddingModel
-from vidsim.models.task import Task
+from vidsim.models.task_model import TaskModel
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
+from vidsim.preprocess.input_shape import InputTensors
 from vidsim.preprocess.pipeline import pretraining_dataset, steps_per_epoch
 from vidsim.pretrained.encoder_folder import EncoderFolders
-from vidsim.provenance import is_made_up
-from vidsim.recipes.recipe import Recipe, objectives
+from vidsim.recipes.recipe import Recipe, objectives, without_tags
 from vidsim.stages.compiled import compiled
 from vidsim.stages.data_parallel import data_parallel
-from vidsim.stages.initial_model import fresh_model, load_encoder
-from vidsim.stages.pair_validation import PairValidation
-from vidsim.stages.run_record import first_state
+from vidsim.stages.initial_model import FoundData, fresh_model, load_encoder
 from vidsim.stages.training_records import (
     PretrainFiles,
     finished_pretraining,
     pretrain_record,
 )
 from vidsim.stages.training_run import TrainingRun, batches_from, train
+from vidsim.tasks.data_files import NO_TAGS, frame_widths
+from vidsim.tasks.loaded_model import LoadedModel
 from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.optimizer import build_optimizer
+from vidsim.training.run_record import first_state
 from vidsim.training.state_keeper import StateKeeper
 from vidsim.training.trainer import Trainer
 from vidsim.training.training_state import TrainingState
@@ -82,7 +83,8 @@ class Pretraining:
         self.common, self.recipe, self.config = common, recipe, recipe.pretrain
         self.encoder = encoders.choose(recipe.model.positions)
         self.data = files.open(self.config)
-        count = len(self.data.videos)
+        self.videos = self.data.training()
+        count = len(self.videos)
         self.steps = self.config.steps(steps_per_epoch(count, self.config.batch_size, "videos"))
         self.runs = runs
         self.record = pretrain_record(common, recipe, self.data, self.encoder, runs)
@@ -109,10 +111,14 @@ class Pretraining:
         backbone, parts = first.backbone, (first.tokenizer, data.tags)
 
         # ---- 2 Data ----------------------------------------------------------------------------
-        examples = Examples(data.videos, *parts, self.recipe.model)
-        rated = Examples(data.rated, *parts, self.recipe.model)
-        model = EmbeddingModel(backbone)
-        validation = PairValidation(model, rated, data.pairs, config)
+        shown = (self.recipe.model, InputTensors.of(backbone.spec.widths))
+        examples = Examples(self.videos, *parts, *shown)
+        model = LoadedModel(
+            EmbeddingModel(backbone),
+            lambda table: Examples(table, *parts, *shown),
+            config.val_batch_size,
+        )
+        validation = data.validation.evaluator(trainer.task, model, config)
 
         # ---- 3 Resume --------------------------------------------------------------------------
         states = StateKeeper(self.record.folder)
@@ -131,11 +137,16 @@ class Pretraining:
     def _say(self, first: Checkpoint, examples: Examples) -> None:
         title = self.record.title
         print(
-            f"{title}: {len(self.data.videos)} videos, {len(self.data.tags)} tags, "
+            f"{title}: {len(self.videos)} videos, {self._tags()} tags, "
             f"{len(first.tokenizer)} wordpieces, {first.backbone.count_params():,} weights, "
             f"{self.steps} steps of {self.config.batch_size}"
         )
         print(f"{title}: {examples.cuts.text()}")
+        if self.data.validation.note:
+            print(f"{title}: {self.data.validation.note}")
+
+    def _tags(self) -> int:
+        return 0 if self.data.tags is NO_TAGS else len(self.data.tags)
 
     def _training_run(self, state: TrainingState) -> TrainingRun:
         about, data = {"recipe": self.recipe.name, "stage": "pretrain"}, self._about_data()
@@ -144,21 +155,24 @@ class Pretraining:
 
     def _about_data(self) -> dict[str, Any]:
         """What it is trained and validated on, for metrics.json."""
-        pairs = self.data.pairs
         return {
             "folder": self.common.data_dir,
-            "made_up_sample": is_made_up(pairs.videos().tolist()),
-            "videos": len(self.data.videos),
-            "validation_pairs": len(pairs),
+            "videos": len(self.videos),
+            **self.data.validation.about(),
             "seed": self.common.seed,
         }
 
     def _start(self) -> tuple[Checkpoint, Trainer]:
         """The model before its first update, and what trains it."""
-        titles = [*self.data.videos.titles, *self.data.rated.titles]
-        first = fresh_model(self.recipe, self.encoder, titles, self.data.tags)
+        texts = [text for name, _ in self.recipe.model.texts for text in self.videos.text(name)]
+        texts += self.data.validation.titles()
+        found = FoundData(texts, self.data.tags, frame_widths([self.videos]))
+        first = fresh_model(self.recipe, self.encoder, found)
         backbone, config = first.backbone, self.config
+        if self.data.tags is NO_TAGS:
+            config, dropped = without_tags(config)
+            print(f"{self.record.title}: there are no tags, so no {' and no '.join(dropped)}")
         losses = build_objectives(objectives(config), backbone, backbone.output_keys)
         load_encoder(self.encoder, backbone, losses)
         optimizer = build_optimizer(config.optimizer, self.steps, config.total_steps, compiled)
-        return first, Trainer(Task(backbone, losses), optimizer, restartable=False)
+        return first, Trainer(TaskModel(backbone, losses), optimizer, restartable=False)

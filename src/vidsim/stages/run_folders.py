@@ -5,20 +5,21 @@ from pathlib import Path
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.recipes.recipe import Recipe
-from vidsim.stages.run_record import is_finished
 from vidsim.training.checkpoint_keeper import best_checkpoint, find_checkpoint
 from vidsim.training.configs import RunConfig
+from vidsim.training.run_record import is_finished
 
 
 def pretrain_folder(common: Common, recipe: Recipe, runs: int = 1) -> Path:
     """The folder of a recipe's pretraining; `runs` is how many the command makes."""
-    return _folder(common, recipe.pretrain, f"pretrain/{common.run(recipe.name)}", runs)
+    default = common.save_dir / "pretrain" / common.run(recipe.name)
+    return _folder(recipe.pretrain, default, runs)
 
 
 def finetune_folder(common: Common, recipe: Recipe, fold: int, runs: int = 1) -> Path:
     """The folder of a recipe's finetuning on a fold; `runs` is how many the command makes."""
-    default = f"finetune/{common.run(recipe.name)}/fold{fold}"
-    return _folder(common, recipe.finetune, default, runs)
+    default = common.task_dir / "finetune" / common.run(recipe.name) / f"fold{fold}"
+    return _folder(recipe.finetune, default, runs)
 
 
 def pretrained_checkpoint(common: Common, recipe: Recipe) -> Path | None:
@@ -69,10 +70,10 @@ def _pretrained_folder(common: Common, recipe: str) -> Path:
     return named if named.exists() else common.save_dir / "pretrain" / recipe
 
 
-def _folder(common: Common, config: RunConfig, default: str, runs: int) -> Path:
+def _folder(config: RunConfig, default: Path, runs: int) -> Path:
     """--savedmodel-path, or a place of its own under the save folder."""
     if config.savedmodel_path is None:
-        return common.save_dir / default
+        return default
     if runs > 1:
         raise VidsimError(
             f"--savedmodel-path {config.savedmodel_path} names the folder of one run, but this "

@@ -9,25 +9,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidsim.config import Common
+from vidsim.config import PUBLISHED_TASK, Common
 from vidsim.errors import VidsimError
 from vidsim.files import file_digest
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
-from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
-from vidsim.records.pairs import Pairs
+from vidsim.recipes.recipe import PretrainConfig, Recipe, TaskConfig
 from vidsim.records.video_table import VideoTable
-from vidsim.stages.data_files import complete, open_ratings
-from vidsim.stages.inputs import PAIRWISE, POINTWISE, open_tags, open_videos
-from vidsim.stages.pair_source import PairSource
 from vidsim.stages.run_folders import (
     beside,
     finetune_folder,
     pretrain_folder,
     pretrained_checkpoint,
 )
-from vidsim.stages.run_identity import make_identity, other_flags
-from vidsim.stages.run_record import RunRecord
+from vidsim.tasks.data_files import POINTWISE, open_tags, open_videos
+from vidsim.tasks.folds import Folds
+from vidsim.tasks.pretrain_validation import HeldOutLoss, PretrainValidation
+from vidsim.tasks.registry import TASKS
+from vidsim.tasks.task import Task
 from vidsim.training.checkpoint import CONFIG, verified_description
+from vidsim.training.run_identity import make_identity, other_flags
+from vidsim.training.run_record import RunRecord
 
 if TYPE_CHECKING:
     from vidsim.pretrained.encoder_folder import EncoderFolder
@@ -35,23 +36,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PretrainData:
-    """What pretraining reads: videos to train on, rated ones to validate on, the tags."""
+    """What pretraining reads: videos to train on, what validates it, the tags."""
 
     videos: VideoTable
-    rated: VideoTable
-    labels: Path
-    pairs: Pairs
+    validation: PretrainValidation
     tags: TagVocabulary
 
     @property
     def hashes(self) -> dict[str, str]:
         """Hashes of the contents, wherever the files lie."""
-        return {
-            "videos": self.videos.digest,
-            "rated_videos": self.rated.digest,
-            "ratings": file_digest(self.labels),
-            "tags": self.tags.digest,
-        }
+        videos, tags = self.videos.digest, self.tags.digest
+        return {"videos": videos, **self.validation.hashes, "tags": tags}
+
+    def training(self) -> VideoTable:
+        """The videos less those that validate."""
+        rows = self.validation.training_rows()
+        return self.videos if rows is None else self.videos.take(rows)
 
 
 class PretrainFiles:
@@ -68,41 +68,36 @@ class PretrainFiles:
             VidsimError: a file is missing or damaged.
         """
         named = (config.train_record_pattern, config.val_record_pattern)
-        key = (*named, config.annotation_file, config.multi_label_file)
+        key = (*named, config.annotation_file, config.multi_label_file, config.batch_size)
         if key not in self._opened:
             self._opened[key] = self._open(config)
         return self._opened[key]
 
     def _open(self, config: PretrainConfig) -> PretrainData:
         common = self._common
-        labels = config.annotation_file or common.data_dir / "pairwise/label.tsv"
-        rated = open_videos(common, config.val_record_pattern, PAIRWISE)
-        pairs, rows = open_ratings(labels, rated)
-        return PretrainData(
-            open_videos(common, config.train_record_pattern, POINTWISE),
-            rated,
-            labels,
-            pairs.take(complete(rows)),
-            open_tags(common, config),
-        )
+        marks = (task.pretrain_validation(common, config) for task in TASKS.values())
+        validation = next((found for found in marks if found is not None), None)
+        videos = open_videos(common, config.train_record_pattern, POINTWISE)
+        tags = open_tags(common, config, videos)
+        return PretrainData(videos, validation or HeldOutLoss(videos, config.batch_size), tags)
 
 
-class PairSources:
+class FoldSources:
     """The folds that finetunings read; recipes that name the same files share them."""
 
-    def __init__(self, common: Common):
-        self._common = common
-        self._opened: dict[tuple[Any, ...], PairSource] = {}
+    def __init__(self, common: Common, task: Task):
+        self._common, self._task = common, task
+        self._opened: dict[tuple[Any, ...], Folds] = {}
 
-    def open(self, config: FinetuneConfig) -> PairSource:
+    def open(self, config: TaskConfig) -> Folds:
         """The folds of one recipe's finetunings.
 
         Raises:
             VidsimError: they are not written yet, or flags contradict each other.
         """
-        key = (config.train_record_pattern, config.val_record_pattern)
+        key = self._task.fold_key(config)
         if key not in self._opened:
-            self._opened[key] = PairSource(self._common, config)
+            self._opened[key] = self._task.open_folds(self._common, config)
         return self._opened[key]
 
 
@@ -186,7 +181,7 @@ class FinetuneRecords:
         self,
         common: Common,
         recipe: Recipe,
-        source: PairSource,
+        source: Folds,
         encoder: "EncoderFolder | None",
         runs: int = 1,
     ):
@@ -212,6 +207,7 @@ class FinetuneRecords:
         """The record of one fold's finetuning; reads the fold's files."""
         common, recipe, start = self._common, self._recipe, self.start
         from_titles = not (start or self.encoder or self.missing)
+        named = {} if common.task == PUBLISHED_TASK else {"task": common.task}
         identity = make_identity(
             {"model": recipe.model, "finetune": recipe.finetune},
             recipe=recipe.name,
@@ -221,6 +217,7 @@ class FinetuneRecords:
             encoder=self.encoder.digest if self.encoder else None,
             vocabulary=titles_digest(self._source.titles()) if from_titles else None,
             data={**self._source.hashes(fold), "tags": self._tags},
+            **named,
         )
         if self.missing:
             unknown = frozenset(("pretrained", "encoder", "vocabulary"))

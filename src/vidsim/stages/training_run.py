@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from vidsim.errors import VidsimError
@@ -24,7 +25,7 @@ from vidsim.training.stop_request import StopRequest
 from vidsim.training.trainer import Trainer
 from vidsim.training.training_log import TrainingLog
 from vidsim.training.training_state import TrainingState
-from vidsim.training.validation import Evaluator, Validation
+from vidsim.training.validation import Evaluator, Validation, metric_title
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,13 @@ class TrainingRun:
         title: as the user reads it.
         folder: for checkpoints, logs and metrics.
         steps: updates.
-        unit: what an example is, "videos" or "pairs".
+        unit: what an example is, such as "videos".
         config: the stage's configuration.
         about: goes into every checkpoint's config.json.
         data: what it is trained and validated on, for metrics.json.
         state: where it begins.
+        head: the task's own layers, for the checkpoints.
+        baseline: what a model scores that has learned nothing.
     """
 
     title: str
@@ -50,6 +53,8 @@ class TrainingRun:
     about: dict[str, Any]
     data: dict[str, Any]
     state: TrainingState
+    head: keras.layers.Layer | None = None
+    baseline: dict[str, Any] | None = None
 
 
 def train(
@@ -83,8 +88,8 @@ def train(
     if keeper.best is None:
         raise VidsimError(
             f"{run.folder}: none of its validations gave a number for {_name(keeper)}, so that no "
-            "checkpoint is the best. Spearman, for one, needs ratings that differ, and a model "
-            "that tells videos apart"
+            "checkpoint is the best. A rank correlation, for one, needs marks that differ, and a "
+            "model that tells videos apart"
         )
     metrics = {
         **{key: value for key, value in keeper.best.items() if key != "folder"},
@@ -93,6 +98,7 @@ def train(
         "seconds": round(saver.seconds, 1),
         "skipped": int(trainer.task.total_notfinite.numpy()),
         "data": run.data,
+        **({"baseline": run.baseline} if run.baseline else {}),
         **provenance(),
         "history": log.history,
     }
@@ -111,8 +117,7 @@ def batches_from(seed: int | tuple[int, ...], config: RunConfig, steps: int, fir
 
 def _name(keeper: CheckpointKeeper) -> str:
     """The metric that decides, as a sentence has it."""
-    metric = keeper.judged_by["metric"]
-    return "Spearman" if metric == "spearman" else metric
+    return metric_title(keeper.judged_by["metric"])
 
 
 def _keeper(
@@ -124,8 +129,8 @@ def _keeper(
     """Knows the checkpoints that the run has kept before it was interrupted."""
 
     def save(folder: Path, metrics: dict[str, Any]) -> None:
-        about = {**run.about, **metrics}
-        Checkpoint(trainer.task.backbone, *parts, about).save(folder)
+        about = {**run.about, **metrics, "primary_metric": evaluate.primary_metric}
+        Checkpoint(trainer.task.backbone, *parts, about, run.head).save(folder)
 
     judged_by = evaluate.primary_metric, evaluate.greater_is_better
     keeper = CheckpointKeeper(run.folder, save, *judged_by)

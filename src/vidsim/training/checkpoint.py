@@ -23,9 +23,12 @@ from vidsim.models.configs import EncoderConfig, build_backbone, family_config, 
 from vidsim.models.input_spec import InputSpec
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
+from vidsim.training.task_head import save_head
 from vidsim.training.tensor_file import save_tensors
 
 if TYPE_CHECKING:
+    import keras
+
     from vidsim.models.backbone import Backbone
 
 WEIGHTS, CONFIG, TAGS = "model.safetensors", "config.json", "tag_list.txt"
@@ -47,6 +50,8 @@ class Checkpoint:
     tags: TagVocabulary
     info: dict[str, Any]
     """Recipe, step, metrics: whatever the stage that wrote it wanted said."""
+    head: "keras.layers.Layer | None" = None
+    """The task's own layers that go with the backbone; in a file of their own."""
 
     def save(self, folder: Path) -> None:
         """Writes the folder whole or not at all.
@@ -64,6 +69,8 @@ class Checkpoint:
             )
         with write_folder(folder) as new:
             save_tensors(new / WEIGHTS, weights)
+            if self.head is not None:
+                save_head(self.head, new)
             self.tokenizer.save(new)
             (new / TAGS).write_text("".join(f"{tag}\n" for tag in self.tags.ids))
             files = [path for path in sorted(new.iterdir()) if path.is_file()]

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from vidsim.errors import VidsimError, unwrapped
-from vidsim.models.task import Task
+from vidsim.models.task_model import TaskModel
 
 
 class Trainer:
@@ -29,7 +29,7 @@ class Trainer:
 
     def __init__(
         self,
-        task: Task,
+        task: TaskModel,
         optimizer: keras.Optimizer,
         restartable: bool = True,
         jit_compile: bool | None = None,

@@ -24,6 +24,14 @@ class Evaluator(Protocol):
         ...
 
 
+_TITLES = {"spearman": "Spearman"}
+
+
+def metric_title(name: str) -> str:
+    """A metric's name as a sentence has it."""
+    return _TITLES.get(name, name)
+
+
 class Validation(keras.callbacks.Callback):
     """Evaluates every ``every`` updates and after the last one.
 

@@ -1,0 +1,61 @@
+"""What inference embeds for similarity: test videos, and each fold's validation videos."""
+
+import numpy as np
+
+from vidsim.blending.members import member_path, test_name, validation_path
+from vidsim.config import Common
+from vidsim.recipes.recipe import TaskConfig
+from vidsim.records.file_pattern import FilePattern
+from vidsim.records.video_table import VideoTable
+from vidsim.tasks.configs import InferenceConfig
+from vidsim.tasks.data_files import TEST, open_videos
+from vidsim.tasks.job import Job
+from vidsim.tasks.similarity.pair_source import PairSource
+
+
+class EmbeddedVideos:
+    """The jobs of one inference command.
+
+    Without test_b in the data folder, and without --test-b-file, only validation videos are
+    embedded; that is said.
+
+    Args:
+        common: folders and --folds.
+        config: --test-b-file and --out.
+
+    Attributes:
+        folds: their numbers.
+        name: of other test videos than the data folder's own; None for those.
+
+    Raises:
+        VidsimError: files are missing or damaged, or flags contradict each other.
+    """
+
+    def __init__(self, common: Common, config: InferenceConfig):
+        self._common = common
+        self._source = PairSource(common, TaskConfig())
+        self.folds = self._source.folds
+        self.name = test_name(config.test_b_file, common.data_dir / TEST, config.out)
+        own = FilePattern(common.data_dir, TEST)
+        self._test: VideoTable | None = None
+        if self.name is not None or (common.data_dir / TEST).parent.exists():
+            self._test = open_videos(common, config.test_b_file, TEST)
+        else:
+            print(f"inference: there is no {own}: only the folds' validation videos are embedded")
+        self._validated: dict[int, tuple[VideoTable, np.ndarray]] = {}
+
+    def jobs(self, run: str, fold: int) -> dict[str, Job]:
+        """By "test" where there are test videos, by "validation" where those are the data's own."""
+        found, root = {}, self._common.task_dir
+        if self._test is not None:
+            path = member_path(root, run, fold, self.name)
+            found["test"] = Job(path, self._test, np.arange(len(self._test)))
+        if self.name is None:
+            found["validation"] = Job(validation_path(root, run, fold), *self._validation(fold))
+        return found
+
+    def _validation(self, fold: int) -> tuple[VideoTable, np.ndarray]:
+        if fold not in self._validated:
+            pairs, videos = self._source.validation(fold)
+            self._validated[fold] = videos, videos.rows_of(pairs.videos())
+        return self._validated[fold]
