@@ -193,10 +193,12 @@ def test_content(data, check):
     (data / "test_b" / "label.tsv").write_text("1\t1\t0.5\n1\t3\t0.5\n3\t1\t0.25\n1\t2\t0.5\n")
     status, out, _ = check()
     assert status == 1
-    notes = "1 without frames; 4 without title; 4 tags not in tag_list.txt; 1 repeated, read once"
+    notes = "frames of 1536 numbers; no titles; 1 without frames; 4 tags not in tag_list.txt; "
+    notes += "1 repeated, read once"
     assert f"{'4 videos':>16}  2 BAD  {path} ({notes})" in out
     assert (
-        f"{path}: record 1 (at byte " in out and "frame 0 has 1 numbers that are NaN or inf" in out
+        f"{path}: record 1 (at byte " in out
+        and "element 0 has 1 numbers that are NaN or inf" in out
     )
     assert f"{path}: record 4 (at byte " in out
     assert (
@@ -228,7 +230,7 @@ def test_nothing_at_all(tmp_path, capsys):
     out, err = capsys.readouterr()
     for name in ("tag_list.txt", "*.tfrecords", PAIRWISE, "pairwise/label.tsv", "test_b.tfrecords"):
         assert name in out
-    assert "5 problems in 5 of" in out and err == ""
+    assert "4 problems in 4 of" in out and err == ""
 
 
 @pytest.fixture
@@ -266,7 +268,7 @@ def test_twenty_problems_of_a_kind_and_a_count(tmp_path, only_videos):
     flip(path, 31, 20)
     out = only_videos(tmp_path, [])
     lines = out[out.index(f"31 BAD {path}") :].splitlines()[1:]
-    assert all("frame 0 has 1536 numbers that are NaN" in line for line in lines[:20])
+    assert all("element 0 has 1536 numbers that are NaN" in line for line in lines[:20])
     assert lines[20].strip() == "and 10 more of this kind"
     assert "record 31 " in lines[21] and "damaged data" in lines[21]
     assert "v.tfrecords" not in "".join(lines[22:])
