@@ -17,6 +17,7 @@ from vidsim.models.task_model import TaskModel
 from vidsim.objectives.objective import build_objectives
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import objectives
+from vidsim.records.sample import FRAME_WIDTH
 from vidsim.training.optimizer import build_optimizer
 
 STAGES = ("pretrain", "finetune", "embed")
@@ -68,7 +69,7 @@ class Stage:
             self._recipe = self._recipe.but(model=none)
         model = self._recipe.model
         encoder = model.encoder(model.vocab_size)
-        spec = InputSpec(encoder, _LABELS[setting.size], {schema.FRAMES: schema.FRAME_SIZE})
+        spec = InputSpec(encoder, _LABELS[setting.size], {schema.FRAMES: FRAME_WIDTH})
         self._backbone = build_backbone(model, spec)
         masked = stage == "pretrain" and self._recipe.pretrain.masked_lm.weight > 0
         self._slots = -(-15 * model.bert_seq_length // 100) if masked else 0
@@ -118,7 +119,7 @@ class Stage:
             schema.TOKEN_IDS: rng.integers(5, vocabulary, (*lead, shape.words), "int32"),
             schema.TOKEN_MASK: np.ones((*lead, shape.words), bool),
             schema.FRAMES: rng.standard_normal(
-                (*lead, shape.frames, schema.FRAME_SIZE), "float32"
+                (*lead, shape.frames, FRAME_WIDTH), "float32"
             ).astype("float16"),
             schema.FRAME_MASK: np.ones((*lead, shape.frames), bool),
         }

@@ -25,7 +25,8 @@ def finetuning_task(recipe_name: str, size: str, policy: str, words: int, tags: 
     from vidsim.objectives.objective import build_objectives
     from vidsim.recipes.recipe import objectives
     from vidsim.recipes.registry import load
-    from vidsim.schema import COSINE, FRAME_SIZE, FRAMES
+    from vidsim.records.sample import FRAME_WIDTH
+    from vidsim.schema import COSINE, FRAMES
     from vidsim.stages.compiled import compiled
     from vidsim.training.optimizer import build_optimizer
     from vidsim.training.trainer import Trainer
@@ -33,7 +34,7 @@ def finetuning_task(recipe_name: str, size: str, policy: str, words: int, tags: 
     keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(0)
     [recipe] = load(recipe_name, size)
-    spec = InputSpec(recipe.model.encoder(words), tags, {FRAMES: FRAME_SIZE})
+    spec = InputSpec(recipe.model.encoder(words), tags, {FRAMES: FRAME_WIDTH})
     backbone = build_backbone(recipe.model, spec)
     losses = build_objectives(
         objectives(recipe.finetune), backbone, (*backbone.output_keys, COSINE)

@@ -15,6 +15,7 @@ from vidsim.models.input_spec import InputSpec
 from vidsim.models.text_encoder import TextEncoder
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.pretrained.encoder_folder import EncoderFolder
+from vidsim.records.sample import FRAME_WIDTH
 from vidsim.training.checkpoint import Checkpoint
 
 
@@ -47,7 +48,7 @@ def title_embedder(bert_dir: Path, length: int) -> Embedder:
     folder = EncoderFolder(bert_dir)
     width = folder.encoder_config(TitleConfig()).width
     config = TitleConfig(bert_seq_length=length, hidden_size=width, modalities="title")
-    spec = InputSpec(folder.encoder_config(config), widths={schema.FRAMES: schema.FRAME_SIZE})
+    spec = InputSpec(folder.encoder_config(config), widths={schema.FRAMES: FRAME_WIDTH})
     backbone = build_backbone(config, spec)
     folder.load_into(backbone)
     return Embedder(Checkpoint(backbone, folder.tokenizer(), TagVocabulary(np.arange(1)), {}))

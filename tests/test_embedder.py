@@ -198,3 +198,25 @@ def test_importing_the_package_is_light():
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
     with pytest.raises(AttributeError, match="no attribute 'Embeder'"):
         vidsim.Embeder  # noqa: B018
+
+
+def test_frames_of_another_width(build_smallest, tokenizer, tags):
+    """Those of the model alone are read; and texts of the fields that the model reads."""
+    backbone = build_smallest(
+        "uniter", vocab_size=len(tokenizer), inputs={"widths": {"frames": 512}}, **SEVERAL
+    )
+    embedder = vidsim.Embedder(Checkpoint(backbone, tokenizer, tags, {}))
+    assert embedder.encode(["a"], [np.ones((2, 512))]).shape == (1, 8)
+    with pytest.raises(VidsimError, match=r"frames\[0\] has shape \(2, 1536\).*\(n, 512\)"):
+        embedder.encode(["a"], [np.ones((2, 1536))])
+    title = embedder.encode(["football"])
+    both = embedder.encode(["football"], texts={"asr_text": ["Playing"]})
+    assert np.abs(title - both).max() > 1e-4
+    np.testing.assert_array_equal(title, embedder.encode(["football"], texts={"asr_text": [""]}))
+    with pytest.raises(VidsimError, match=r"texts has 'ocr_text'; .*this model reads asr_text"):
+        embedder.encode(["a"], texts={"ocr_text": ["b"]})
+    with pytest.raises(VidsimError, match="2 texts of asr_text for 1 videos"):
+        embedder.encode(["a"], texts={"asr_text": ["b", "c"]})
+
+
+SEVERAL = {"text_fields": "title,asr_text", "text_lengths": "8,8"}

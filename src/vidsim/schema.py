@@ -23,8 +23,6 @@ SIM = "sim"
 ID_1 = "id_1"
 ID_2 = "id_2"
 
-FRAME_SIZE = 1536  # numbers in one frame feature
-
 # --- inputs of a model --------------------------------------------------------------------------
 TOKEN_IDS = "token_ids"  # (B, L) int32
 TOKEN_MASK = "token_mask"  # (B, L) bool, True where a token is real

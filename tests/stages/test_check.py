@@ -193,10 +193,12 @@ def test_content(data, check):
     (data / "test_b" / "label.tsv").write_text("1\t1\t0.5\n1\t3\t0.5\n3\t1\t0.25\n1\t2\t0.5\n")
     status, out, _ = check()
     assert status == 1
-    notes = "1 without frames; 4 without title; 4 tags not in tag_list.txt; 1 repeated, read once"
+    notes = "frames of 1536 numbers; no titles; 1 without frames; 4 tags not in tag_list.txt; "
+    notes += "1 repeated, read once"
     assert f"{'4 videos':>16}  2 BAD  {path} ({notes})" in out
     assert (
-        f"{path}: record 1 (at byte " in out and "frame 0 has 1 numbers that are NaN or inf" in out
+        f"{path}: record 1 (at byte " in out
+        and "element 0 has 1 numbers that are NaN or inf" in out
     )
     assert f"{path}: record 4 (at byte " in out
     assert (
@@ -228,7 +230,7 @@ def test_nothing_at_all(tmp_path, capsys):
     out, err = capsys.readouterr()
     for name in ("tag_list.txt", "*.tfrecords", PAIRWISE, "pairwise/label.tsv", "test_b.tfrecords"):
         assert name in out
-    assert "5 problems in 5 of" in out and err == ""
+    assert "4 problems in 4 of" in out and err == ""
 
 
 @pytest.fixture
@@ -266,7 +268,7 @@ def test_twenty_problems_of_a_kind_and_a_count(tmp_path, only_videos):
     flip(path, 31, 20)
     out = only_videos(tmp_path, [])
     lines = out[out.index(f"31 BAD {path}") :].splitlines()[1:]
-    assert all("frame 0 has 1536 numbers that are NaN" in line for line in lines[:20])
+    assert all("element 0 has 1536 numbers that are NaN" in line for line in lines[:20])
     assert lines[20].strip() == "and 10 more of this kind"
     assert "record 31 " in lines[21] and "damaged data" in lines[21]
     assert "v.tfrecords" not in "".join(lines[22:])
@@ -292,3 +294,21 @@ def test_titles_of_too_many_tokens_are_counted(tmp_path, only_videos, capsys):
     (bert / "config.json").write_text("{}")
     assert main(["check", str(tmp_path), "--bert-dir", str(bert)]) == 1
     assert "config.json: model_type None and vocab_size None; supp" in capsys.readouterr().err
+
+
+def test_what_a_data_set_may_lack(tmp_path, capsys):
+    """Titles alone, frames alone, no tags and no list of them: said, and no problem of the file."""
+    frames = np.ones((2, 512), np.float16)
+    write_videos(tmp_path / "pointwise" / "a.tfrecords", [Video("1", "a")])
+    write_videos(tmp_path / "pointwise" / "b.tfrecords", [Video("2", frames=frames)])
+    assert main(["check", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "a.tfrecords (no frames; no tags)\n" in out
+    assert "b.tfrecords (frames of 512 numbers; no titles; no tags)\n" in out
+    assert "tag_list.txt (not there, and not needed: no video has tags)\n" in out
+    other = Video("3", "b", np.ones((1, 768), np.float16), (4,))
+    write_videos(tmp_path / "test_a" / "c.tfrecords", [other])
+    assert main(["check", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert f"frame_feature has vectors of 768 numbers, and those of {tmp_path}" in out
+    assert "tag_list.txt: cannot be read" in out

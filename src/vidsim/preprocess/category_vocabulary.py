@@ -44,8 +44,7 @@ class CategoryVocabulary:
         """
         seen: dict[int, tuple[int, int]] = {}  # id -> parent, line
         for number, line in read_lines(path, _ACCEPTED):
-            words = line.strip().split("\t")
-            ids = [integer(word) for word in words]
+            ids = [integer(word.strip()) for word in line.split("\t")]
             if len(ids) > 2 or any(item is None for item in ids):
                 raise VidsimError(f"{path}:{number}: {shown(line)}; {_ACCEPTED}")
             own, parent = ids[0], ids[-1]

@@ -7,6 +7,7 @@ from typing import Protocol
 from vidsim import schema
 from vidsim.preprocess.category_vocabulary import CategoryVocabulary
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
+from vidsim.preprocess.tensors import STREAMS
 
 
 class InputShape(Protocol):
@@ -56,3 +57,10 @@ class InputTensors:
     widths: Mapping[str, int] = field(default_factory=dict)
     categories: CategoryVocabulary | None = None
     actions: TagVocabulary | None = None
+
+    @classmethod
+    def of(cls, widths: Mapping[str, int]) -> "InputTensors":
+        """What a model reads that is built for streams of these widths: texts, streams, tags."""
+        streams = (item for name in widths for item in (name, STREAMS[name].mask))
+        texts = (schema.TOKEN_IDS, schema.TOKEN_MASK)
+        return cls(tuple(dict.fromkeys((*texts, *streams, schema.TAGS))), widths)

@@ -15,7 +15,6 @@ from vidsim.config import PUBLISHED_FOLDS
 from vidsim.errors import VidsimError
 from vidsim.records.fold import Fold
 from vidsim.records.pairs import Pairs, pair_keys
-from vidsim.records.video_groups import group_videos
 
 PUBLISHED_SIZE = 6000  # validation pairs of a published fold
 PUBLISHED_SEED = 42
@@ -73,6 +72,8 @@ def grouped_folds(
     if num_folds < 2:
         raise VidsimError(f"{num_folds} folds by video; at least 2 are needed")
     video = _video_numbers(pairs)  # (N, 2)
+    from vidsim.records.video_groups import group_videos  # SciPy takes a while to load
+
     group = group_videos(video, num_folds)[video]  # (N, 2)
     rng = random.Random(seed)
     order = list(range(len(pairs)))

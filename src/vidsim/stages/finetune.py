@@ -8,6 +8,7 @@ import keras
 from vidsim.config import Common
 from vidsim.locks import sole_process
 from vidsim.preprocess.examples import Examples
+from vidsim.preprocess.input_shape import InputTensors
 from vidsim.preprocess.pipeline import steps_per_epoch
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.pretrained.encoder_folder import EncoderFolders
@@ -15,7 +16,7 @@ from vidsim.recipes.recipe import Recipe, TaskConfig, without_tags
 from vidsim.records.video_table import VideoTable
 from vidsim.stages.compiled import compiled
 from vidsim.stages.data_parallel import data_parallel
-from vidsim.stages.initial_model import first_checkpoint
+from vidsim.stages.initial_model import FoundData, first_checkpoint
 from vidsim.stages.training_records import FinetuneRecords, FoldSources
 from vidsim.stages.training_run import TrainingRun, batches_from, train
 from vidsim.tasks.data_files import NO_TAGS, open_tags
@@ -180,7 +181,8 @@ class Finetuning:
         start, encoder = self.records.start, self.records.encoder
         titles = [] if start or encoder else self.source.titles()
         tags = open_tags(self.common, self.config)
-        first = first_checkpoint(self.recipe, start, encoder, titles, tags)
+        found = FoundData(titles, tags, self.source.widths())
+        first = first_checkpoint(self.recipe, start, encoder, found)
         backbone = first.backbone
         head = self.task.head(backbone, self.source.settings)
         model = self.task.task_model(backbone, head, self._trained_on(tags))
@@ -207,7 +209,8 @@ class Finetuning:
         """The table as the model's inputs, tokenized the first time it is asked for."""
         if table.digest not in self._examples:
             first = self._build().first
-            examples = Examples(table, first.tokenizer, first.tags, self.recipe.model)
+            tensors = InputTensors.of(first.backbone.spec.widths)
+            examples = Examples(table, first.tokenizer, first.tags, self.recipe.model, tensors)
             print(f"finetune {self.common.run(self.recipe.name)}: {examples.cuts.text()}")
             # one table for thin folds; self-contained ones bring two each, and only those are kept
             recent = dict(list(self._examples.items())[:1])

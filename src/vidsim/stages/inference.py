@@ -15,6 +15,7 @@ from vidsim.config import Common
 from vidsim.locks import sole_process
 from vidsim.preprocess.example_store import ExampleStore
 from vidsim.preprocess.examples import Examples
+from vidsim.preprocess.input_shape import InputTensors
 from vidsim.records.video_table import VideoTable
 from vidsim.stages.prediction_records import PredictionRecord, PredictionRecords
 from vidsim.tasks.configs import InferenceConfig
@@ -86,7 +87,8 @@ class _Predictor:
 
     def _examples(self, table: VideoTable) -> Examples:
         model = self._checkpoint
-        examples = self._store.get(table, model.tokenizer, model.tags, model.backbone.config)
+        config, tensors = model.backbone.config, InputTensors.of(model.backbone.spec.widths)
+        examples = self._store.get(table, model.tokenizer, model.tags, config, tensors)
         cuts = examples.cuts
         if cuts and table.digest not in self._told:
             print(f"inference: {cuts.text()}, of {table}", flush=True)
@@ -99,7 +101,8 @@ def _shape(description: dict[str, Any]) -> list[Any]:
     files = ("tokenizer.json", "tokenizer_config.json", "tag_list.txt")
     hashes = [description["sha256"].get(name) for name in files]
     task = description.get("task")
-    return [description["family"], description["model"], description["encoder"], task, *hashes]
+    inputs = description.get("inputs", [description.get(n) for n in ("encoder", "num_labels")])
+    return [description["family"], description["model"], inputs, task, *hashes]
 
 
 def _predict(record: PredictionRecord, task: Task, predictor: _Predictor) -> None:

@@ -1,9 +1,9 @@
 """Where a recipe's tokenizer and first weights come from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.models.backbone import Backbone
 from vidsim.models.configs import build_backbone
@@ -20,9 +20,22 @@ from vidsim.training.run_identity import config_differences
 from vidsim.training.validation import metric_title
 
 
-def fresh_model(
-    recipe: Recipe, encoder: EncoderFolder | None, titles: Sequence[str], tags: TagVocabulary
-) -> Checkpoint:
+@dataclass(frozen=True)
+class FoundData:
+    """What of the data a new model depends on.
+
+    Attributes:
+        titles: a WordPiece vocabulary is trained on them where there is no --bert-dir.
+        tags: the columns of the classifier.
+        widths: numbers in a vector of each stream, by tensor; {} where the data have none.
+    """
+
+    titles: Sequence[str]
+    tags: TagVocabulary
+    widths: Mapping[str, int]
+
+
+def fresh_model(recipe: Recipe, encoder: EncoderFolder | None, found: FoundData) -> Checkpoint:
     """A new model with random weights, in the shape of the encoder of --bert-dir where given.
 
     Its weights are filled in by `load_encoder`, when the heads that they may also fill are there.
@@ -30,17 +43,25 @@ def fresh_model(
     Args:
         recipe: family and size.
         encoder: the folder of --bert-dir; None without it.
-        titles: a WordPiece vocabulary is trained on them where there is no --bert-dir.
-        tags: the columns of the classifier.
+        found: in the data.
+
+    Raises:
+        VidsimError: the data have no frames, and the recipe reads them.
     """
-    config = recipe.model
+    config, tags = recipe.model, found.tags
+    if not found.widths and config.modalities != "title":
+        raise VidsimError(
+            f"{recipe.name}: not one frame in the data, so that nothing says how many numbers one "
+            "has; a model of texts alone is made by --modalities title"
+        )
     if encoder is None:
-        tokenizer = TitleTokenizer.train(titles, config.vocab_size)
+        tokenizer = TitleTokenizer.train(found.titles, config.vocab_size)
         shape = config.encoder(len(tokenizer))
     else:
         tokenizer = encoder.tokenizer()
         shape = encoder.encoder_config(config)
-    spec = InputSpec(shape, len(tags), {schema.FRAMES: schema.FRAME_SIZE})
+    fields = tuple(name for name, _ in config.texts)
+    spec = InputSpec(shape, len(tags), dict(found.widths), fields)
     backbone = build_backbone(config, spec)
     return Checkpoint(backbone, tokenizer, tags, {})
 
@@ -63,8 +84,7 @@ def first_checkpoint(
     recipe: Recipe,
     start: Path | None,
     encoder: EncoderFolder | None,
-    titles: Sequence[str],
-    tags: TagVocabulary,
+    found: FoundData,
 ) -> Checkpoint:
     """The model finetuning starts from, with a line that says what was loaded.
 
@@ -72,32 +92,21 @@ def first_checkpoint(
         recipe: what to finetune.
         start: the pretrained checkpoint; None for random weights.
         encoder: the folder of --bert-dir, read where there is no checkpoint.
-        titles: as for `fresh_model`.
-        tags: as for `fresh_model`.
+        found: in the data.
 
     Raises:
-        VidsimError: the pretrained model has another shape or other tags than asked for.
+        VidsimError: the pretrained model has another shape or other tags than asked for, or
+            reads frames of another width than the data have.
     """
     name = recipe.name
     if start is None:
         source = f"the encoder of {encoder.name}" if encoder else "random weights"
         print(f"finetune {name}: from {source}, as --pretrain_model_dir none says")
-        fresh = fresh_model(recipe, encoder, titles, tags)
+        fresh = fresh_model(recipe, encoder, found)
         load_encoder(encoder, fresh.backbone)
         return fresh
     checkpoint = load_checkpoint(start)
-    if checkpoint.tags.digest != tags.digest:
-        raise VidsimError(
-            f"{start} was pretrained with {len(checkpoint.tags)} tags, and the tag list now "
-            f"has {len(tags)} or others; pretrain again, or name the old list by --multi-label-file"
-        )
-    differing = config_differences(checkpoint.backbone.config, recipe.model)
-    if differing:
-        raise VidsimError(
-            f"{start} holds another model than asked for:\n"
-            + "".join(f"    {line}\n" for line in differing)
-            + "Pretrain again, or change the flags that differ"
-        )
+    _check_start(checkpoint, start, recipe, found)
     count = len(checkpoint.backbone.weights)
     metric = checkpoint.info.get("primary_metric", JUDGED_BY_SPEARMAN["metric"])
     score = checkpoint.info.get(metric)
@@ -107,3 +116,27 @@ def first_checkpoint(
         "none missing, none unexpected"
     )
     return checkpoint
+
+
+def _check_start(checkpoint: Checkpoint, start: Path, recipe: Recipe, found: FoundData) -> None:
+    """Raises unless the pretrained model is the one asked for and fits the data."""
+    tags = found.tags
+    if checkpoint.tags.digest != tags.digest:
+        raise VidsimError(
+            f"{start} was pretrained with {len(checkpoint.tags)} tags, and the tag list now "
+            f"has {len(tags)} or others; pretrain again, or name the old list by --multi-label-file"
+        )
+    for name, width in found.widths.items():
+        built = checkpoint.backbone.spec.widths.get(name)
+        if built != width:
+            raise VidsimError(
+                f"{start} reads {name} of {built} numbers, and those of the data have {width}; "
+                "pretrain on data of this width, or start without by --pretrain_model_dir none"
+            )
+    differing = config_differences(checkpoint.backbone.config, recipe.model)
+    if differing:
+        raise VidsimError(
+            f"{start} holds another model than asked for:\n"
+            + "".join(f"    {line}\n" for line in differing)
+            + "Pretrain again, or change the flags that differ"
+        )

@@ -10,19 +10,20 @@ from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.task_model import TaskModel
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
+from vidsim.preprocess.input_shape import InputTensors
 from vidsim.preprocess.pipeline import pretraining_dataset, steps_per_epoch
 from vidsim.pretrained.encoder_folder import EncoderFolders
 from vidsim.recipes.recipe import Recipe, objectives, without_tags
 from vidsim.stages.compiled import compiled
 from vidsim.stages.data_parallel import data_parallel
-from vidsim.stages.initial_model import fresh_model, load_encoder
+from vidsim.stages.initial_model import FoundData, fresh_model, load_encoder
 from vidsim.stages.training_records import (
     PretrainFiles,
     finished_pretraining,
     pretrain_record,
 )
 from vidsim.stages.training_run import TrainingRun, batches_from, train
-from vidsim.tasks.data_files import NO_TAGS
+from vidsim.tasks.data_files import NO_TAGS, frame_widths
 from vidsim.tasks.loaded_model import LoadedModel
 from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.optimizer import build_optimizer
@@ -110,10 +111,11 @@ class Pretraining:
         backbone, parts = first.backbone, (first.tokenizer, data.tags)
 
         # ---- 2 Data ----------------------------------------------------------------------------
-        examples = Examples(self.videos, *parts, self.recipe.model)
+        shown = (self.recipe.model, InputTensors.of(backbone.spec.widths))
+        examples = Examples(self.videos, *parts, *shown)
         model = LoadedModel(
             EmbeddingModel(backbone),
-            lambda table: Examples(table, *parts, self.recipe.model),
+            lambda table: Examples(table, *parts, *shown),
             config.val_batch_size,
         )
         validation = data.validation.evaluator(trainer.task, model, config)
@@ -162,8 +164,10 @@ class Pretraining:
 
     def _start(self) -> tuple[Checkpoint, Trainer]:
         """The model before its first update, and what trains it."""
-        titles = [*self.videos.titles, *self.data.validation.titles()]
-        first = fresh_model(self.recipe, self.encoder, titles, self.data.tags)
+        texts = [text for name, _ in self.recipe.model.texts for text in self.videos.text(name)]
+        texts += self.data.validation.titles()
+        found = FoundData(texts, self.data.tags, frame_widths([self.videos]))
+        first = fresh_model(self.recipe, self.encoder, found)
         backbone, config = first.backbone, self.config
         if self.data.tags is NO_TAGS:
             config, dropped = without_tags(config)

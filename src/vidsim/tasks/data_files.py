@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vidsim import schema
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
@@ -17,7 +18,6 @@ from vidsim.records.pairs import Pairs, read_pair_file
 from vidsim.records.record_log import RecordLog, first_named
 from vidsim.records.shown import shown
 from vidsim.records.video_table import VideoTable, load_videos
-from vidsim.schema import TAG_ID
 from vidsim.training.configs import RunConfig
 
 POINTWISE = "pointwise/*.tfrecords"
@@ -47,10 +47,30 @@ def open_tags(common: Common, config: RunConfig, videos: VideoTable | None = Non
         VidsimError: the list is damaged, or it is needed and not there.
     """
     path = config.multi_label_file or common.data_dir / TAG_LIST
-    tagged = videos is not None and videos.has(TAG_ID)
+    tagged = videos is not None and videos.has(schema.TAG_ID)
     if config.multi_label_file is None and not path.exists() and not tagged:
         return NO_TAGS
     return TagVocabulary.read(path)
+
+
+def frame_widths(tables: Iterable[VideoTable]) -> dict[str, int]:
+    """The width of the frames in some tables, as InputSpec has it; {} where they have none.
+
+    Raises:
+        VidsimError: two tables have frames of different widths.
+    """
+    found: dict[int, VideoTable] = {}
+    for table in tables:
+        width = table.width(schema.FRAME_FEATURE)
+        if width is not None:
+            found.setdefault(width, table)
+    if len(found) > 1:
+        (one, first), (other, second) = list(found.items())[:2]
+        raise VidsimError(
+            f"the frames of {first} have {one} numbers and those of {second} have {other}; all "
+            "that is read together must have one width"
+        )
+    return dict.fromkeys((schema.FRAMES,), next(iter(found))) if found else {}
 
 
 def pair_rows(table: VideoTable, pairs: Pairs) -> np.ndarray:

@@ -80,6 +80,10 @@ class Folds(Protocol):
         """
         ...
 
+    def widths(self) -> Mapping[str, int]:
+        """Numbers in a vector of each stream of the videos, by tensor; {} where there are none."""
+        ...
+
     def titles(self) -> list[str]:
         """The texts that a vocabulary is trained on, the same whichever folds are named."""
         ...

@@ -14,7 +14,7 @@ from vidsim.records.fold_manifest import TRAIN_FILE, VAL_FILE, read_folds
 from vidsim.records.folds import seen_pairs, seen_videos
 from vidsim.records.pairs import Pairs
 from vidsim.records.video_table import VideoTable
-from vidsim.tasks.data_files import PAIRWISE, open_pairs, open_videos
+from vidsim.tasks.data_files import PAIRWISE, frame_widths, open_pairs, open_videos
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,13 @@ class PairSource:
         if fold not in self._hashes:
             self._hashes[fold] = self.load(fold).hashes
         return self._hashes[fold]
+
+    def widths(self) -> dict[str, int]:
+        """Numbers in a frame of the videos, by tensor; {} where they have none."""
+        if (self._common.data_dir / PAIRWISE).is_file():
+            return frame_widths([self._pairwise()])
+        first = next(iter(self._parts.values()))
+        return frame_widths(self._open(part)[1] for part in first)
 
     def titles(self) -> list[str]:
         """The titles that a vocabulary is trained on, the same whichever folds are named.

@@ -1,0 +1,56 @@
+"""The width of frames is found in the data: models are built for it, and no other is accepted."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from vidsim.errors import VidsimError
+from vidsim.preprocess.examples import Examples
+from vidsim.preprocess.input_shape import InputTensors
+from vidsim.recipes.registry import load
+from vidsim.records.video import Video
+from vidsim.records.video_table import load_videos
+from vidsim.records.writer import write_videos
+from vidsim.stages.initial_model import FoundData, first_checkpoint, fresh_model
+from vidsim.tasks.data_files import frame_widths
+
+WORDS = ["a cat cooks", "a dog sings"] * 20
+
+
+@pytest.fixture(params=[512, 768, 1280])
+def table(request, tmp_path):
+    """Two videos with frames of that width."""
+    frames = np.ones((3, request.param), "float16")
+    path = tmp_path / "v.tfrecords"
+    write_videos(path, [Video("1", "a cat", frames), Video("2", "a dog", -frames)])
+    return load_videos(path)
+
+
+def test_a_model_for_the_frames_there_are_and_for_no_others(table, tags, tmp_path):
+    recipe, widths = load("uniter", "tiny")[0], frame_widths([table])
+    (width,) = widths.values()
+    found = FoundData(WORDS, tags, widths)
+    checkpoint = fresh_model(recipe, None, found)
+    assert checkpoint.backbone.spec.frame_size == width
+    tensors = InputTensors.of(checkpoint.backbone.spec.widths)
+    examples = Examples(table, checkpoint.tokenizer, tags, recipe.model, tensors)
+    embedded = checkpoint.backbone(examples.batch(np.arange(2)))["embedding"]
+    assert np.isfinite(np.asarray(embedded)).all()
+    checkpoint.save(tmp_path / "start")
+    assert first_checkpoint(recipe, tmp_path / "start", None, found).backbone.spec.widths == widths
+    other = replace(found, widths={"frames": 1536})
+    said = f"reads frames of {width} numbers, and those of the data have 1536"
+    with pytest.raises(VidsimError, match=said):
+        first_checkpoint(recipe, tmp_path / "start", None, other)
+
+
+def test_two_widths_or_none(table, tags, tmp_path):
+    path = tmp_path / "other.tfrecords"
+    write_videos(path, [Video("3", frames=np.ones((1, 7), "float16"))])
+    with pytest.raises(VidsimError, match=r"frames of the 2 videos of .* numbers .* have 7;"):
+        frame_widths([table, load_videos(path)])
+    write_videos(path, [Video("3", "a cat")])
+    assert frame_widths([load_videos(path)]) == {}
+    with pytest.raises(VidsimError, match=r"not one frame in the data.*--modalities title"):
+        fresh_model(load("uniter", "tiny")[0], None, FoundData(WORDS, tags, {}))
