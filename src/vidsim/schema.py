@@ -8,6 +8,7 @@ the backbones and the objectives. Pure constants: device code and data code both
 ID = "id"
 TITLE = "title"
 ASR_TEXT = "asr_text"
+OCR_TEXT = "ocr_text"
 FRAME_FEATURE = "frame_feature"
 TAG_ID = "tag_id"
 CATEGORY_ID = "category_id"
