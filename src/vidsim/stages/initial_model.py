@@ -38,7 +38,12 @@ def fresh_model(
     else:
         tokenizer = encoder.tokenizer()
         shape = encoder.encoder_config(config)
-    spec = InputSpec(shape, len(tags), {schema.FRAMES: schema.FRAME_SIZE})
+    spec = InputSpec(
+        shape,
+        len(tags),
+        {schema.FRAMES: schema.FRAME_SIZE},
+        separator=tokenizer.special.sep,
+    )
     backbone = build_backbone(config, spec)
     return Checkpoint(backbone, tokenizer, tags, {})
 
