@@ -8,8 +8,10 @@ import keras
 import numpy as np
 
 from vidsim import schema
+from vidsim.models.configs import build_backbone
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.flops import TRAINING, VideoShape, forward_flops
+from vidsim.models.input_spec import InputSpec
 from vidsim.models.pair_scorer import PairScorer
 from vidsim.models.task import Task
 from vidsim.objectives.objective import build_objectives
@@ -66,14 +68,13 @@ class Stage:
             self._recipe = self._recipe.but(model=none)
         model = self._recipe.model
         encoder = model.encoder(model.vocab_size)
-        self._backbone = model.build(encoder, _LABELS[setting.size])
+        spec = InputSpec(encoder, _LABELS[setting.size], {schema.FRAMES: schema.FRAME_SIZE})
+        self._backbone = build_backbone(model, spec)
         masked = stage == "pretrain" and self._recipe.pretrain.masked_lm.weight > 0
         self._slots = -(-15 * model.bert_seq_length // 100) if masked else 0
         self.videos_per_row = 2 if stage == "finetune" else 1
-        self.shape = VideoShape(
-            model.bert_seq_length, model.max_frames, _LABELS[setting.size], self._slots
-        )
-        forward = forward_flops(model, encoder, self.shape)
+        self.shape = VideoShape(model.bert_seq_length, model.max_frames, self._slots)
+        forward = forward_flops(model, spec, self.shape)
         self.flops_per_video = forward if stage == "embed" else TRAINING * forward
         step, self.state = self._embedding() if stage == "embed" else self._training()
         options = None if optimized else {"xla_backend_optimization_level": 0}
@@ -85,7 +86,9 @@ class Stage:
         kind, more = (PairScorer, (schema.COSINE,)) if self.stage == "finetune" else (Task, ())
         available = (*backbone.output_keys, *more)
         task = kind(backbone, build_objectives(objectives(config), backbone, available))
-        optimizer = build_optimizer(config.optimizer, config.total_steps, config.total_steps)
+        optimizer = build_optimizer(
+            config.optimizer, backbone, config.total_steps, config.total_steps
+        )
         optimizer.build(task.trainable_variables)
         task.compile(optimizer=optimizer, jit_compile=True)
         variables = (
@@ -123,7 +126,8 @@ class Stage:
         }
         if self.stage == "embed":
             return made
-        made[schema.TAGS] = (rng.random((*lead, shape.labels)) < 5 / shape.labels).astype("uint8")
+        tags = self._backbone.spec.num_labels
+        made[schema.TAGS] = (rng.random((*lead, tags)) < 5 / tags).astype("uint8")
         if self.stage == "finetune":
             made[schema.SIM] = rng.random(rows, "float32")
         if self._slots:

@@ -84,21 +84,23 @@ def uniter(size: str, policy: str, videos: int, batch_size: int, length: int) ->
     import keras
     from training_step import TAGS, WORDS, batch
 
+    from vidsim.models.configs import build_backbone
     from vidsim.models.embedding_model import EmbeddingModel
     from vidsim.models.flops import VideoShape, forward_flops
+    from vidsim.models.input_spec import InputSpec
     from vidsim.recipes.registry import load
 
     keras.config.set_dtype_policy(policy)
     [recipe] = load("uniter", size)
-    encoder = recipe.model.encoder(WORDS)
-    model = EmbeddingModel(recipe.model.build(encoder, TAGS))
+    spec = InputSpec(recipe.model.encoder(WORDS), TAGS, {"frames": 1536})
+    model = EmbeddingModel(build_backbone(recipe.model, spec))
     made = batch(batch_size // 2, length, length, full=True)
     inputs = {
         key: value.reshape(-1, *value.shape[2:])
         for key, value in made.items()
         if key in ("token_ids", "token_mask", "frames", "frame_mask")
     }
-    flop = forward_flops(recipe.model, encoder, VideoShape(length, length, TAGS))
+    flop = forward_flops(recipe.model, spec, VideoShape(length, length))
 
     def work() -> dict[str, float]:
         for _ in range(videos // batch_size):

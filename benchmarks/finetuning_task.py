@@ -19,11 +19,13 @@ def finetuning_task(recipe_name: str, size: str, policy: str, words: int, tags: 
     start_tensorflow()
     import keras
 
+    from vidsim.models.configs import build_backbone
+    from vidsim.models.input_spec import InputSpec
     from vidsim.models.pair_scorer import PairScorer
     from vidsim.objectives.objective import build_objectives
     from vidsim.recipes.recipe import objectives
     from vidsim.recipes.registry import load
-    from vidsim.schema import COSINE
+    from vidsim.schema import COSINE, FRAME_SIZE, FRAMES
     from vidsim.stages.compiled import compiled
     from vidsim.training.optimizer import build_optimizer
     from vidsim.training.trainer import Trainer
@@ -31,10 +33,11 @@ def finetuning_task(recipe_name: str, size: str, policy: str, words: int, tags: 
     keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(0)
     [recipe] = load(recipe_name, size)
-    backbone = recipe.model.build(recipe.model.encoder(words), tags)
+    spec = InputSpec(recipe.model.encoder(words), tags, {FRAMES: FRAME_SIZE})
+    backbone = build_backbone(recipe.model, spec)
     losses = build_objectives(
         objectives(recipe.finetune), backbone, (*backbone.output_keys, COSINE)
     )
     task = PairScorer(backbone, losses)
-    Trainer(task, build_optimizer(recipe.finetune.optimizer, 4000, 4000, compiled))
+    Trainer(task, build_optimizer(recipe.finetune.optimizer, backbone, 4000, 4000, compiled))
     return recipe, task

@@ -10,7 +10,8 @@ from vidsim import schema
 from vidsim.embedder import Embedder
 from vidsim.layers.pooling import masked_mean
 from vidsim.models.backbone import Backbone
-from vidsim.models.configs import BackboneConfig
+from vidsim.models.configs import BackboneConfig, build_backbone
+from vidsim.models.input_spec import InputSpec
 from vidsim.models.text_encoder import TextEncoder
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.pretrained.encoder_folder import EncoderFolder
@@ -23,13 +24,17 @@ class TitleConfig(BackboneConfig):
 
     family: ClassVar[str] = "title"
 
+    @classmethod
+    def backbone_class(cls):
+        return TitleEncoder
+
 
 class TitleEncoder(Backbone):
     """Words in, EMBEDDING (B, width) out; frames are not looked at."""
 
-    def __init__(self, config, encoder, num_labels):
-        super().__init__(config, encoder, num_labels)
-        self.text_encoder = TextEncoder(encoder, name="text_encoder")
+    def __init__(self, config, spec):
+        super().__init__(config, spec)
+        self.text_encoder = TextEncoder(spec.encoder, name="text_encoder")
 
     def call(self, inputs, training=None):
         mask = inputs[schema.TOKEN_MASK]
@@ -42,11 +47,7 @@ def title_embedder(bert_dir: Path, length: int) -> Embedder:
     folder = EncoderFolder(bert_dir)
     width = folder.encoder_config(TitleConfig()).width
     config = TitleConfig(bert_seq_length=length, hidden_size=width, modalities="title")
-    backbone = TitleEncoder(config, folder.encoder_config(config), 1)
-    tokens = {
-        schema.TOKEN_IDS: np.ones((1, 2), "int32"),
-        schema.TOKEN_MASK: np.ones((1, 2), bool),
-    }
-    backbone(tokens)  # makes the weights
+    spec = InputSpec(folder.encoder_config(config), widths={schema.FRAMES: schema.FRAME_SIZE})
+    backbone = build_backbone(config, spec)
     folder.load_into(backbone)
     return Embedder(Checkpoint(backbone, folder.tokenizer(), TagVocabulary(np.arange(1)), {}))

@@ -2,6 +2,8 @@
 
 import os
 import sys
+import types
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 CXC = "VIDSIM_CXC_DIR"
+NO_OTHERS = types.MappingProxyType({})
 
 
 def pytest_report_header():
@@ -93,19 +96,23 @@ def examples(videos, tokenizer, tags):
 def build_smallest():
     """`build_smallest(family, num_labels=4, vocab_size=200, **fields)`: a backbone that is cheap.
 
+    ``inputs`` are fields of its InputSpec, fields those of its configuration.
     Its weights, biases and moving statistics included, are random: nothing that a zero would hide.
     """
-    from vidsim.models.configs import FAMILIES
+    from vidsim.models.configs import build_backbone
+    from vidsim.models.families import FAMILIES
+    from vidsim.models.input_spec import InputSpec
 
     shape = {"encoder_layers": 2, "encoder_width": 16, "encoder_heads": 2, "encoder_dropout": 0.1}
     shape |= {"encoder_intermediate": 32, "bert_seq_length": 16, "hidden_size": 8}
     vlad = {"branches": 2, "vlad_cluster_size": 4, "vlad_groups": 2, "vlad_expansion": 0.03125}
     vlad |= {"vlad_hidden_size": 12, "se_ratio": 2}
-    own = {"uniter": shape, "mix_nextvlad": shape | vlad}
+    own = {"uniter": shape, "joint": shape, "mix_nextvlad": shape | vlad}
 
-    def build(family, num_labels=4, vocab_size=200, **fields):
+    def build(family, num_labels=4, vocab_size=200, inputs=NO_OTHERS, **fields):
         config = FAMILIES[family](**(own[family] | fields))
-        backbone = config.build(config.encoder(vocab_size), num_labels)
+        spec = InputSpec(config.encoder(vocab_size), num_labels, {"frames": 1536})
+        backbone = build_backbone(config, replace(spec, **inputs))
         rng = np.random.default_rng(5)
         for weight in sorted(backbone.weights, key=lambda weight: weight.path):
             into = weight.shape[0] if len(weight.shape) == 2 else 16

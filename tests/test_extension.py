@@ -12,7 +12,7 @@ import pytest
 import vidsim
 from vidsim.cli import main
 from vidsim.errors import VidsimError
-from vidsim.models.configs import FAMILIES
+from vidsim.models.families import FAMILIES
 from vidsim.records.sample import write_sample
 
 pytestmark = pytest.mark.slow
@@ -88,12 +88,12 @@ from vidsim.objectives.objective import Objective
 
 
 class MeanFrames(Backbone):
-    def __init__(self, config, encoder, num_labels):
-        super().__init__(config, encoder, num_labels)
-        self.text_encoder = layers.Embedding(encoder.vocab_size, 8, name="text_encoder")
+    def __init__(self, config, spec):
+        super().__init__(config, spec)
+        self.text_encoder = layers.Embedding(spec.encoder.vocab_size, 8, name="text_encoder")
         self.widen = layers.Dense(config.mean_units, activation="relu", name="widen")
         self.project = layers.Dense(config.hidden_size, dtype="float32", name="project")
-        self.classifier = layers.Dense(num_labels, dtype="float32", name="classifier")
+        self.classifier = layers.Dense(spec.num_labels, dtype="float32", name="classifier")
 
     def call(self, inputs, training=None):
         frames = ops.cast(inputs[schema.FRAMES], self.compute_dtype)

@@ -26,7 +26,8 @@ FRAME_BYTES = 2 * FRAME_SIZE  # stored as little-endian float16
 # --- inputs of a model --------------------------------------------------------------------------
 TOKEN_IDS = "token_ids"  # (B, L) int32
 TOKEN_MASK = "token_mask"  # (B, L) bool, True where a token is real
-FRAMES = "frames"  # (B, T, 1536) float16
+TOKEN_TYPES = "token_types"  # (B, L) int32, the number of the text that a token is of
+FRAMES = "frames"  # (B, T, F) float16
 FRAME_MASK = "frame_mask"  # (B, T) bool
 TAGS = "tags"  # (B, C) uint8 multi-hot
 MLM_POSITIONS = "mlm_positions"  # (B, P) int32 positions within the title

@@ -8,8 +8,9 @@ import pytest
 from keras import ops
 
 from vidsim import schema
-from vidsim.models.configs import FAMILIES
+from vidsim.models.configs import build_backbone
 from vidsim.models.embedding_model import EmbeddingModel
+from vidsim.models.families import FAMILIES
 
 BACKBONES = {
     "mix": ("mix_nextvlad", {}),
@@ -173,8 +174,9 @@ def test_frame_skip_adds_the_frames_own_mean(build_smallest, make_inputs):
 def test_frames_start_with_the_norm_of_loaded_words(build_smallest, embedding_size):
     """Unless words are embedded more narrowly than frames."""
     smallest = build_smallest("uniter", positions="rotary")
-    encoder = dataclasses.replace(smallest.encoder_config, embedding_size=embedding_size)
-    backbone = smallest.config.build(encoder, 4)
+    encoder = dataclasses.replace(smallest.spec.encoder, embedding_size=embedding_size)
+    spec = dataclasses.replace(smallest.spec, encoder=encoder)
+    backbone = build_backbone(smallest.config, spec)
     words, frames = backbone.text_encoder.norm, backbone.frame_embedding.norm
     words.gamma.assign(words.gamma + 2)
     words.beta.assign(words.beta - 3)

@@ -1,14 +1,17 @@
 """Operations counted by hand: a Uniter and a MixNeXtVLAD small enough to count on paper."""
 
+from vidsim import schema
 from vidsim.models.configs import MixNeXtVLADConfig, UniterConfig
 from vidsim.models.flops import VideoShape, forward_flops
+from vidsim.models.input_spec import InputSpec
 
 SIZES = {"encoder_width": 4, "encoder_layers": 2, "encoder_heads": 1, "encoder_intermediate": 8}
 SIZES |= {"hidden_size": 2}
 
 
 def count(config, shape, vocabulary=10):
-    return forward_flops(config, config.encoder(vocabulary), shape)
+    spec = InputSpec(config.encoder(vocabulary), 3, {schema.FRAMES: 1536})
+    return forward_flops(config, spec, shape)
 
 
 def test_uniter():
@@ -16,9 +19,9 @@ def test_uniter():
     scores and sum, 2 x 2 x 4 x 5 = 80; 2 layers x 5 x 336 = 3360. Frames 2 x 2 x 1536 x 4 = 24576,
     projection 2 x 4 x 2 = 16, classifier 2 x 2 x 3 = 12."""
     config = UniterConfig(**SIZES)
-    plain = VideoShape(words=3, frames=2, labels=3)
+    plain = VideoShape(words=3, frames=2)
     assert count(config, plain) == 3360 + 24576 + 16 + 12
-    masked = VideoShape(words=3, frames=2, labels=3, masked=2)
+    masked = VideoShape(words=3, frames=2, masked=2)
     assert count(config, masked) - count(config, plain) == 2 * (2 * 4 * 4 + 2 * 4 * 10)
     skip = UniterConfig(**SIZES, frame_skip=True)
     assert count(skip, plain) - count(config, plain) == 2 * 4 * 2
@@ -33,4 +36,4 @@ def test_mix():
     config = MixNeXtVLADConfig(**SIZES, **vlad, vlad_hidden_size=6, se_ratio=2)
     branch = 2 * 2385408 + 23040 + 48 + 8 + 12
     expected = 1824 + 32 + 48 + 6168 + 2 * branch
-    assert count(config, VideoShape(words=3, frames=2, labels=3)) == expected
+    assert count(config, VideoShape(words=3, frames=2)) == expected

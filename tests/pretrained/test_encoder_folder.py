@@ -10,7 +10,8 @@ from keras import ops
 from safetensors.numpy import save_file
 
 from vidsim.errors import VidsimError
-from vidsim.models.configs import MixNeXtVLADConfig, UniterConfig
+from vidsim.models.configs import MixNeXtVLADConfig, UniterConfig, build_backbone
+from vidsim.models.input_spec import InputSpec
 from vidsim.pretrained import encoder_folder
 from vidsim.pretrained.encoder_folder import EncoderFolder, EncoderFolders
 from vidsim.pretrained.hub import hub_revision
@@ -67,7 +68,7 @@ def turn(x):
 
 
 def build(folder, config):
-    return config.build(folder.encoder_config(config), num_labels=3)
+    return build_backbone(config, InputSpec(folder.encoder_config(config), 3, {"frames": 1536}))
 
 
 @pytest.mark.parametrize(

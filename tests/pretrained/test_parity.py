@@ -12,7 +12,8 @@ import keras
 import numpy as np
 import pytest
 
-from vidsim.models.configs import UniterConfig
+from vidsim.models.configs import UniterConfig, build_backbone
+from vidsim.models.input_spec import InputSpec
 from vidsim.pretrained.encoder_folder import EncoderFolder
 from vidsim.pretrained.weight_names import published_weights
 
@@ -27,7 +28,7 @@ def loaded(parity_case, make_folder):
     path, _ = make_folder(settings["model_type"], tensors, config=settings)
     folder = EncoderFolder(path)
     config = UniterConfig(positions=folder.positions, bert_seq_length=8, encoder_dropout=0.0)
-    backbone = config.build(folder.encoder_config(config), num_labels=3)
+    backbone = build_backbone(config, InputSpec(folder.encoder_config(config), 3, {"frames": 1536}))
     folder.load_into(backbone)
     return backbone
 

@@ -8,7 +8,8 @@ from keras import ops
 
 import vidsim
 from vidsim.errors import VidsimError
-from vidsim.models.configs import UniterConfig
+from vidsim.models.configs import UniterConfig, build_backbone
+from vidsim.models.input_spec import InputSpec
 from vidsim.pretrained.encoder_folder import EncoderFolder
 
 TEXTS = ["猫咪 playing", "", "play", "猫 play 咪 playing 猫 猫", "play", "unknown"]
@@ -18,7 +19,8 @@ def expected(path, texts, length=20):
     """One text after the other, so that there is no padding; the mean by numpy."""
     folder = EncoderFolder(path)
     config = UniterConfig(positions=folder.positions, bert_seq_length=length)
-    backbone = config.build(folder.encoder_config(config), num_labels=1)
+    spec = InputSpec(folder.encoder_config(config), 1, {"frames": 4})
+    backbone = build_backbone(config, spec)
     folder.load_into(backbone)
     found = []
     for text in texts:

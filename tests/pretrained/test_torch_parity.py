@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from vidsim.models.configs import UniterConfig
+from vidsim.models.configs import UniterConfig, build_backbone
+from vidsim.models.input_spec import InputSpec
 from vidsim.pretrained.encoder_folder import EncoderFolder
 from vidsim.pretrained.weight_names import published_weights
 
@@ -144,7 +145,7 @@ def load(path):
     """A Uniter with the folder's encoder."""
     folder = EncoderFolder(path)
     config = UniterConfig(positions=folder.positions, bert_seq_length=48, encoder_dropout=0.0)
-    backbone = config.build(folder.encoder_config(config), num_labels=1)
+    backbone = build_backbone(config, InputSpec(folder.encoder_config(config), 1, {"frames": 1536}))
     folder.load_into(backbone)
     return backbone
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from vidsim.errors import VidsimError
-from vidsim.models.configs import UniterConfig
+from vidsim.models.configs import UniterConfig, build_backbone
+from vidsim.models.input_spec import InputSpec
 from vidsim.objectives.configs import MaskedLMConfig
 from vidsim.pretrained.encoder_folder import EncoderFolder
 from vidsim.pretrained.weight_names import plan_load, published_weights
@@ -22,7 +23,8 @@ def loaded(make_folder):
     """(backbone, tensors) of a BERT folder."""
     path, tensors = make_folder("bert")
     config = UniterConfig(bert_seq_length=8)
-    return config.build(EncoderFolder(path).encoder_config(config), 3), tensors
+    spec = InputSpec(EncoderFolder(path).encoder_config(config), 3, {"frames": 1536})
+    return build_backbone(config, spec), tensors
 
 
 def plan(stored, backbone):

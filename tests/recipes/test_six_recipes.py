@@ -8,6 +8,8 @@ import pytest
 from keras import ops
 
 from vidsim import schema
+from vidsim.models.configs import build_backbone
+from vidsim.models.input_spec import InputSpec
 from vidsim.models.pair_scorer import PairScorer
 from vidsim.models.task import Task
 from vidsim.objectives.configs import TagConfig
@@ -207,7 +209,7 @@ def tiny(request, tokenizer, tags):
     keras.utils.set_random_seed(0)
     recipe = load(request.param, "tiny")
     encoder = recipe.model.encoder(len(tokenizer))
-    return recipe, recipe.model.build(encoder, len(tags))
+    return recipe, build_backbone(recipe.model, InputSpec(encoder, len(tags), {"frames": 1536}))
 
 
 @pytest.fixture(params=STAGES)

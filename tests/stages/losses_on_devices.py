@@ -19,7 +19,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from vidsim.models.configs import build_backbone
 from vidsim.models.embedding_model import EmbeddingModel
+from vidsim.models.input_spec import InputSpec
 from vidsim.models.pair_scorer import PairScorer
 from vidsim.models.task import Task
 from vidsim.objectives.configs import SimilarityConfig
@@ -42,6 +44,11 @@ SMALL = {"encoder_width": 16, "encoder_heads": 2, "encoder_intermediate": 16}
 SMALL_MIX = {"branches": 2, "vlad_hidden_size": 16, "hidden_size": 16, "fusion_norm": False}
 
 
+def smallest(model):
+    """The backbone of a configuration."""
+    return build_backbone(model, InputSpec(model.encoder(WORDS), LABELS, {"frames": 1536}))
+
+
 def build(recipe, stage, devices):
     """Dropout is on where both draw the same numbers: JAX's depend on the place in the batch."""
     model = SMALL | (SMALL_MIX if recipe == "mix" else {})
@@ -53,7 +60,7 @@ def build(recipe, stage, devices):
     config = getattr(recipe, stage)
     keras.utils.set_random_seed(0)
     with data_parallel(config):
-        backbone = recipe.model.build(recipe.model.encoder(WORDS), LABELS)
+        backbone = smallest(recipe.model)
         kind, more = (PairScorer, (COSINE,)) if stage == "finetune" else (Task, ())
         losses = build_objectives(objectives(config), backbone, (*backbone.output_keys, *more))
         optimizer = build_optimizer(config.optimizer, 100, 100)
@@ -159,7 +166,7 @@ def programs():
     """Of 20 updates on pairs of many lengths; and how many lengths there were."""
     (recipe,) = registry.load("uniter", "tiny")
     recipe = recipe.but(model=SMALL)
-    backbone = recipe.model.build(recipe.model.encoder(WORDS), LABELS)
+    backbone = smallest(recipe.model)
     task = Counted(backbone, [SimilarityConfig().build(backbone)])
     rows = np.stack([Videos.all[:-1], Videos.all[1:]], axis=1)
     batches = Batches(2, 20, seed=0, length_pool=11)

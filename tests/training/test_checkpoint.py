@@ -36,7 +36,7 @@ def folder(checkpoint, tmp_path):
 def test_round_trip(checkpoint, folder, make_inputs):
     loaded = load_checkpoint(folder)
     assert loaded.backbone.config == checkpoint.backbone.config
-    assert loaded.backbone.encoder_config == checkpoint.backbone.encoder_config
+    assert loaded.backbone.spec == checkpoint.backbone.spec
     assert loaded.tokenizer.digest == checkpoint.tokenizer.digest
     np.testing.assert_array_equal(loaded.tags.ids, checkpoint.tags.ids)
     assert loaded.info["recipe"] == "mix"
@@ -137,16 +137,39 @@ def test_any_damage_is_one_error(folder, name):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 3}, "a checkpoint of format 3, written by a later version"),
+        ({"format": 4}, "a checkpoint of format 4, written by a later version"),
+        ({"format": "3"}, "damaged, or not of a vidsim checkpoint: format missing"),
         ({"model": {"towers": 2}}, "model has towers, which this version of vidsim does not know"),
-        ({"encoder": {}}, r"encoder: .*missing 1 required positional argument: 'vocab_size'"),
         ({"sha256": None}, "not of a vidsim checkpoint: sha256 missing"),
-        ({"num_labels": "four"}, "num_labels missing"),
+        ({"inputs": None}, "not of a vidsim checkpoint: inputs missing"),
+        ({"format": 2}, "not of a vidsim checkpoint: encoder, num_labels missing"),
     ],
 )
 def test_a_checkpoint_of_a_later_version(folder, change, said):
     (folder / CONFIG).write_text(json.dumps(read_description(folder) | change))
     with pytest.raises(VidsimError, match=said):
+        load_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"encoder": {}}, r"encoder: .*missing 1 required positional argument: 'vocab_size'"),
+        ({"encoder": None}, "damaged: inputs has no encoder"),
+        ({"num_labels": "four"}, "inputs: num_labels is 'four'; accepted are whole numbers from 0"),
+        ({"widths": {"frames": 0}}, "inputs: the width of frames is 0; accepted .* from 1"),
+        ({"widths": [1536]}, "damaged: inputs has no widths"),
+        ({"widths": {}, "text_fields": []}, "inputs: a model needs texts or vectors"),
+        ({"text_fields": [7]}, r"inputs: text_fields is \(7,\)"),
+        ({"smell": 3}, "inputs has smell, which this version of vidsim does not know"),
+        ({"widths": {"frames": 768}}, "mix_nextvlad model"),
+    ],
+)
+def test_damaged_inputs(folder, change, said):
+    description = read_description(folder)
+    description["inputs"] |= change
+    (folder / CONFIG).write_text(json.dumps(description))
+    with pytest.raises(VidsimError, match=rf"{folder}.*{said}"):
         load_checkpoint(folder)
 
 

@@ -1,28 +1,36 @@
 """What every family shares: one configuration file, one set of inputs and outputs."""
 
 import contextlib
+from typing import Any
 
 import keras
 import numpy as np
 
 from vidsim import schema
 from vidsim.errors import VidsimError
-from vidsim.models.configs import BackboneConfig, EncoderConfig
+from vidsim.models.configs import BackboneConfig
+from vidsim.models.input_spec import InputSpec
 
 
 class Backbone(keras.Model):
     """A video to an embedding and tag logits. Knows no task.
 
-    Subclasses take (config, encoder: EncoderConfig, num_labels) and return from ``call`` a dict
-    with at least EMBEDDING (B, hidden_size) and TAG_LOGITS (B, num_labels), keys of vidsim.schema.
+    Subclasses take (config, spec) and return from ``call`` a dict with at least EMBEDDING
+    (B, hidden_size) and, where there are tags, TAG_LOGITS (B, num_labels), keys of vidsim.schema.
 
     Inputs, a dict:
         token_ids (B, L) int32, token_mask (B, L) bool,
-        frames (B, T, 1536) float16, frame_mask (B, T) bool
-    L and T may differ from batch to batch; padding changes no output.
+        frames (B, T, F) float16, frame_mask (B, T) bool
+        and, where a text has several parts, token_types (B, L) int32
+    L and T may differ from batch to batch and be 0; padding changes no output. A model that reads
+    no text, by its spec, takes no token_ids; one that reads no frames takes no frames.
+
+    Args:
+        config: of the family.
+        spec: what the data are like; F is its frame size.
     """
 
-    def __init__(self, config: BackboneConfig, encoder: EncoderConfig, num_labels: int, **kwargs):
+    def __init__(self, config: BackboneConfig, spec: InputSpec, **kwargs):
         if keras.config.floatx() != "float32":
             raise VidsimError(
                 f"Keras computes in {keras.config.floatx()} (by keras.json or set_floatx); call "
@@ -30,8 +38,7 @@ class Backbone(keras.Model):
             )
         super().__init__(name=config.family, **kwargs)
         self.config = config
-        self.encoder_config = encoder
-        self.num_labels = num_labels
+        self.spec = spec
         self._distribution = keras.distribution.distribution()
 
     @property
@@ -48,16 +55,37 @@ class Backbone(keras.Model):
 
         On JAX, which would compile each operation of it, by the batch's shapes alone.
         """
-        made = {
-            schema.TOKEN_IDS: np.zeros((2, 3), "int32"),
-            schema.TOKEN_MASK: np.ones((2, 3), bool),
-            schema.FRAMES: np.zeros((2, 2, schema.FRAME_SIZE), "float16"),
-            schema.FRAME_MASK: np.ones((2, 2), bool),
-        }
+        made: dict[str, Any] = {}
+        if self.spec.has_text:
+            made[schema.TOKEN_IDS] = np.zeros((2, 3), "int32")
+            made[schema.TOKEN_MASK] = np.ones((2, 3), bool)
+        if self.spec.frame_size is not None:
+            made[schema.FRAMES] = np.zeros((2, 2, self.spec.frame_size), "float16")
+            made[schema.FRAME_MASK] = np.ones((2, 2), bool)
         if keras.backend.backend() == "jax":
             made = {key: keras.KerasTensor(v.shape, str(v.dtype)) for key, v in made.items()}
         outputs = self(made)
         self.output_keys = tuple(outputs)
+
+    def make_classifier(self, name: str) -> keras.layers.Dense | None:
+        """A layer that gives tag logits (B, num_labels); None where there are no tags."""
+        if not self.spec.num_labels:
+            return None
+        return keras.layers.Dense(self.spec.num_labels, dtype="float32", name=name)
+
+    def encoder_variables(self) -> list[keras.Variable]:
+        """The variables that learn at the encoder's rate; those of ``text_encoder``, if any."""
+        encoder = getattr(self, "text_encoder", None)
+        return [] if encoder is None else list(encoder.trainable_variables)
+
+    def published_weights(self) -> dict[str, keras.Variable]:
+        """The variables that a published text encoder fills, by their names in its file.
+
+        The names are without the prefix ("bert.", "roformer."). Those of a pooler may be missing in
+        the file; any other must be there.
+        """
+        names = getattr(getattr(self, "text_encoder", None), "published_weights", dict)
+        return names()
 
     def encoder_was_loaded(self) -> None:
         """Called when the text encoder has got pretrained weights; a family may follow them."""

@@ -6,8 +6,8 @@ matrix product, counts as time and not as achievement.
 
 from dataclasses import dataclass
 
-from vidsim import schema
 from vidsim.models.configs import EncoderConfig, MixNeXtVLADConfig, UniterConfig
+from vidsim.models.input_spec import InputSpec
 
 TRAINING = 3  # a product's gradient is two products of its size: by its input and by its weight
 
@@ -19,18 +19,16 @@ class VideoShape:
     Attributes:
         words: tokens of its title; on JAX the padding that is computed with them, too.
         frames: the same of its frames.
-        labels: tags of the classifier.
         masked: slots for masked words; 0 without that objective.
     """
 
     words: int
     frames: int
-    labels: int
     masked: int = 0
 
 
 def forward_flops(
-    config: MixNeXtVLADConfig | UniterConfig, encoder: EncoderConfig, shape: VideoShape
+    config: MixNeXtVLADConfig | UniterConfig, spec: InputSpec, shape: VideoShape
 ) -> int:
     """Operations of one video's way through the model, a multiplication and an addition being two.
 
@@ -39,15 +37,16 @@ def forward_flops(
 
     Args:
         config: of the family.
-        encoder: its text encoder.
+        spec: the text encoder, the frames' width and the number of tags.
         shape: of the video.
     """
+    encoder = spec.encoder
     masked = shape.masked * (
         _dense(encoder.width, encoder.width) + _dense(encoder.width, encoder.vocab_size)
     )
     if isinstance(config, UniterConfig):
-        return masked + _uniter(config, encoder, shape)
-    return masked + _mix(config, encoder, shape)
+        return masked + _uniter(config, spec, shape)
+    return masked + _mix(config, spec, shape)
 
 
 def _dense(inputs: int, outputs: int) -> int:
@@ -62,21 +61,23 @@ def _encoder(encoder: EncoderConfig, length: int) -> int:
     return encoder.layers * length * (row + attention)
 
 
-def _uniter(config: UniterConfig, encoder: EncoderConfig, shape: VideoShape) -> int:
+def _uniter(config: UniterConfig, spec: InputSpec, shape: VideoShape) -> int:
+    encoder, frame_size = spec.encoder, spec.frame_size or 0
     pooled = 2 * encoder.width if config.frame_skip else encoder.width
     return (
-        shape.frames * _dense(schema.FRAME_SIZE, encoder.width)
+        shape.frames * _dense(frame_size, encoder.width)
         + _encoder(encoder, shape.words + shape.frames)
         + _dense(pooled, config.hidden_size)
-        + _dense(config.hidden_size, shape.labels)
+        + _dense(config.hidden_size, spec.num_labels)
     )
 
 
-def _mix(config: MixNeXtVLADConfig, encoder: EncoderConfig, shape: VideoShape) -> int:
+def _mix(config: MixNeXtVLADConfig, spec: InputSpec, shape: VideoShape) -> int:
+    encoder, frame_size = spec.encoder, spec.frame_size or 0
     size, hidden, clusters = config.vlad_hidden_size, config.hidden_size, config.vlad_cluster_size
-    wide = round(config.vlad_expansion * schema.FRAME_SIZE)
+    wide = round(config.vlad_expansion * frame_size)
     frame = (
-        _dense(schema.FRAME_SIZE, wide)
+        _dense(frame_size, wide)
         + _dense(wide, config.vlad_groups)
         + _dense(wide, config.vlad_groups * clusters)
         + _dense(wide, clusters)  # every group's part of the sums of all clusters
@@ -86,13 +87,13 @@ def _mix(config: MixNeXtVLADConfig, encoder: EncoderConfig, shape: VideoShape) -
         + _dense(clusters * wide // config.vlad_groups, size)
         + _dense(2 * size, hidden)
         + 2 * _dense(hidden, hidden // config.se_ratio)
-        + _dense(hidden, shape.labels)
+        + _dense(hidden, spec.num_labels)
     )
     pooler = _dense(encoder.width, encoder.width) if config.text_pooling == "cls" else 0
     return (
         _encoder(encoder, shape.words)
         + pooler
         + _dense(encoder.width, size)
-        + _dense(schema.FRAME_SIZE + size, config.branches)
+        + _dense(frame_size + size, config.branches)
         + config.branches * branch
     )

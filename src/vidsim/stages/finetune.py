@@ -188,7 +188,7 @@ class Finetuning:
         outputs = (*backbone.output_keys, COSINE)
         task = PairScorer(backbone, build_objectives(objectives(self.config), backbone, outputs))
         optimizer = build_optimizer(
-            self.config.optimizer, self.steps, self.config.total_steps, compiled
+            self.config.optimizer, backbone, self.steps, self.config.total_steps, compiled
         )
         trainer = Trainer(task, optimizer, restartable=not self.once)
         self._built = _Built(first, trainer, EmbeddingModel(backbone))

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.models.backbone import Backbone
+from vidsim.models.configs import build_backbone
+from vidsim.models.input_spec import InputSpec
 from vidsim.objectives.masked_lm import MaskedLMObjective
 from vidsim.objectives.objective import Objective
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
@@ -31,10 +34,17 @@ def fresh_model(
     config = recipe.model
     if encoder is None:
         tokenizer = TitleTokenizer.train(titles, config.vocab_size)
-        backbone = config.build(config.encoder(len(tokenizer)), len(tags))
+        shape = config.encoder(len(tokenizer))
     else:
         tokenizer = encoder.tokenizer()
-        backbone = config.build(encoder.encoder_config(config), len(tags))
+        shape = encoder.encoder_config(config)
+    spec = InputSpec(
+        shape,
+        len(tags),
+        {schema.FRAMES: schema.FRAME_SIZE},
+        separator=tokenizer.special.sep,
+    )
+    backbone = build_backbone(config, spec)
     return Checkpoint(backbone, tokenizer, tags, {})
 
 

@@ -160,5 +160,7 @@ class Pretraining:
         backbone, config = first.backbone, self.config
         losses = build_objectives(objectives(config), backbone, backbone.output_keys)
         load_encoder(self.encoder, backbone, losses)
-        optimizer = build_optimizer(config.optimizer, self.steps, config.total_steps, compiled)
+        optimizer = build_optimizer(
+            config.optimizer, backbone, self.steps, config.total_steps, compiled
+        )
         return first, Trainer(Task(backbone, losses), optimizer, restartable=False)

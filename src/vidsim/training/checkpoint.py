@@ -1,7 +1,7 @@
 """Checkpoints: one folder with everything needed to embed a video, and nothing that runs code.
 
-config.json has a format number, family, architecture, recipe, step and the hashes of the other
-files, which are compared whenever a checkpoint is read;
+config.json has a format number, family, architecture, the inputs that the model is built for,
+recipe, step and the hashes of the other files, which are compared whenever a checkpoint is read;
 model.safetensors the weights by path; tokenizer.json and tokenizer_config.json are as Hugging
 Face's libraries read them; tag_list.txt has the tag ids in the order of the classifier's columns.
 """
@@ -16,9 +16,12 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.files import file_digest, write_folder, write_json
-from vidsim.models.configs import EncoderConfig, family_config, family_file
+from vidsim.models.configs import EncoderConfig, build_backbone
+from vidsim.models.families import family_config, family_file
+from vidsim.models.input_spec import InputSpec
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.training.tensor_file import save_tensors
@@ -27,9 +30,13 @@ if TYPE_CHECKING:
     from vidsim.models.backbone import Backbone
 
 WEIGHTS, CONFIG, TAGS = "model.safetensors", "config.json", "tag_list.txt"
-FORMAT = 2
-"""Of the checkpoints that are written now. Format 1, which had no number, is read too."""
-_NEEDED = {"family": str, "model": dict, "encoder": dict, "num_labels": int, "sha256": dict}
+FORMAT = 3
+"""Of the checkpoints that are written now. Those of format 1, which had no number, and 2 are read
+too: in them, frames were always 1536 numbers wide."""
+_BEFORE_INPUTS = (1, 2)
+_FORMER_FRAMES = 1536
+_NEEDED = {"family": str, "model": dict, "inputs": dict, "sha256": dict}
+_NEEDED_BEFORE = {"family": str, "model": dict, "encoder": dict, "num_labels": int, "sha256": dict}
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,7 @@ class Checkpoint:
                 "format": FORMAT,
                 "family": config.family,
                 "model": dataclasses.asdict(config),
-                "encoder": dataclasses.asdict(self.backbone.encoder_config),
-                "num_labels": self.backbone.num_labels,
+                "inputs": dataclasses.asdict(self.backbone.spec),
                 **self.info,
                 **({"family_file": family_file(config)} if family_file(config) else {}),
                 "sha256": {path.name: file_digest(path) for path in files},
@@ -88,9 +94,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     except VidsimError as error:
         raise VidsimError(f"{folder}: {error}") from None
     config = _configured(kind, description["model"], path, "model")
-    encoder = _configured(EncoderConfig, description["encoder"], path, "encoder")
+    spec = _spec(description, path)
     try:
-        backbone = config.build(encoder, description["num_labels"])
+        backbone = build_backbone(config, spec)
+    except VidsimError as error:
+        raise VidsimError(f"{path}: {error}") from None
     except (ValueError, TypeError, ZeroDivisionError) as error:
         raise VidsimError(f"{path}: no {family} model can be built from it ({error})") from error
     load_weights(backbone, folder)
@@ -115,16 +123,18 @@ def read_description(folder: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise VidsimError(f"{path}: damaged: this is not JSON ({error})") from None
     number = content.get("format", 1) if isinstance(content, dict) else None
-    if isinstance(number, int) and number > FORMAT:
+    if type(number) is int and number > FORMAT:
         raise VidsimError(
             f"{path}: a checkpoint of format {number}, written by a later version of vidsim; this "
             f"version reads formats up to {FORMAT}"
         )
+    needed = _NEEDED_BEFORE if number in _BEFORE_INPUTS else _NEEDED
     wrong = [
         name
-        for name, kind in _NEEDED.items()
+        for name, kind in needed.items()
         if not isinstance(content, dict) or not isinstance(content.get(name), kind)
     ]
+    wrong += ["format"] if type(number) is not int else []
     if wrong:
         raise VidsimError(
             f"{path}: damaged, or not of a vidsim checkpoint: {', '.join(wrong)} missing"
@@ -193,6 +203,20 @@ def weights_by_path(backbone: "Backbone") -> dict[str, np.ndarray]:
     return weights
 
 
+def _spec(description: dict[str, Any], path: Path) -> InputSpec:
+    """The inputs that a checkpoint's model is built for."""
+    if description.get("format", 1) in _BEFORE_INPUTS:
+        encoder = _configured(EncoderConfig, description["encoder"], path, "encoder")
+        return InputSpec(encoder, description["num_labels"], {schema.FRAMES: _FORMER_FRAMES})
+    inputs = dict(description["inputs"])
+    for name, kind in (("encoder", dict), ("widths", dict), ("text_fields", list)):
+        if not isinstance(inputs.get(name), kind):
+            raise VidsimError(f"{path}: damaged: inputs has no {name}")
+    encoder = _configured(EncoderConfig, inputs["encoder"], path, "encoder")
+    more = {"encoder": encoder, "text_fields": tuple(inputs["text_fields"])}
+    return _configured(InputSpec, inputs | more, path, "inputs")
+
+
 def _configured(kind: type[Any], fields: dict[str, Any], path: Path, section: str) -> Any:
     """A configuration from a checkpoint; a field that it lacks has its default."""
     known = {item.name for item in dataclasses.fields(kind)}
@@ -204,5 +228,5 @@ def _configured(kind: type[Any], fields: dict[str, Any], path: Path, section: st
         )
     try:
         return kind(**fields)
-    except TypeError as error:  # one without a default is missing
+    except (TypeError, VidsimError) as error:  # one without a default is missing, or cannot be
         raise VidsimError(f"{path}: {section}: {error}") from None
