@@ -1,5 +1,7 @@
 """A text encoder and the mean over a sentence's words: what sentence-transformers calls a model."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -38,6 +40,10 @@ class SentenceModel(keras.Model):
         mask = inputs[schema.TOKEN_MASK]
         hidden = self.text_encoder(inputs[schema.TOKEN_IDS], mask, training=training)
         return keras.ops.cast(masked_mean(hidden, mask), "float32")  # (B, L, width) -> (B, width)
+
+    def published_weights(self) -> dict[str, Any]:
+        """The variables that a published text encoder fills, by their names in its file."""
+        return self.text_encoder.published_weights()
 
     def encoder_was_loaded(self) -> None:
         """Nothing here follows the encoder's weights."""
