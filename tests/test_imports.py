@@ -18,6 +18,16 @@ SOURCE = ROOT / "src"
 
 DEVICE_ROOMS = ("layers", "models", "objectives", "losses", "metrics", "recipes")
 TENSORFLOW_ROOMS = ("records", "preprocess", "stages")
+ORDER = (
+    "records",
+    "preprocess",
+    "layers",
+    "losses",
+    "objectives",
+    "models",
+    "pretrained",
+    "recipes",
+)
 PRIVATE = ("keras.src", "tensorflow.python", "tf.python")
 
 FILE_LINES = 300
@@ -182,6 +192,19 @@ def test_stages_know_no_task_and_tasks_no_stage():
         assert not {n for n in imported(MODULES[module]) if within(n, "vidsim.stages")}
 
 
+def imports_above(module: str, tree: ast.AST) -> list[str]:
+    """What a module imports of the packages that come after its own in the order."""
+    own = next(place for place, name in enumerate(ORDER) if within(module, f"vidsim.{name}"))
+    later = [f"vidsim.{name}" for name in ORDER[own + 1 :]]
+    return [name for name in sorted(imported(tree)) if any(within(name, high) for high in later)]
+
+
+@pytest.mark.parametrize("module", rooms(ORDER))
+def test_a_package_imports_none_above_it(module):
+    """preprocess knows no model, records no preprocessing, and so on."""
+    assert imports_above(module, MODULES[module]) == []
+
+
 def test_dependencies_are_declared_and_used():
     """The shipped code needs each declared package and no other; tests may have the extras' too.
 
@@ -235,6 +258,12 @@ def test_a_door_is_a_place_not_a_package(door):
 def test_tensorflow_is_found_wherever_it_is_imported(text):
     assert imports_tensorflow(ast.parse(text))
     assert not imports_tensorflow(ast.parse(text.replace("tensorflow", "tensorflow_text")))
+
+
+def test_an_import_from_above_is_found():
+    tree = ast.parse("def late():\n    from vidsim.models.configs import BackboneConfig")
+    assert imports_above("vidsim.preprocess.x", tree) == ["vidsim.models.configs.BackboneConfig"]
+    assert imports_above("vidsim.recipes.x", tree) == []
 
 
 @pytest.mark.parametrize(
