@@ -11,7 +11,7 @@ from vidsim.config_fields import Config, Count, Layers, Range, Rate
 from vidsim.errors import VidsimError
 from vidsim.models.families import register
 from vidsim.models.joint_layout import Activation, JointLayout, JointPooling
-from vidsim.records.fields import text_fields
+from vidsim.models.text_flags import limited_texts, text_problems
 
 if TYPE_CHECKING:
     from vidsim.models.backbone import Backbone
@@ -104,38 +104,17 @@ class BackboneConfig(Config):
                 f"{self.said('encoder_width')} and {self.said('encoder_heads')} make heads of "
                 f"{width // heads}; rotary positions need an even number"
             )
-
-        yield from self._text_contradictions()
+        yield from text_problems(self.text_fields, self.text_lengths, self.said)
 
     @property
     def texts(self) -> tuple[tuple[str, int], ...]:
         """The text fields in their order, each with its most tokens."""
-        names = [name.strip() for name in self.text_fields.split(",")]
-        if not self.text_lengths:
-            return tuple((name, self.bert_seq_length) for name in names)
-        lengths = [int(word) for word in self.text_lengths.split(",")]
-        return tuple(zip(names, lengths, strict=True))
+        return limited_texts(self.text_fields, self.text_lengths, self.bert_seq_length)
 
     @property
     def text_length(self) -> int:
         """Most tokens of the whole sequence."""
         return sum(length for _, length in self.texts)
-
-    def _text_contradictions(self) -> Iterator[str]:
-        names = [name.strip() for name in self.text_fields.split(",")]
-        unknown = [name for name in names if name not in text_fields()]
-        if unknown or len(set(names)) < len(names):
-            yield (
-                f"{self.said('text_fields')}: accepted is a comma list of different ones of "
-                f"{', '.join(text_fields())}"
-            )
-        words = self.text_lengths.split(",") if self.text_lengths else ["3"] * len(names)
-        whole = all(word.strip().isdecimal() and 3 <= int(word) <= 2**16 for word in words)
-        if not whole or len(words) != len(names):
-            yield (
-                f"{self.said('text_lengths')}: accepted is a comma list of whole numbers from 3, "
-                f"one for each of --text-fields {self.text_fields}"
-            )
 
     def encoder(self, vocab_size: int) -> EncoderConfig:
         """The text encoder this configuration describes, for a vocabulary of that size."""
@@ -231,16 +210,16 @@ class JointFamilyConfig(BackboneConfig):
         yield from layout.unreadable()
         if "sep" in layout.sequence and spec.separator is None:
             yield "the sequence has a [SEP] put in, and the vocabulary's [SEP] is not known"
-        needed = layout.absolute_positions(self.bert_seq_length)
+        needed = layout.absolute_positions(self.text_length)
         if spec.encoder.positions == "absolute" and needed > spec.encoder.max_positions:
             yield (
-                f"{self.said('bert_seq_length')} and the separators need {needed} positions; the "
-                f"encoder has {spec.encoder.max_positions}"
+                f"texts of {self.text_length} tokens and the separators need {needed} positions; "
+                f"the encoder has {spec.encoder.max_positions}"
             )
 
     def encoder(self, vocab_size: int) -> EncoderConfig:
         encoder = super().encoder(vocab_size)
-        needed = self.layout.absolute_positions(self.bert_seq_length)
+        needed = self.layout.absolute_positions(self.text_length)
         return replace(encoder, max_positions=max(encoder.max_positions, needed))
 
     @classmethod

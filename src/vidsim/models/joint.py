@@ -41,7 +41,7 @@ class Joint(Backbone):
         super().__init__(config, spec)
         encoder = spec.encoder
         self.layout = config.layout.reading(spec.has_text, spec.frame_size is not None)
-        self.places = self.layout.places(config.bert_seq_length, config.max_frames)
+        self.places = self.layout.places(config.text_length, config.max_frames)
         kind = TextEncoder if spec.has_text else TransformerStack
         self.text_encoder = kind(encoder, name="text_encoder")
         self.frame_embedding = None
