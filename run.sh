@@ -19,6 +19,7 @@ Flags go to all five steps, so they are those that all accept; paths count from 
   --run-name NAME         make runs beside those that are there, as save/finetune/mix@NAME
   --redo                  make changed steps again; what was there is moved to <run>.old-1
   --fold-seed NUMBER (42) seed of the folds
+  --task NAME             what the models are finetuned for (similarity)
 What is wrong with a data folder: .venv/bin/vidsim check DIR
 A step's own flags: .venv/bin/python finetune --help
 END

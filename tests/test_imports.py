@@ -188,6 +188,16 @@ def test_a_package_imports_none_above_it(module):
     assert imports_above(module, MODULES[module]) == []
 
 
+def test_stages_know_no_task_and_tasks_no_stage():
+    """Only the registry names a task; what a task needs lies below it."""
+    own = [m for m in MODULES if within(m, "vidsim.tasks.similarity")]
+    assert len(own) > 5
+    for module in rooms(("stages",)):
+        assert not {n for n in imported(MODULES[module]) if within(n, "vidsim.tasks.similarity")}
+    for module in rooms(("tasks", "training", "blending")):
+        assert not {n for n in imported(MODULES[module]) if within(n, "vidsim.stages")}
+
+
 def test_dependencies_are_declared_and_used():
     """The shipped code needs each declared package and no other; tests may have the extras' too."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

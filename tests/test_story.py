@@ -7,9 +7,19 @@ import zipfile
 import numpy as np
 import pytest
 
+from vidsim.blending.blend import blend
+from vidsim.blending.fold_mean import fold_mean
+from vidsim.blending.weights import resolve_weights
 from vidsim.cli import main
+from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.preprocess import pipeline
+from vidsim.preprocess.examples import Examples
 from vidsim.records.sample import write_sample
+from vidsim.records.video_table import load_videos
+from vidsim.tasks.similarity.published import WEIGHTS
+from vidsim.tasks.similarity.submission import write_submission
+from vidsim.training.checkpoint import load_checkpoint
+from vidsim.training.checkpoint_keeper import best_checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -210,3 +220,31 @@ def test_other_test_videos_have_a_place_of_their_own(first, data):
     made = [name for name in after.keys() - before.keys() if name.endswith(".npz")]
     run = "inference/uniter_roformer"
     assert sorted(made) == [f"{run}/mine/fold0.npz", f"{run}/test_a/fold0.npz"]
+
+
+def test_the_submission_is_what_a_computation_without_stages_gives(first, data, tmp_path):
+    """Parity: each checkpoint's embeddings by the model itself, then means and blend: same bytes."""
+    assert direct_submission(data, first, tmp_path / "direct.zip", RECIPES) == (
+        (first / "result.zip").read_bytes()
+    )
+
+
+def direct_submission(data, save, path, recipes) -> bytes:
+    table = load_videos(data / "test_b" / "test_b.tfrecords")
+    means = []
+    for recipe in recipes:
+        members = []
+        for fold in (0, 1):
+            run = save / "finetune" / recipe / f"fold{fold}"
+            found = load_checkpoint(best_checkpoint(run))
+            examples = Examples(table, found.tokenizer, found.tags, found.backbone.config)
+            dataset = pipeline.embedding_dataset(examples, np.arange(len(table)), 128)
+            with np.load(save / "inference" / recipe / f"fold{fold}.npz") as member:
+                members.append(member["embedding"])
+            direct = EmbeddingModel(found.backbone).embed(dataset)
+            np.testing.assert_allclose(direct, members[-1], rtol=1e-3, atol=1e-5)
+        means.append(fold_mean(members))
+    weights, _ = resolve_weights(recipes, None, WEIGHTS)
+    ids = [video.decode() for video in table.ids.tolist()]
+    write_submission(path, ids, blend(means, list(weights.values()), "svd"))
+    return path.read_bytes()

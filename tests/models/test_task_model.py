@@ -1,5 +1,6 @@
 """A batch shared by replicas: what is computed on each, and what is gathered."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -9,6 +10,10 @@ from vidsim.layers.replicas import Replicas, set_replicas
 from vidsim.models.task_model import TaskModel
 from vidsim.objectives.configs import BranchKLConfig, ContrastiveConfig, TagConfig
 from vidsim.objectives.objective import Objective, build_objectives
+from vidsim.training.checkpoint import weights_by_path
+from vidsim.training.configs import OptimizerConfig
+from vidsim.training.optimizer import build_optimizer
+from vidsim.training.trainer import Trainer
 
 
 class Twins(Replicas):
@@ -88,3 +93,58 @@ def test_an_objective_from_outside_is_given_the_whole_batch(backbone, make_input
     once, twice = (losses(backbone, [objective], inputs, r) for r in (Replicas(), twins))
     assert objective.rows == (6, 6)
     assert twice[1]["outside"] == pytest.approx(2 * once[1]["outside"], rel=1e-5)
+
+
+class Remembers(TaskModel):
+    """Owns a queue, a counter and a momentum copy, all moved by the forward pass."""
+
+    def __init__(self, backbone, objectives):
+        super().__init__(backbone, objectives)
+        self.queue = self.add_state("queue", (2,), initializer="ones")
+        self.count = self.add_state("count", (), dtype="int32")
+        self.teacher = keras.layers.Dense(1, name="teacher")
+        self.teacher.build((None, 2))
+        self.add_state_of(self.teacher)
+
+    def call(self, inputs, training=None):
+        outputs = super().call(inputs, training=training)
+        if training:
+            self.queue.assign(self.queue + ops.mean(outputs[schema.TAG_LOGITS]))
+            self.count.assign_add(1)
+            self.teacher.bias.assign(self.teacher.bias + 1.0)
+        return outputs
+
+
+def test_state_is_declared_once(build_smallest, make_inputs):
+    """Saved, restored, put back after a skipped update, not trained, in no checkpoint."""
+    backbone = build_smallest("mix_nextvlad")
+    task = Remembers(backbone, build_objectives([TagConfig()], backbone, backbone.output_keys))
+    assert [v.name for v in task.owned_state] == ["queue", "count", "kernel", "bias"]
+    assert not {id(v) for v in task.owned_state} & {id(v) for v in task.trainable_variables}
+    trainer = Trainer(task, build_optimizer(OptimizerConfig(), steps=9, planned=9))
+    inputs = make_inputs([5, 4], [3, 2])
+    tags = np.eye(4, dtype="float32")[[0] * len(inputs[schema.TOKEN_IDS])]
+
+    def now():
+        return [np.array(v.numpy()) for v in task.owned_state]
+
+    def update(**changes):
+        task.fit({**inputs, schema.TAGS: tags} | changes, batch_size=len(tags), verbose=0)
+
+    first = now()
+    update()
+    moved, saved = now(), trainer.state()
+    assert [bool((a != b).any()) for a, b in zip(first, moved, strict=True)] == [
+        *(True, True),  # queue and count
+        *(False, True),  # the teacher's kernel, which no gradient reaches, and its bias
+    ]
+    update(**{schema.FRAMES: np.full_like(inputs[schema.FRAMES], np.nan)})
+    assert int(task.total_notfinite.numpy()) == 1
+    for before, after in zip(moved, now(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    update()
+    assert int(task.count.numpy()) == 2
+    trainer.restore(saved)
+    for before, after in zip(moved, now(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert not any("queue" in name or "teacher" in name for name in weights_by_path(backbone))

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def build_finetuning(videos, tmp_path_factory):
     usual |= {"save_seconds": 0, "pretrain_model_dir": "none", "word_dropout": 0.2}
 
     class Source:
-        fewest, folds = len(train), [0]
+        fewest, folds, settings = len(train), [0], MappingProxyType({})
 
         def __init__(self, data):
             self.data = data

@@ -210,7 +210,7 @@ def test_members_of_other_videos(world):
 
 def test_it_needs_no_deep_learning_library():
     code = (
-        "import sys, vidsim.stages.ensemble;"
+        "import sys, vidsim.stages.ensemble, vidsim.tasks.similarity.ensemble;"
         "sys.exit(', '.join({'tensorflow', 'keras', 'matplotlib'} & sys.modules.keys()) or None)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)

@@ -145,18 +145,8 @@ class Finetuning:
 
         # ---- 4 Fit and evaluate ----------------------------------------------------------------
         about, about_data = self._about(data.fold, record), self._about_data(data)
-        run_ = TrainingRun(
-            record.title,
-            record.folder,
-            self.steps,
-            task.unit,
-            config,
-            about,
-            about_data,
-            state,
-            built.trainer.task.head,
-            data.baseline(),
-        )
+        place = (record.title, record.folder)
+        run_ = TrainingRun(*place, self.steps, task.unit, config, about, about_data, state)
         train(run_, built.trainer, dataset, validation, (built.first.tokenizer, built.first.tags))
 
         # ---- 5 Write ---------------------------------------------------------------------------
@@ -181,7 +171,7 @@ class Finetuning:
     def _about_data(self, data: FoldData) -> dict[str, Any]:
         """What a fold is trained and validated on, for metrics.json."""
         folder, seed = self.common.data_dir, self.common.seed
-        return {"folder": folder, **data.about(), "seed": seed}
+        return {"folder": folder, **data.about(), "seed": seed, "baseline": data.baseline()}
 
     def _build(self) -> "_Built":
         if self._built is not None:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from vidsim.errors import VidsimError
@@ -41,8 +40,6 @@ class TrainingRun:
         about: goes into every checkpoint's config.json.
         data: what it is trained and validated on, for metrics.json.
         state: where it begins.
-        head: the task's own layers, for the checkpoints.
-        baseline: what a model scores that has learned nothing.
     """
 
     title: str
@@ -53,8 +50,6 @@ class TrainingRun:
     about: dict[str, Any]
     data: dict[str, Any]
     state: TrainingState
-    head: keras.layers.Layer | None = None
-    baseline: dict[str, Any] | None = None
 
 
 def train(
@@ -98,7 +93,6 @@ def train(
         "seconds": round(saver.seconds, 1),
         "skipped": int(trainer.task.total_notfinite.numpy()),
         "data": run.data,
-        **({"baseline": run.baseline} if run.baseline else {}),
         **provenance(),
         "history": log.history,
     }
@@ -130,7 +124,7 @@ def _keeper(
 
     def save(folder: Path, metrics: dict[str, Any]) -> None:
         about = {**run.about, **metrics, "primary_metric": evaluate.primary_metric}
-        Checkpoint(trainer.task.backbone, *parts, about, run.head).save(folder)
+        Checkpoint(trainer.task.backbone, *parts, about, trainer.task.head).save(folder)
 
     judged_by = evaluate.primary_metric, evaluate.greater_is_better
     keeper = CheckpointKeeper(run.folder, save, *judged_by)

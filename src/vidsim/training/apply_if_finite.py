@@ -61,7 +61,11 @@ class ApplyIfFinite(keras.optimizers.MultiOptimizer):
         # clipping would go by the norm of what is not added up yet
         trained = list(trainable_variables or self._trainable_variables)
         self.build(trained)
-        whole = [ops.reshape(grad, v.shape) for grad, v in zip(grads, trained, strict=True)]
+        # and a weight that no objective reads, such as a tag classifier without tags, has none
+        whole = [
+            ops.zeros(v.shape, v.dtype) if grad is None else ops.reshape(grad, v.shape)
+            for grad, v in zip(grads, trained, strict=True)
+        ]
         grads = self.replicas.sum(whole)
         squares = [ops.sum(ops.square(grad)) for grad in grads]
         square = ops.sum(ops.stack(squares))
