@@ -87,7 +87,9 @@ class Stage:
         kind, more = (PairScorer, (schema.COSINE,)) if self.stage == "finetune" else (TaskModel, ())
         available = (*backbone.output_keys, *more)
         task = kind(backbone, build_objectives(objectives(config), backbone, available))
-        optimizer = build_optimizer(config.optimizer, config.total_steps, config.total_steps)
+        optimizer = build_optimizer(
+            config.optimizer, backbone, config.total_steps, config.total_steps
+        )
         optimizer.build(task.trainable_variables)
         task.compile(optimizer=optimizer, jit_compile=True)
         variables = (

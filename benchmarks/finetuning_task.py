@@ -40,5 +40,5 @@ def finetuning_task(recipe_name: str, size: str, policy: str, words: int, tags: 
         objectives(recipe.finetune), backbone, (*backbone.output_keys, COSINE)
     )
     task = PairScorer(backbone, losses)
-    Trainer(task, build_optimizer(recipe.finetune.optimizer, 4000, 4000, compiled))
+    Trainer(task, build_optimizer(recipe.finetune.optimizer, backbone, 4000, 4000, compiled))
     return recipe, task

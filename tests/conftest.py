@@ -99,14 +99,15 @@ def build_smallest():
     ``inputs`` are fields of its InputSpec, fields those of its configuration.
     Its weights, biases and moving statistics included, are random: nothing that a zero would hide.
     """
-    from vidsim.models.configs import FAMILIES, build_backbone
+    from vidsim.models.configs import build_backbone
+    from vidsim.models.families import FAMILIES
     from vidsim.models.input_spec import InputSpec
 
     shape = {"encoder_layers": 2, "encoder_width": 16, "encoder_heads": 2, "encoder_dropout": 0.1}
     shape |= {"encoder_intermediate": 32, "bert_seq_length": 16, "hidden_size": 8}
     vlad = {"branches": 2, "vlad_cluster_size": 4, "vlad_groups": 2, "vlad_expansion": 0.03125}
     vlad |= {"vlad_hidden_size": 12, "se_ratio": 2}
-    own = {"uniter": shape, "mix_nextvlad": shape | vlad}
+    own = {"uniter": shape, "joint": shape, "mix_nextvlad": shape | vlad}
 
     def build(family, num_labels=4, vocab_size=200, inputs=NO_OTHERS, **fields):
         config = FAMILIES[family](**(own[family] | fields))

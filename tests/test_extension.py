@@ -12,7 +12,7 @@ import pytest
 import vidsim
 from vidsim.cli import main
 from vidsim.errors import VidsimError
-from vidsim.models.configs import FAMILIES
+from vidsim.models.families import FAMILIES
 from vidsim.records.sample import write_sample
 
 pytestmark = pytest.mark.slow

@@ -8,8 +8,9 @@ import pytest
 from keras import ops
 
 from vidsim import schema
-from vidsim.models.configs import FAMILIES, build_backbone
+from vidsim.models.configs import build_backbone
 from vidsim.models.embedding_model import EmbeddingModel
+from vidsim.models.families import FAMILIES
 
 BACKBONES = {
     "mix": ("mix_nextvlad", {}),

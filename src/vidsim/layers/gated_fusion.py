@@ -1,8 +1,11 @@
 """Text and frames of one branch to an embedding: dense, then channels weighted by SE."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from vidsim.layers.numeric import Tensor
 from vidsim.layers.squeeze_excite import SqueezeExcite
 
 
@@ -19,7 +22,7 @@ class GatedFusion(keras.layers.Layer):
         norm: the two LayerNorms; False is as published.
 
     Shapes:
-        vision (B, V), text (B, D) -> (B, output_size), all >= 0
+        vision (B, V), text (B, D), one of them may be None -> (B, output_size), all >= 0
 
     Reference: the published system's ConcatDenseSE; Hu et al. 2018 (arXiv:1709.01507).
     """
@@ -30,8 +33,8 @@ class GatedFusion(keras.layers.Layer):
         dropout: float = 0.2,
         se_ratio: int = 8,
         norm: bool = True,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.norms = None
         if norm:
@@ -41,8 +44,14 @@ class GatedFusion(keras.layers.Layer):
         self.project = keras.layers.Dense(output_size, activation="relu", name="project")
         self.squeeze_excite = SqueezeExcite(se_ratio, name="squeeze_excite")
 
-    def call(self, vision, text, training=None):
+    def call(
+        self, vision: Tensor | None, text: Tensor | None, training: bool | None = None
+    ) -> Tensor:
+        """Fuse both sides, or pass on the one that there is."""
+        sides = [vision, text]
         if self.norms is not None:
-            vision, text = self.norms[0](vision), self.norms[1](text)
-        x = ops.concatenate([vision, ops.cast(text, vision.dtype)], axis=-1)  # (B, V + D)
+            pairs = zip(self.norms, sides, strict=True)
+            sides = [None if side is None else norm(side) for norm, side in pairs]
+        given = [side for side in sides if side is not None]
+        x = ops.concatenate([ops.cast(side, given[0].dtype) for side in given], axis=-1)
         return self.squeeze_excite(self.project(self.dropout(x, training=training)))

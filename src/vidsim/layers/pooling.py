@@ -30,6 +30,19 @@ def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
     return ops.cast(total / ops.maximum(count, 1.0), x.dtype)
 
 
+def masked_first(x: Tensor, mask: Tensor) -> Tensor:
+    """The first step, where it is real.
+
+    Args:
+        x: (B, T, D) features.
+        mask: (B, T), True where a step is real.
+
+    Returns:
+        (B, D), zeros where the first step is not real or there is none.
+    """
+    return masked_mean(x[:, :1], mask[:, :1])
+
+
 def masked_max(x: Tensor, mask: Tensor) -> Tensor:
     """Elementwise maximum over the steps that are real.
 
@@ -42,5 +55,5 @@ def masked_max(x: Tensor, mask: Tensor) -> Tensor:
     """
     x = ops.convert_to_tensor(x)
     mask = ops.cast(mask, "bool")[:, :, None]  # (B, T) -> (B, T, 1)
-    highest = ops.max(ops.where(mask, at_least_float32(x), _LOWEST), axis=1)  # (B, T, D) -> (B, D)
+    highest = ops.max(ops.where(mask, at_least_float32(x), _LOWEST), axis=1, initial=_LOWEST)
     return ops.cast(ops.where(ops.any(mask, axis=1), highest, 0.0), x.dtype)

@@ -21,7 +21,9 @@ class Backbone(keras.Model):
     Inputs, a dict:
         token_ids (B, L) int32, token_mask (B, L) bool,
         frames (B, T, F) float16, frame_mask (B, T) bool
-    L and T may differ from batch to batch; padding changes no output.
+        and, where a text has several parts, token_types (B, L) int32
+    L and T may differ from batch to batch and be 0; padding changes no output. A model that reads
+    no text, by its spec, takes no token_ids; one that reads no frames takes no frames.
 
     Args:
         config: of the family.
@@ -53,10 +55,10 @@ class Backbone(keras.Model):
 
         On JAX, which would compile each operation of it, by the batch's shapes alone.
         """
-        made: dict[str, Any] = {
-            schema.TOKEN_IDS: np.zeros((2, 3), "int32"),
-            schema.TOKEN_MASK: np.ones((2, 3), bool),
-        }
+        made: dict[str, Any] = {}
+        if self.spec.has_text:
+            made[schema.TOKEN_IDS] = np.zeros((2, 3), "int32")
+            made[schema.TOKEN_MASK] = np.ones((2, 3), bool)
         if self.spec.frame_size is not None:
             made[schema.FRAMES] = np.zeros((2, 2, self.spec.frame_size), "float16")
             made[schema.FRAME_MASK] = np.ones((2, 2), bool)
@@ -64,6 +66,26 @@ class Backbone(keras.Model):
             made = {key: keras.KerasTensor(v.shape, str(v.dtype)) for key, v in made.items()}
         outputs = self(made)
         self.output_keys = tuple(outputs)
+
+    def make_classifier(self, name: str) -> keras.layers.Dense | None:
+        """A layer that gives tag logits (B, num_labels); None where there are no tags."""
+        if not self.spec.num_labels:
+            return None
+        return keras.layers.Dense(self.spec.num_labels, dtype="float32", name=name)
+
+    def encoder_variables(self) -> list[keras.Variable]:
+        """The variables that learn at the encoder's rate; those of ``text_encoder``, if any."""
+        encoder = getattr(self, "text_encoder", None)
+        return [] if encoder is None else list(encoder.trainable_variables)
+
+    def published_weights(self) -> dict[str, keras.Variable]:
+        """The variables that a published text encoder fills, by their names in its file.
+
+        The names are without the prefix ("bert.", "roformer."). Those of a pooler may be missing in
+        the file; any other must be there.
+        """
+        names = getattr(getattr(self, "text_encoder", None), "published_weights", dict)
+        return names()
 
     def encoder_was_loaded(self) -> None:
         """Called when the text encoder has got pretrained weights; a family may follow them."""

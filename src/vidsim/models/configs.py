@@ -3,15 +3,15 @@
 A new family is its configuration, which names its model, and one file beside this one for that.
 """
 
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from vidsim.config_fields import Config, Count, Layers, Range, Rate
 from vidsim.errors import VidsimError
-from vidsim.records.fields import text_fields
+from vidsim.models.families import register
+from vidsim.models.joint_layout import Activation, JointLayout, JointPooling
+from vidsim.preprocess.text_flags import parse_texts, text_problems
 
 if TYPE_CHECKING:
     from vidsim.models.backbone import Backbone
@@ -19,24 +19,6 @@ if TYPE_CHECKING:
 
 _Width = Annotated[int, Range(1, 2**16)]
 Positions = Literal["absolute", "rotary"]
-
-FAMILIES: "dict[str, type[BackboneConfig]]" = {}
-"""The configuration of every family, by name; defining one puts it here."""
-
-
-def _register(cls: "type[BackboneConfig]") -> None:
-    known = FAMILIES.get(cls.family)
-    if known is not None and _source(known) != _source(cls):
-        raise VidsimError(
-            f"{cls.__name__}: the family {cls.family!r} is {known.__name__} in {_source(known)} "
-            "already; give it another name"
-        )
-    FAMILIES[cls.family] = cls
-
-
-def _source(cls: type) -> str:
-    """The file that defines a class."""
-    return getattr(sys.modules.get(cls.__module__), "__file__", None) or cls.__module__
 
 
 @dataclass(frozen=True)
@@ -70,7 +52,7 @@ class BackboneConfig(Config):
     def __init_subclass__(cls, **kwargs: object):
         super().__init_subclass__(**kwargs)
         if "family" in vars(cls):
-            _register(cls)
+            register(cls)
         elif cls.family:
             raise VidsimError(
                 f"{cls.__name__} has the family {cls.family!r} of the class it is made from; "
@@ -123,37 +105,18 @@ class BackboneConfig(Config):
                 f"{width // heads}; rotary positions need an even number"
             )
 
-        yield from self._text_contradictions()
+        for name, accepted in text_problems(self.text_fields, self.text_lengths).items():
+            yield f"{self.said(name)}: accepted is {accepted}"
 
     @property
     def texts(self) -> tuple[tuple[str, int], ...]:
         """The text fields in their order, each with its most tokens."""
-        names = [name.strip() for name in self.text_fields.split(",")]
-        if not self.text_lengths:
-            return tuple((name, self.bert_seq_length) for name in names)
-        lengths = [int(word) for word in self.text_lengths.split(",")]
-        return tuple(zip(names, lengths, strict=True))
+        return parse_texts(self.text_fields, self.text_lengths, self.bert_seq_length)
 
     @property
     def text_length(self) -> int:
         """Most tokens of the whole sequence."""
         return sum(length for _, length in self.texts)
-
-    def _text_contradictions(self) -> Iterator[str]:
-        names = [name.strip() for name in self.text_fields.split(",")]
-        unknown = [name for name in names if name not in text_fields()]
-        if unknown or len(set(names)) < len(names):
-            yield (
-                f"{self.said('text_fields')}: accepted is a comma list of different ones of "
-                f"{', '.join(text_fields())}"
-            )
-        words = self.text_lengths.split(",") if self.text_lengths else ["3"] * len(names)
-        whole = all(word.strip().isdecimal() and 3 <= int(word) <= 2**16 for word in words)
-        if not whole or len(words) != len(names):
-            yield (
-                f"{self.said('text_lengths')}: accepted is a comma list of whole numbers from 3, "
-                f"one for each of --text-fields {self.text_fields}"
-            )
 
     def encoder(self, vocab_size: int) -> EncoderConfig:
         """The text encoder this configuration describes, for a vocabulary of that size."""
@@ -232,8 +195,46 @@ class MixNeXtVLADConfig(BackboneConfig):
 
 
 @dataclass(frozen=True)
-class UniterConfig(BackboneConfig):
-    """Configuration of Uniter."""
+class JointFamilyConfig(BackboneConfig):
+    """What the configurations of one-stream encoders share: each is a JointLayout."""
+
+    @property
+    def layout(self) -> JointLayout:
+        """The order of text and frames, and what is read of them."""
+        raise NotImplementedError
+
+    def contradictions(self) -> Iterator[str]:
+        yield from super().contradictions()
+        yield from self.layout.problems()
+
+    def misfits(self, spec: "InputSpec") -> Iterator[str]:
+        layout = self.layout.reading(spec.has_text, spec.frame_size is not None)
+        yield from layout.unreadable()
+        if "sep" in layout.sequence and spec.separator is None:
+            yield "the sequence has a [SEP] put in, and the vocabulary's [SEP] is not known"
+        needed = layout.absolute_positions(self.text_length)
+        limit = "text_lengths" if self.text_lengths else "bert_seq_length"
+        if spec.encoder.positions == "absolute" and needed > spec.encoder.max_positions:
+            yield (
+                f"{self.said(limit)} and the separators need {needed} positions; the "
+                f"encoder has {spec.encoder.max_positions}"
+            )
+
+    def encoder(self, vocab_size: int) -> EncoderConfig:
+        encoder = super().encoder(vocab_size)
+        needed = self.layout.absolute_positions(self.text_length)
+        return replace(encoder, max_positions=max(encoder.max_positions, needed))
+
+    @classmethod
+    def backbone_class(cls) -> "type[Backbone]":
+        from vidsim.models.joint import Joint
+
+        return Joint
+
+
+@dataclass(frozen=True)
+class UniterConfig(JointFamilyConfig):
+    """Configuration of Uniter: the text, then its frames, which have no order."""
 
     family: ClassVar[str] = "uniter"
 
@@ -244,11 +245,42 @@ class UniterConfig(BackboneConfig):
     """Whether the mean of the frames' own embeddings goes beside that vector, past the encoder. The
     layers of an encoder that has read words only have nothing to say of frames yet."""
 
-    @classmethod
-    def backbone_class(cls) -> "type[Backbone]":
-        from vidsim.models.uniter import Uniter
+    @property
+    def layout(self) -> JointLayout:
+        return JointLayout(pooling=self.uniter_pooling, frame_skip=self.frame_skip)
 
-        return Uniter
+
+@dataclass(frozen=True)
+class JointConfig(JointFamilyConfig):
+    """Configuration of any other one-stream encoder; see JointLayout."""
+
+    family: ClassVar[str] = "joint"
+
+    sequence: str = "text frames"
+    """Pieces in their order: text (all of it), or cls (its [CLS]) and words (the rest); frames; sep
+    (a [SEP] put in)."""
+    pooling: JointPooling = "mean"
+    """Where the embedding is read. mean: of the words' mean and the frames' mean; token_mean, max,
+    attention: over all tokens; cls, sep: at that token."""
+    frame_positions: bool = False
+    """Whether frames have learned positions of their own (absolute positions only)."""
+    frame_type: bool = True
+    """Whether frames have a learned vector in common."""
+    frame_activation: Activation = "relu"
+    """Of the frames' projection."""
+    frame_skip: bool = False
+    """Whether the mean of the embedded frames goes beside the pooled vector."""
+
+    @property
+    def layout(self) -> JointLayout:
+        return JointLayout(
+            tuple(self.sequence.split()),
+            self.pooling,
+            self.frame_positions,
+            self.frame_type,
+            self.frame_activation,
+            self.frame_skip,
+        )
 
 
 def build_backbone(config: BackboneConfig, spec: "InputSpec") -> "Backbone":
@@ -267,29 +299,3 @@ def build_backbone(config: BackboneConfig, spec: "InputSpec") -> "Backbone":
     backbone = config.backbone_class()(config, spec)
     backbone.create_weights()
     return backbone
-
-
-def family_config(family: str, defined_in: str | None = None) -> type[BackboneConfig]:
-    """The configuration of a family by its name.
-
-    Args:
-        family: its name, as in a checkpoint.
-        defined_in: the recipe file that defined it when the checkpoint was written.
-
-    Raises:
-        VidsimError: no such family, and how one of the user's own gets known.
-    """
-    if family not in FAMILIES:
-        file = defined_in or "FILE.py"
-        raise VidsimError(
-            f"unknown family {family!r}; known are {', '.join(FAMILIES)}. A family of one's own "
-            f"is known once the recipe file that defines it is loaded: --recipes {file}, or "
-            f"vidsim.load_recipe_file({file!r})"
-        )
-    return FAMILIES[family]
-
-
-def family_file(config: BackboneConfig) -> str | None:
-    """The name of the file that defines a configuration's family; None for this package's own."""
-    source = _source(type(config))
-    return None if type(config).__module__.startswith("vidsim.") else Path(source).name

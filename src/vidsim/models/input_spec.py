@@ -28,10 +28,14 @@ class InputSpec:
     """The texts in token_ids, in their order; (): the model reads no text."""
     num_classes: int = 0
     """Classes, of which a video has one; 0: there are none."""
+    separator: int | None = None
+    """The token id of [SEP], for families that put some in; None: it is not known."""
 
     def __post_init__(self) -> None:
         for name in ("num_labels", "num_classes"):
             _check(name, getattr(self, name), 0)
+        if self.separator is not None:
+            _check("separator", self.separator, 0)
         for name, width in dict(self.widths).items():
             _check(f"the width of {name}", width, 1)
         if not all(isinstance(name, str) for name in self.text_fields):

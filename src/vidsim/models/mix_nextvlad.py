@@ -8,32 +8,36 @@ from vidsim.layers.batch_norm import BatchNorm
 from vidsim.layers.dense import dense
 from vidsim.layers.gated_fusion import GatedFusion
 from vidsim.layers.nextvlad import NeXtVLAD
-from vidsim.layers.pooling import masked_max, masked_mean
+from vidsim.layers.numeric import Tensor
+from vidsim.layers.pooling import masked_first, masked_max, masked_mean
 from vidsim.models.backbone import Backbone
 from vidsim.models.configs import MixNeXtVLADConfig
 from vidsim.models.input_spec import InputSpec
 from vidsim.models.text_encoder import TextEncoder
+from vidsim.models.transformer_stack import weight_and_bias
 
 
 class MixNeXtVLAD(Backbone):
     """A mixture of K NeXtVLAD branches.
 
-    Outputs, besides EMBEDDING (B, 256) and TAG_LOGITS (B, C): BRANCH_LOGITS (K, B, C),
-    VISION_VECTORS (K, B, D) and TEXT_VECTOR (B, D) before fusion, D = vlad_hidden_size.
+    Outputs, besides EMBEDDING (B, 256): TAG_LOGITS (B, C) and BRANCH_LOGITS (K, B, C) where there
+    are tags; before fusion, VISION_VECTORS (K, B, D) where it reads frames and TEXT_VECTOR (B, D)
+    where it reads text, D = vlad_hidden_size.
 
     Reference: fourth place of the CIKM 2021 multimodal video similarity challenge; Lin et al.
     2018 (arXiv:1811.05014).
     """
 
-    def __init__(self, config: MixNeXtVLADConfig, spec: InputSpec):
+    def __init__(self, config: MixNeXtVLADConfig, spec: InputSpec) -> None:
         super().__init__(config, spec)
-        encoder = spec.encoder
+        encoder, size = spec.encoder, config.vlad_hidden_size
         self.text_pooling = config.text_pooling
-        self.text_encoder = TextEncoder(encoder, name="text_encoder")
-        if config.text_pooling == "cls":
-            self.pooler = dense(encoder.width, "pooler", activation="tanh")
-        size = config.vlad_hidden_size
-        self.text_map = keras.layers.Dense(size, activation="relu", name="text_map")
+        self.pooler = None
+        if spec.has_text:
+            self.text_encoder = TextEncoder(encoder, name="text_encoder")
+            if config.text_pooling == "cls":
+                self.pooler = dense(encoder.width, "pooler", activation="tanh")
+            self.text_map = keras.layers.Dense(size, activation="relu", name="text_map")
         self.frame_norm = None
         if config.frame_norm:
             self.frame_norm = keras.layers.LayerNormalization(name="frame_norm")
@@ -44,17 +48,18 @@ class MixNeXtVLAD(Backbone):
         self.gate = keras.layers.Dense(config.branches, dtype="float32", name="gate")
         self.vlads, self.fusions, self.classifiers = [], [], []
         for k in range(config.branches):
-            self.vlads.append(
-                NeXtVLAD(
-                    config.vlad_cluster_size,
-                    expansion=config.vlad_expansion,
-                    groups=config.vlad_groups,
-                    output_size=size,
-                    dropout=config.dropout,
-                    batch_norm=config.vlad_batch_norm,
-                    name=f"vlad_{k}",
+            if spec.frame_size is not None:
+                self.vlads.append(
+                    NeXtVLAD(
+                        config.vlad_cluster_size,
+                        expansion=config.vlad_expansion,
+                        groups=config.vlad_groups,
+                        output_size=size,
+                        dropout=config.dropout,
+                        batch_norm=config.vlad_batch_norm,
+                        name=f"vlad_{k}",
+                    )
                 )
-            )
             fusion = GatedFusion(
                 config.hidden_size,
                 config.dropout,
@@ -63,45 +68,68 @@ class MixNeXtVLAD(Backbone):
                 name=f"fusion_{k}",
             )
             self.fusions.append(fusion)
-            classifier = keras.layers.Dense(
-                spec.num_labels, dtype="float32", name=f"classifier_{k}"
-            )
-            self.classifiers.append(classifier)
+            classifier = self.make_classifier(f"classifier_{k}")
+            if classifier is not None:
+                self.classifiers.append(classifier)
 
-    def call(self, inputs, training=None):
-        frames = ops.cast(inputs[schema.FRAMES], self.compute_dtype)  # (B, T, 1536)
-        frame_mask = ops.cast(inputs[schema.FRAME_MASK], "bool")
+    def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
+        """Embed B videos."""
+        frames = mask = text = None
+        if self.vlads:
+            frames, mask = self._frames(inputs, training)
+        if self.spec.has_text:
+            text = self._text_vector(inputs, training)  # (B, D)
+        gate = self._gate(frames, mask, text, training)  # (B, K)
+        visions, embeddings, logits = [], [], []
+        for k, fusion in enumerate(self.fusions):
+            if self.vlads:
+                visions.append(self.vlads[k](frames, mask, training=training))  # (B, D)
+            fused = fusion(visions[k] if visions else None, text, training=training)
+            embeddings.append(ops.cast(fused, "float32"))
+            if self.classifiers:
+                logits.append(self.classifiers[k](embeddings[k]))
+        weights = ops.transpose(gate)[:, :, None]  # (K, B, 1)
+        outputs = {schema.EMBEDDING: ops.sum(weights * ops.stack(embeddings), axis=0)}
+        if logits:
+            outputs[schema.BRANCH_LOGITS] = ops.stack(logits)  # (K, B, C)
+            outputs[schema.TAG_LOGITS] = ops.sum(weights * outputs[schema.BRANCH_LOGITS], axis=0)
+        if visions:
+            outputs[schema.VISION_VECTORS] = ops.stack(visions)
+        if text is not None:
+            outputs[schema.TEXT_VECTOR] = text
+        return outputs
+
+    def published_weights(self) -> dict[str, keras.Variable]:
+        named = super().published_weights()
+        return (
+            named if self.pooler is None else named | weight_and_bias("pooler.dense", self.pooler)
+        )
+
+    def _frames(self, inputs: dict[str, Tensor], training: bool | None) -> tuple[Tensor, Tensor]:
+        """Frames (B, T, F) and their mask (B, T)."""
+        frames = ops.cast(inputs[schema.FRAMES], self.compute_dtype)
         if self.frame_norm is not None:
             frames = self.frame_norm(frames)
-        frames = self.feature_dropout(frames, training=training)
-        text = self._text_vector(inputs, training)  # (B, D)
-        gate = self._gate(frames, frame_mask, text, training)  # (B, K)
-        visions, embeddings, logits = [], [], []
-        for vlad, fusion, classifier in zip(
-            self.vlads, self.fusions, self.classifiers, strict=True
-        ):
-            visions.append(vlad(frames, frame_mask, training=training))  # (B, D)
-            embeddings.append(ops.cast(fusion(visions[-1], text, training=training), "float32"))
-            logits.append(classifier(embeddings[-1]))
-        weights = ops.transpose(gate)[:, :, None]  # (K, B, 1)
-        branch_logits = ops.stack(logits)  # (K, B, C)
-        return {
-            schema.EMBEDDING: ops.sum(weights * ops.stack(embeddings), axis=0),
-            schema.TAG_LOGITS: ops.sum(weights * branch_logits, axis=0),
-            schema.BRANCH_LOGITS: branch_logits,
-            schema.VISION_VECTORS: ops.stack(visions),
-            schema.TEXT_VECTOR: text,
-        }
+        mask = ops.cast(inputs[schema.FRAME_MASK], "bool")
+        return self.feature_dropout(frames, training=training), mask
 
-    def _text_vector(self, inputs, training):
-        mask = ops.cast(inputs[schema.TOKEN_MASK], "bool")
-        hidden = self.text_encoder(inputs[schema.TOKEN_IDS], mask, training=training)
-        if self.text_pooling == "cls":
-            return self.text_map(self.pooler(hidden[:, 0]))
+    def _text_vector(self, inputs: dict[str, Tensor], training: bool | None) -> Tensor:
+        mask, types = ops.cast(inputs[schema.TOKEN_MASK], "bool"), inputs.get(schema.TOKEN_TYPES)
+        hidden = self.text_encoder(inputs[schema.TOKEN_IDS], mask, types, training=training)
+        if self.pooler is not None:
+            return self.text_map(self.pooler(masked_first(hidden, mask)))
         pooling = masked_max if self.text_pooling == "max" else masked_mean
         return self.text_map(pooling(hidden, mask))
 
-    def _gate(self, frames, frame_mask, text, training):
-        mean = masked_mean(frames, frame_mask)  # (B, 1536)
-        x = ops.concatenate([mean, ops.cast(text, mean.dtype)], axis=-1)
+    def _gate(
+        self,
+        frames: Tensor | None,
+        mask: Tensor | None,
+        text: Tensor | None,
+        training: bool | None,
+    ) -> Tensor:
+        """The branches' weights (B, K), by the frames' mean (B, F) and the text (B, D)."""
+        sides = [] if frames is None else [masked_mean(frames, mask)]
+        sides += [] if text is None else [text]
+        x = ops.concatenate([ops.cast(side, sides[0].dtype) for side in sides], axis=-1)
         return ops.softmax(self.gate(self.gate_norm(x, training=training)), axis=-1)

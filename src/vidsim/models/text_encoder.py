@@ -1,37 +1,38 @@
 """The encoder that all six recipes stand on: BERT or RoFormer, over words and perhaps frames."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from vidsim.layers.dense import INITIALIZER_STDDEV, dense
-from vidsim.layers.packing import pack
-from vidsim.layers.rotary import rotary_angles
-from vidsim.layers.transformer_layer import TransformerLayer
+from vidsim.layers.numeric import Tensor
+from vidsim.layers.segments import Segment
 from vidsim.models.configs import EncoderConfig
+from vidsim.models.transformer_stack import TransformerStack, weight_and_bias
 
 
 class TextEncoder(keras.layers.Layer):
-    """Words to hidden states; extra, already embedded tokens may follow the words.
+    """Word embeddings, and the layers that read them alone or between other segments.
+
+    A model that puts other segments beside the words takes `embed` and ``stack.encode``, and makes
+    the weights by `build` first, so that they have their names within this layer.
 
     Args:
         config: architecture.
 
     Shapes:
-        token_ids (B, L) int, token_mask (B, L) bool; extra (B, T, width), extra_mask (B, T) bool
-        -> (B, L + T, width)
+        token_ids (B, L) int, token_mask (B, L) bool, token_types None or (B, L) int
+        -> (B, L, width)
 
     What stands at hidden positions of the result has no meaning.
-
-    Rotary positions of extra tokens start at ``extra_position``, not at L: the number of padding
-    tokens in the batch must not change an output.
 
     Reference: Devlin et al. 2018 (arXiv:1810.04805); Su et al. 2021 (arXiv:2104.09864).
     """
 
-    def __init__(self, config: EncoderConfig, extra_position: int = 0, **kwargs):
+    def __init__(self, config: EncoderConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config
-        self.extra_position = extra_position
         narrow = config.embedding_size or config.width
         self.words = _embedding(config.vocab_size, narrow, "words")
         self.types = _embedding(config.type_vocab_size, narrow, "types")
@@ -40,49 +41,72 @@ class TextEncoder(keras.layers.Layer):
         self.norm = keras.layers.LayerNormalization(epsilon=config.layer_norm_eps, name="norm")
         self.dropout = keras.layers.Dropout(config.dropout, name="dropout")
         self.widen = dense(config.width, "widen") if narrow != config.width else None
-        self.layers = [
-            TransformerLayer(
-                config.heads,
-                config.intermediate,
-                config.activation,
-                config.dropout,
-                config.attention_dropout,
-                config.layer_norm_eps,
-                config.rotary_value,
-                name=f"layer_{i}",
-            )
-            for i in range(config.layers)
-        ]
+        self.stack = TransformerStack(config, name="stack")
 
-    def call(self, token_ids, token_mask, extra=None, extra_mask=None, training=None):
-        x, mask = self.embed(token_ids, training=training), ops.cast(token_mask, "bool")
-        positions = ops.arange(ops.shape(token_ids)[1])
-        if extra is not None:
-            x = ops.concatenate([x, ops.cast(extra, x.dtype)], axis=1)  # (B, L + T, width)
-            mask = ops.concatenate([mask, ops.cast(extra_mask, "bool")], axis=1)
-            after = self.extra_position + ops.arange(ops.shape(extra)[1])
-            positions = ops.concatenate([positions, after])
-        packing = pack(mask, self.config.heads)
-        rows, rotary = packing.rows(x), None  # (R, width), hardly any padding
-        if self.config.positions == "rotary":
-            angles = rotary_angles(positions, self.config.width // self.config.heads)
-            rotary = [packing.rows(_repeat(angle, ops.shape(mask)[0])) for angle in angles]
-        for layer in self.layers:
-            rows = layer(rows, packing=packing, rotary=rotary, training=training)
-        return packing.positions(rows)
-
-    def embed(self, token_ids, training=None):
-        """Word, position and type embeddings of a title, normalised: (B, L) -> (B, L, width)."""
-        x = self.words(token_ids) + self.types(ops.zeros_like(token_ids))
+    def build(self, input_shape: tuple = ()) -> None:
+        """Make all weights; those of the layers are named within this one, as layer_0 and so on."""
+        narrow = (None, None, self.config.embedding_size or self.config.width)
+        self.words.build(())
+        self.types.build(())
         if self.config.positions == "absolute":
-            x = x + self.positions(ops.arange(ops.shape(token_ids)[1]))[None]
+            self.positions.build(())
+        self.norm.build(narrow)
+        if self.widen is not None:
+            self.widen.build(narrow)
+        for layer in self.stack.layers:
+            layer.build((None, self.config.width))
+
+    def call(
+        self,
+        token_ids: Tensor,
+        token_mask: Tensor,
+        token_types: Tensor | None = None,
+        training: bool | None = None,
+    ) -> Tensor:
+        """Hidden states of texts alone."""
+        embedded = self.embed(token_ids, token_types, training=training)
+        text = Segment(embedded, token_mask, ops.arange(ops.shape(token_ids)[1]))
+        return self.stack.encode([text], training)
+
+    def embed(
+        self,
+        token_ids: Tensor,
+        token_types: Tensor | None = None,
+        positions: Tensor | None = None,
+        training: bool | None = None,
+    ) -> Tensor:
+        """Word, position and type embeddings, normalised: (B, L) -> (B, L, width).
+
+        Args:
+            token_ids: (B, L) int.
+            token_types: (B, L) int; one beyond the encoder's types counts as its last. None: 0.
+            positions: (L,) int; None: 0, 1, 2, ... Not read where positions are rotary.
+            training: whether to drop.
+        """
+        if token_types is None:
+            token_types = ops.zeros_like(token_ids)
+        else:
+            token_types = ops.minimum(token_types, self.config.type_vocab_size - 1)
+        x = self.words(token_ids) + self.types(token_types)
+        if self.config.positions == "absolute":
+            if positions is None:
+                positions = ops.arange(ops.shape(token_ids)[1])
+            x = x + self.positions(positions)[None]
         x = self.dropout(self.norm(x), training=training)
         return x if self.widen is None else self.widen(x)
 
-
-def _repeat(x, batch: int):
-    """(S, D) -> (B, S, D)."""
-    return ops.broadcast_to(x[None], (batch, *ops.shape(x)))
+    def published_weights(self) -> dict[str, Any]:
+        """Every weight by its name in BERT's and RoFormer's checkpoints, without their prefix."""
+        named = {
+            "embeddings.word_embeddings.weight": self.words.embeddings,
+            "embeddings.token_type_embeddings.weight": self.types.embeddings,
+        }
+        if self.config.positions == "absolute":
+            named["embeddings.position_embeddings.weight"] = self.positions.embeddings
+        named |= weight_and_bias("embeddings.LayerNorm", self.norm)
+        if self.widen is not None:
+            named |= weight_and_bias("embeddings_project", self.widen)
+        return named | self.stack.published_weights()
 
 
 def _embedding(size: int, width: int, name: str) -> keras.layers.Embedding:

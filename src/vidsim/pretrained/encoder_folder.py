@@ -18,7 +18,7 @@ from vidsim.pretrained.hub import hub_revision, local_folder, transformer_folder
 from vidsim.pretrained.json_files import read_json_object
 from vidsim.pretrained.tokenizer_files import read_tokenizer
 from vidsim.pretrained.weight_files import ACCEPTED, read_weights
-from vidsim.pretrained.weight_names import LoadReport, plan_load, published_weights
+from vidsim.pretrained.weight_names import LoadReport, plan_load
 
 POSITIONS: dict[str, Positions] = {"bert": "absolute", "roformer": "rotary"}
 _SIZES = (
@@ -115,7 +115,7 @@ class EncoderFolder:
             VidsimError: no weights, or an encoder tensor that is missing or of another shape.
         """
         path, stored = read_weights(self.path)
-        wanted = published_weights(backbone) | dict(heads or {})
+        wanted = backbone.published_weights() | dict(heads or {})
         report, values = plan_load(stored, wanted, str(path))
         for variable, value in values:
             variable.assign(value)

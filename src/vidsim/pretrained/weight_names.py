@@ -1,4 +1,4 @@
-"""Which tensor of a Hugging Face checkpoint is which weight of ours."""
+"""Which tensor of a Hugging Face checkpoint is which weight of a model, which names its own."""
 
 import re
 from collections.abc import Mapping
@@ -8,24 +8,8 @@ from typing import Any
 import numpy as np
 
 from vidsim.errors import VidsimError
-from vidsim.models.backbone import Backbone
 
 _WORDS = "embeddings.word_embeddings.weight"
-_OURS = (  # our layer's path -> theirs
-    (r"words", "embeddings.word_embeddings"),
-    (r"positions", "embeddings.position_embeddings"),
-    (r"types", "embeddings.token_type_embeddings"),
-    (r"norm", "embeddings.LayerNorm"),
-    (r"widen", "embeddings_project"),
-    (r"layer_(\d+)/attention/(query|key|value)", r"encoder.layer.\1.attention.self.\2"),
-    (r"layer_(\d+)/attention/output", r"encoder.layer.\1.attention.output.dense"),
-    (r"layer_(\d+)/attention_norm", r"encoder.layer.\1.attention.output.LayerNorm"),
-    (r"layer_(\d+)/expand", r"encoder.layer.\1.intermediate.dense"),
-    (r"layer_(\d+)/contract", r"encoder.layer.\1.output.dense"),
-    (r"layer_(\d+)/output_norm", r"encoder.layer.\1.output.LayerNorm"),
-)
-_ENDINGS = {"embeddings": "weight", "kernel": "weight", "gamma": "weight"}
-_ENDINGS |= {"bias": "bias", "beta": "bias"}
 _LEGACY = {".gamma": ".weight", ".beta": ".bias"}  # LayerNorm's names before 2019
 _HEADS = ("pooler.", "cls.")
 """Beginnings of weights that a checkpoint may lack: they then start at random."""
@@ -57,12 +41,6 @@ class LoadReport:
         return "\n".join(lines)
 
 
-def published_weights(backbone: Backbone) -> dict[str, Any]:
-    """The text encoder's variables, and the pooler's, by Hugging Face's names."""
-    named = {_their_name(variable.path): variable for variable in backbone.weights}
-    return {name: variable for name, variable in named.items() if name is not None}
-
-
 def plan_load(
     stored: Mapping[str, np.ndarray], wanted: Mapping[str, Any], path: str
 ) -> tuple[LoadReport, list[tuple[Any, np.ndarray]]]:
@@ -90,7 +68,12 @@ def plan_load(
             problems.append(f"  shape    {name}: file {value.shape}, model {variable.shape}")
         values.append((variable, value.astype("float32")))
     spare = sorted(set(tensors) - set(wanted))
-    encoder = ("embeddings.", "embeddings_project.", "encoder.")
+    # a model that reads no text takes the layers of an encoder and not its words
+    encoder = tuple(
+        part
+        for part in ("embeddings.", "embeddings_project.", "encoder.")
+        if part == "encoder." or _WORDS in wanted
+    )
     unknown = [name for name in spare if name.startswith(encoder) and name not in _COMPUTED]
     problems += [f"  unknown  {name}" for name in unknown]
     if problems:
@@ -122,21 +105,6 @@ def _modern(name: str) -> str:
     for old, new in _LEGACY.items():
         name = name[: -len(old)] + new if name.endswith(old) else name
     return name
-
-
-def _their_name(path: str) -> str | None:
-    """The Hugging Face name of a weight of ours; None for weights that no checkpoint has."""
-    layer, _, ending = path.rpartition("/")
-    if layer.endswith("/pooler"):
-        return f"pooler.dense.{_ENDINGS[ending]}"
-    _, found, inside = layer.partition("/text_encoder/")
-    if not found:
-        return None
-    for ours, theirs in _OURS:
-        match = re.fullmatch(ours, inside)
-        if match:
-            return f"{match.expand(theirs)}.{_ENDINGS[ending]}"
-    raise AssertionError(f"{path}: a weight of the text encoder without a published name")
 
 
 def _summary(names: tuple[str, ...]) -> str:

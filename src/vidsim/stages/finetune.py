@@ -187,7 +187,7 @@ class Finetuning:
         head = self.task.head(backbone, self.source.settings)
         model = self.task.task_model(backbone, head, self._trained_on(tags))
         optimizer = build_optimizer(
-            self.config.optimizer, self.steps, self.config.total_steps, compiled
+            self.config.optimizer, backbone, self.steps, self.config.total_steps, compiled
         )
         trainer = Trainer(model, optimizer, restartable=not self.once)
         predicts = self.task.prediction_model(backbone, head)

@@ -174,5 +174,7 @@ class Pretraining:
             print(f"{self.record.title}: there are no tags, so no {' and no '.join(dropped)}")
         losses = build_objectives(objectives(config), backbone, backbone.output_keys)
         load_encoder(self.encoder, backbone, losses)
-        optimizer = build_optimizer(config.optimizer, self.steps, config.total_steps, compiled)
+        optimizer = build_optimizer(
+            config.optimizer, backbone, self.steps, config.total_steps, compiled
+        )
         return first, Trainer(TaskModel(backbone, losses), optimizer, restartable=False)

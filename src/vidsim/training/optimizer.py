@@ -1,17 +1,28 @@
 """AdamW with two learning rates: a low one for the text encoder, a high one for the rest."""
 
+import re
+from typing import Protocol
+
 import keras
 
 from vidsim.training.apply_if_finite import ApplyIfFinite, Compiled
 from vidsim.training.configs import OptimizerConfig
 from vidsim.training.schedule import LinearWarmupDecay
 
-ENCODER_PATTERN = r".*text_encoder/.*"
 _NOT_DECAYED = ["bias", "beta", "gamma", "type"]
+
+
+class HasEncoder(Protocol):
+    """A model that says which of its variables are its encoder's."""
+
+    def encoder_variables(self) -> list[keras.Variable]:
+        """Those that learn at the encoder's rate."""
+        ...
 
 
 def build_optimizer(
     config: OptimizerConfig,
+    backbone: HasEncoder,
     steps: int,
     planned: int,
     compiled: Compiled = lambda update: update,
@@ -20,6 +31,7 @@ def build_optimizer(
 
     Args:
         config: learning rates and warm-up.
+        backbone: says which variables have the encoder's learning rate.
         steps: updates this run makes.
         planned: total_steps of the configuration; warm-up keeps its share of it.
         compiled: see ApplyIfFinite.
@@ -32,7 +44,8 @@ def build_optimizer(
     }
     rest = _adamw("rest", schedules["lr"], config)
     encoder = _adamw("encoder", schedules["bert_lr"], config)
-    groups = keras.optimizers.OptimizerMap(rest, {ENCODER_PATTERN: encoder})
+    paths = [re.escape(variable.path) for variable in backbone.encoder_variables()]
+    groups = keras.optimizers.OptimizerMap(rest, {"|".join(paths): encoder} if paths else {})
     return ApplyIfFinite(groups, compiled=compiled, schedules=schedules)
 
 

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from vidsim.layers.self_attention import SelfAttention
 
 from vidsim.layers import packing
 from vidsim.layers.rotary import rotary_angles
-from vidsim.layers.self_attention import SelfAttention
 
 BATCH, LENGTH, WIDTH, HEADS = 3, 5, 8, 2
 SIZE = WIDTH // HEADS
