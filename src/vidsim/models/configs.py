@@ -81,8 +81,7 @@ class BackboneConfig(Config):
     """Text fields that are read, a comma list of title, asr_text and ocr_text: one sequence in the
     order given, [SEP] after each field that a video has."""
     text_lengths: str = ""
-    """Most tokens of each text field, a comma list in their order; [SEP] counts in each, [CLS] in
-    the first. Default: --bert-seq-length for every field."""
+    """Most tokens of each text field with its [SEP], a comma list; default: --bert-seq-length."""
     max_frames: Annotated[int, Range(1, 2**16)] = 32
     """Most frames taken from one video."""
     frame_sampling: Literal["uniform", "published"] = "uniform"
