@@ -294,21 +294,3 @@ def test_titles_of_too_many_tokens_are_counted(tmp_path, only_videos, capsys):
     (bert / "config.json").write_text("{}")
     assert main(["check", str(tmp_path), "--bert-dir", str(bert)]) == 1
     assert "config.json: model_type None and vocab_size None; supp" in capsys.readouterr().err
-
-
-def test_what_a_data_set_may_lack(tmp_path, capsys):
-    """Titles alone, frames alone, no tags and no list of them: said, and no problem of the file."""
-    frames = np.ones((2, 512), np.float16)
-    write_videos(tmp_path / "pointwise" / "a.tfrecords", [Video("1", "a")])
-    write_videos(tmp_path / "pointwise" / "b.tfrecords", [Video("2", frames=frames)])
-    assert main(["check", str(tmp_path)]) == 1
-    out = capsys.readouterr().out
-    assert "a.tfrecords (no frames; no tags)\n" in out
-    assert "b.tfrecords (frames of 512 numbers; no titles; no tags)\n" in out
-    assert "tag_list.txt (not there, and not needed: no video has tags)\n" in out
-    other = Video("3", "b", np.ones((1, 768), np.float16), (4,))
-    write_videos(tmp_path / "test_a" / "c.tfrecords", [other])
-    assert main(["check", str(tmp_path)]) == 1
-    out = capsys.readouterr().out
-    assert f"frame_feature has vectors of 768 numbers, and those of {tmp_path}" in out
-    assert "tag_list.txt: cannot be read" in out

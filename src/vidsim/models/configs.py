@@ -11,7 +11,7 @@ from vidsim.config_fields import Config, Count, Layers, Range, Rate
 from vidsim.errors import VidsimError
 from vidsim.models.families import register
 from vidsim.models.joint_layout import Activation, JointLayout, JointPooling
-from vidsim.models.text_flags import limited_texts, text_problems
+from vidsim.preprocess.text_flags import parse_texts, text_problems
 
 if TYPE_CHECKING:
     from vidsim.models.backbone import Backbone
@@ -81,8 +81,7 @@ class BackboneConfig(Config):
     """Text fields that are read, a comma list of title, asr_text and ocr_text: one sequence in the
     order given, [SEP] after each field that a video has."""
     text_lengths: str = ""
-    """Most tokens of each text field, a comma list in their order; [SEP] counts in each, [CLS] in
-    the first. Default: --bert-seq-length for every field."""
+    """Most tokens of each text field with its [SEP], a comma list; default: --bert-seq-length."""
     max_frames: Annotated[int, Range(1, 2**16)] = 32
     """Most frames taken from one video."""
     frame_sampling: Literal["uniform", "published"] = "uniform"
@@ -104,12 +103,14 @@ class BackboneConfig(Config):
                 f"{self.said('encoder_width')} and {self.said('encoder_heads')} make heads of "
                 f"{width // heads}; rotary positions need an even number"
             )
-        yield from text_problems(self.text_fields, self.text_lengths, self.said)
+
+        for name, accepted in text_problems(self.text_fields, self.text_lengths).items():
+            yield f"{self.said(name)}: accepted is {accepted}"
 
     @property
     def texts(self) -> tuple[tuple[str, int], ...]:
         """The text fields in their order, each with its most tokens."""
-        return limited_texts(self.text_fields, self.text_lengths, self.bert_seq_length)
+        return parse_texts(self.text_fields, self.text_lengths, self.bert_seq_length)
 
     @property
     def text_length(self) -> int:
@@ -211,10 +212,11 @@ class JointFamilyConfig(BackboneConfig):
         if "sep" in layout.sequence and spec.separator is None:
             yield "the sequence has a [SEP] put in, and the vocabulary's [SEP] is not known"
         needed = layout.absolute_positions(self.text_length)
+        limit = "text_lengths" if self.text_lengths else "bert_seq_length"
         if spec.encoder.positions == "absolute" and needed > spec.encoder.max_positions:
             yield (
-                f"texts of {self.text_length} tokens and the separators need {needed} positions; "
-                f"the encoder has {spec.encoder.max_positions}"
+                f"{self.said(limit)} and the separators need {needed} positions; the "
+                f"encoder has {spec.encoder.max_positions}"
             )
 
     def encoder(self, vocab_size: int) -> EncoderConfig:

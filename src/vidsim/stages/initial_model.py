@@ -61,8 +61,8 @@ def fresh_model(recipe: Recipe, encoder: EncoderFolder | None, found: FoundData)
         tokenizer = encoder.tokenizer()
         shape = encoder.encoder_config(config)
     fields = tuple(name for name, _ in config.texts)
-    widths, separator = dict(found.widths), tokenizer.special.sep
-    spec = InputSpec(shape, len(tags), widths, fields, separator=separator)
+    separator = tokenizer.special.sep
+    spec = InputSpec(shape, len(tags), dict(found.widths), fields, separator=separator)
     backbone = build_backbone(config, spec)
     return Checkpoint(backbone, tokenizer, tags, {})
 

@@ -1,0 +1,25 @@
+"""`vidsim check` of data that lack a field, or have one of several widths."""
+
+import numpy as np
+
+from vidsim.cli import main
+from vidsim.records.video import Video
+from vidsim.records.writer import write_videos
+
+
+def test_what_a_data_set_may_lack(tmp_path, capsys):
+    """Titles alone, frames alone, no tags and no list of them: said, and no problem of the file."""
+    frames = np.ones((2, 512), np.float16)
+    write_videos(tmp_path / "pointwise" / "a.tfrecords", [Video("1", "a")])
+    write_videos(tmp_path / "pointwise" / "b.tfrecords", [Video("2", frames=frames)])
+    assert main(["check", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "a.tfrecords (no frames; no tags)\n" in out
+    assert "b.tfrecords (frames of 512 numbers; no titles; no tags)\n" in out
+    assert "tag_list.txt (not there, and not needed: no video has tags)\n" in out
+    other = Video("3", "b", np.ones((1, 768), np.float16), (4,))
+    write_videos(tmp_path / "test_a" / "c.tfrecords", [other])
+    assert main(["check", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert f"frame_feature has vectors of 768 numbers, and those of {tmp_path}" in out
+    assert "tag_list.txt: cannot be read" in out
