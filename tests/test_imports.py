@@ -140,7 +140,7 @@ def rooms(names: tuple[str, ...]) -> list[str]:
 
 def test_the_files_were_seen():
     assert len(HOUSE) >= 50
-    assert {"vidsim", "vidsim.cli", "vidsim.schema", "vidsim.models.uniter"} <= set(MODULES)
+    assert {"vidsim", "vidsim.cli", "vidsim.schema", "vidsim.models.joint"} <= set(MODULES)
     assert "tests/test_imports.py" in EVERYTHING
     assert [door.parent.name for door in DOORS[:4]] == [
         "ensemble",
