@@ -1,6 +1,6 @@
 """The challenge's task: embeddings whose cosine ranks pairs of videos as people do.
 
-What needs SciPy, Keras or TensorFlow is imported when it is called for: this is read at every start.
+What needs SciPy, Keras or TensorFlow is imported where it is used: this is read at every start.
 """
 
 from collections.abc import Iterator
