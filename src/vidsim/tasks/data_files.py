@@ -26,9 +26,6 @@ LABELS = "pairwise/label.tsv"
 TEST = "test_b/test_b.tfrecords"
 TAG_LIST = "tag_list.txt"
 
-NO_TAGS = TagVocabulary(np.array([-(2**63)], np.int64))
-"""Stands for no tags at all: one that no video has, since a classifier has at least one column."""
-
 
 def open_videos(common: Common, pattern: str | None, default: str) -> VideoTable:
     """The videos of a pattern, or of the default one under the data folder."""
@@ -36,7 +33,7 @@ def open_videos(common: Common, pattern: str | None, default: str) -> VideoTable
 
 
 def open_tags(common: Common, config: RunConfig, videos: VideoTable | None = None) -> TagVocabulary:
-    """The tag list; `NO_TAGS` where there is none and no list was named.
+    """The tag list; one without tags where there is none and no list was named.
 
     Args:
         common: the data folder.
@@ -49,7 +46,7 @@ def open_tags(common: Common, config: RunConfig, videos: VideoTable | None = Non
     path = config.multi_label_file or common.data_dir / TAG_LIST
     tagged = videos is not None and videos.has(schema.TAG_ID)
     if config.multi_label_file is None and not path.exists() and not tagged:
-        return NO_TAGS
+        return TagVocabulary.none()
     return TagVocabulary.read(path)
 
 

@@ -109,8 +109,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     except (ValueError, TypeError, ZeroDivisionError) as error:
         raise VidsimError(f"{path}: no {family} model can be built from it ({error})") from error
     load_weights(backbone, folder)
-    tokenizer, tags = TitleTokenizer.read(folder), TagVocabulary.read(folder / TAGS)
-    return Checkpoint(backbone, tokenizer, tags, description)
+    tags = TagVocabulary.read(folder / TAGS, may_be_empty=True)
+    return Checkpoint(backbone, TitleTokenizer.read(folder), tags, description)
 
 
 def read_description(folder: Path) -> dict[str, Any]:
