@@ -223,7 +223,7 @@ def test_other_test_videos_have_a_place_of_their_own(first, data):
 
 
 def test_the_submission_is_what_a_computation_without_stages_gives(first, data, tmp_path):
-    """Parity: each checkpoint's embeddings by the model itself, then means and blend: same bytes."""
+    """Parity: each checkpoint's embeddings by its model, then means and blend: same bytes."""
     assert direct_submission(data, first, tmp_path / "direct.zip", RECIPES) == (
         (first / "result.zip").read_bytes()
     )

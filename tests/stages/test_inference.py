@@ -17,6 +17,7 @@ from vidsim.records.writer import thin_pair_records, write_records
 from vidsim.stages import inference
 from vidsim.tasks import data_files
 from vidsim.tasks.configs import InferenceConfig
+from vidsim.tasks.similarity.task import Similarity
 from vidsim.training.checkpoint import Checkpoint
 
 FAMILIES = {"mix": "mix_nextvlad", "mix_asl": "mix_nextvlad", "uniter": "uniter"}
@@ -72,9 +73,13 @@ class Model:
 
     def load(self, folder):
         self.checkpoint = int(file_digest(folder / "config.json")[:4], 16)
+        return self
 
-    def embed(self, table, rows):
-        return np.stack([rows, np.full(len(rows), self.checkpoint)], axis=1).astype("float32")
+
+def predict(task, model, job, part):
+    rows = job.rows[part]
+    numbers = np.stack([rows, np.full(len(rows), model.checkpoint)], axis=1)
+    return {"embedding": numbers.astype("float32")}
 
 
 def embed(common):
@@ -125,7 +130,8 @@ def test_videos_are_tokenized_for_each_way_they_are_read(fresh, tokenizer, tags,
 @pytest.mark.slow
 def test_killed_anywhere(fresh, monkeypatch, capsys):
     """At every rename and removal: the same files in the end, and no shard embedded twice."""
-    monkeypatch.setattr(inference, "_Embedder", Model)
+    monkeypatch.setattr(inference, "_Predictor", Model)
+    monkeypatch.setattr(Similarity, "predict", predict)
     monkeypatch.setattr(member_writer, "SHARD", SHARD)
     common = fresh(recipes="uniter", folds="0")
     operations, life = [], [10**6]
@@ -165,7 +171,8 @@ def test_killed_anywhere(fresh, monkeypatch, capsys):
 
 
 def test_shards_of_another_checkpoint_are_not_used(fresh, monkeypatch):
-    monkeypatch.setattr(inference, "_Embedder", Model)
+    monkeypatch.setattr(inference, "_Predictor", Model)
+    monkeypatch.setattr(Similarity, "predict", predict)
     monkeypatch.setattr(member_writer, "SHARD", SHARD)
     common = fresh(recipes="uniter", folds="0")
     embed(fresh(recipes="uniter", folds="1"))

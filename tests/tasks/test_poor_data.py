@@ -82,12 +82,7 @@ def test_every_command(data, tmp_path, capsys):
     assert main(["pretrain", *common, *short]) == 0
     assert "done already" in capsys.readouterr().out
 
-    rng = np.random.default_rng(1)
-    frames = rng.normal(size=(40, 2, 1536)).astype("float16")
-    rated = [Video(str(n), f"title {n % 7}", frames[n]) for n in range(40)]
-    write_videos(data / "pairwise" / "pairwise.tfrecords", rated)
-    lines = [f"{n}\t{(n + 1) % 40}\t{(n % 10) / 10}\n" for n in range(40)]
-    (data / "pairwise" / "label.tsv").write_text("".join(lines))
+    rate(data / "pairwise")
     assert main(["write_tfrecord", *common, "--num-folds", "2"]) == 0
     finetune = ["--total-steps", "4", "--eval-freq", "2", "--batch-size", "8"]
     assert main(["finetune", *common, *finetune, "--pretrain-model-dir", str(run)]) == 0
@@ -105,3 +100,13 @@ def test_every_command(data, tmp_path, capsys):
     report = json.loads((tmp_path / "save" / "ensemble" / "report.json").read_text())
     assert report["pairs"]["out_of_fold"] == 20
     assert report["spearman"]["ensemble"]["test_b"] is None
+
+
+def rate(folder):
+    """40 videos and as many rated pairs."""
+    rng = np.random.default_rng(1)
+    frames = rng.normal(size=(40, 2, 1536)).astype("float16")
+    rated = [Video(str(n), f"title {n % 7}", frames[n]) for n in range(40)]
+    write_videos(folder / "pairwise.tfrecords", rated)
+    lines = [f"{n}\t{(n + 1) % 40}\t{(n % 10) / 10}\n" for n in range(40)]
+    (folder / "label.tsv").write_text("".join(lines))

@@ -1,4 +1,7 @@
-"""The challenge's task: embeddings whose cosine ranks pairs of videos as people do."""
+"""The challenge's task: embeddings whose cosine ranks pairs of videos as people do.
+
+What needs SciPy, Keras or TensorFlow is imported where it is used: this is read at every start.
+"""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,8 +18,6 @@ from vidsim.tasks.file_report import FileReport
 from vidsim.tasks.job import Job
 from vidsim.tasks.similarity.configs import EnsembleConfig, WriteTfrecordConfig
 from vidsim.tasks.similarity.file_checks import check_folds, check_labels
-from vidsim.tasks.similarity.pair_source import FoldPairs, PairSource
-from vidsim.tasks.similarity.predictions import EmbeddedVideos
 from vidsim.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from vidsim.models.task_model import TaskModel
     from vidsim.preprocess.pipeline import Batches
     from vidsim.tasks.loaded_model import LoadedModel
+    from vidsim.tasks.similarity.pair_source import FoldPairs, PairSource
+    from vidsim.tasks.similarity.predictions import EmbeddedVideos
     from vidsim.tasks.similarity.validation import PairValidation, RatedPairs
 
 
@@ -57,7 +60,9 @@ class Similarity(Task):
 
         return fold_differences(common, config)
 
-    def open_folds(self, common: Common, config: TaskConfig) -> PairSource:
+    def open_folds(self, common: Common, config: TaskConfig) -> "PairSource":
+        from vidsim.tasks.similarity.pair_source import PairSource
+
         return PairSource(common, config)
 
     def check_folder(
@@ -86,7 +91,7 @@ class Similarity(Task):
         outputs = (*backbone.output_keys, COSINE)
         return PairScorer(backbone, build_objectives(objectives(config), backbone, outputs))
 
-    def dataset(self, model: "LoadedModel", data: FoldPairs, batches: "Batches") -> Any:
+    def dataset(self, model: "LoadedModel", data: "FoldPairs", batches: "Batches") -> Any:
         from vidsim.preprocess.pipeline import pair_dataset
 
         examples = model.examples(data.train_videos)
@@ -94,7 +99,7 @@ class Similarity(Task):
         return pair_dataset(examples, rows, data.train.sim, batches)
 
     def evaluator(
-        self, model: "LoadedModel", data: FoldPairs, config: TaskConfig
+        self, model: "LoadedModel", data: "FoldPairs", config: TaskConfig
     ) -> "PairValidation":
         from vidsim.tasks.similarity.validation import PairValidation
 
@@ -107,7 +112,9 @@ class Similarity(Task):
 
         return EmbeddingModel(backbone)
 
-    def open_predictions(self, common: Common, config: InferenceConfig) -> EmbeddedVideos:
+    def open_predictions(self, common: Common, config: InferenceConfig) -> "EmbeddedVideos":
+        from vidsim.tasks.similarity.predictions import EmbeddedVideos
+
         return EmbeddedVideos(common, config)
 
     def predict(self, model: "LoadedModel", job: Job, part: slice) -> dict[str, np.ndarray]:
