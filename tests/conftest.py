@@ -111,7 +111,7 @@ def build_smallest():
 
     def build(family, num_labels=4, vocab_size=200, inputs=NO_OTHERS, **fields):
         config = FAMILIES[family](**(own[family] | fields))
-        spec = InputSpec(config.encoder(vocab_size), num_labels, {"frames": 1536})
+        spec = InputSpec(config.encoder(vocab_size), num_labels, {"frames": 1536}, separator=3)
         backbone = build_backbone(config, replace(spec, **inputs))
         rng = np.random.default_rng(5)
         for weight in sorted(backbone.weights, key=lambda weight: weight.path):

@@ -1,12 +1,12 @@
-"""Self-attention against plain loops, with padding and rotations of every kind."""
+"""Attention against plain loops, with padding and rotations of every kind."""
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
-from vidsim.layers.self_attention import SelfAttention
 
 from vidsim.layers import packing
+from vidsim.layers.attention import Attention, Rows
 from vidsim.layers.rotary import rotary_angles
 
 BATCH, LENGTH, WIDTH, HEADS = 3, 5, 8, 2
@@ -59,7 +59,7 @@ def example():
 
 
 def build(**kwargs):
-    layer = SelfAttention(HEADS, **kwargs)
+    layer = Attention(HEADS, **kwargs)
     layer.build((None, None, WIDTH))
     rng = np.random.default_rng(1)
     for weight in layer.trainable_weights:
@@ -120,6 +120,95 @@ def test_dropout_only_in_training(example):
     assert (quiet != noisy).any()
 
 
+OTHER = 7  # width of the memory; its videos have 0 to 4 positions
+MEMORY_MASK = np.array([[1, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]], bool)
+
+
+def cross_reference(w, x, mask, memory, memory_mask):
+    """Value in float64, and the gradients by x, by the memory and by every weight, of the sum of
+    squares over the real queries: each found by moving a number up and down by a millionth."""
+
+    def value(x, memory, w):
+        project = lambda name, of: of @ w[f"{name}/kernel"] + w[f"{name}/bias"]  # noqa: E731
+        query, key, val = project("query", x), project("key", memory), project("value", memory)
+        context = np.zeros_like(query)
+        for b, i, head in np.ndindex(BATCH, LENGTH, HEADS):
+            at = slice(head * SIZE, (head + 1) * SIZE)
+            real = np.flatnonzero(memory_mask[b])
+            if len(real):
+                scores = np.exp(key[b, real, at] @ query[b, i, at] / np.sqrt(SIZE))
+                context[b, i, at] = scores / scores.sum() @ val[b, real, at]
+        return context @ w["output/kernel"] + w["output/bias"]
+
+    def slope(array):
+        found = np.zeros_like(array)
+        for place in np.ndindex(array.shape):
+            sides = []
+            for step in (1e-6, -1e-6):
+                array[place] += step
+                sides.append((value(x, memory, w)[mask] ** 2).sum())
+                array[place] -= step
+            found[place] = (sides[0] - sides[1]) / 2e-6
+        return found
+
+    return value(x, memory, w), {name: slope(of) for name, of in {"x": x, "m": memory, **w}.items()}
+
+
+def test_attention_to_another_sequence(example):
+    """Value and gradient, with a video that has nothing to attend to."""
+    import tensorflow as tf
+
+    x, mask = example
+    memory = np.random.default_rng(2).normal(0, 1, (BATCH, 4, OTHER))
+    layer = Attention(HEADS)
+    layer.build((None, WIDTH), OTHER)
+    rng = np.random.default_rng(1)
+    for weight in layer.trainable_weights:
+        weight.assign(rng.normal(0, 0.7, weight.shape))
+    weights = {"/".join(w.path.split("/")[-2:]): w for w in layer.trainable_weights}
+    exact = {name: w.numpy().astype("float64") for name, w in weights.items()}
+    expected, slopes = cross_reference(exact, x, mask, memory, MEMORY_MASK)
+    inputs = [tf.constant(x, tf.float32), tf.constant(memory, tf.float32)]
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        queries, keys = packing.pack(mask, HEADS), packing.pack(MEMORY_MASK, HEADS)
+        to = Rows(keys.rows(inputs[1]), keys)
+        rows = layer(queries.rows(inputs[0]), packing=queries, memory=to)
+        found = queries.positions(rows)
+        loss = tf.reduce_sum(tf.boolean_mask(found, mask) ** 2)
+    np.testing.assert_allclose(found.numpy()[mask], expected[mask], atol=1e-5)
+    sources = dict(zip(("x", "m"), inputs, strict=True)) | {n: w.value for n, w in weights.items()}
+    for name, gradient in tape.gradient(loss, sources).items():
+        scale = np.abs(slopes[name]).max() + 1
+        np.testing.assert_allclose(gradient, slopes[name], atol=2e-5 * scale, err_msg=name)
+    assert not np.allclose(slopes["m"][MEMORY_MASK], 0)
+    assert (slopes["m"][~MEMORY_MASK] == 0).all()
+
+
+@pytest.mark.parametrize("kind", [packing.RealPositions, packing.EveryPosition])
+def test_padding_on_either_side_changes_nothing(example, kind):
+    """On TensorFlow's packing and on JAX's: more of it, and other numbers in it."""
+    x, mask = example
+    memory = np.random.default_rng(2).normal(0, 1, (BATCH, 4, WIDTH))
+    layer, _ = build()
+
+    def attend_to(x, mask, memory, memory_mask):
+        queries, keys = kind(mask, HEADS), kind(memory_mask, HEADS)
+        to = Rows(keys.rows(memory.astype("float32")), keys)
+        rows = layer(queries.rows(x.astype("float32")), packing=queries, memory=to)
+        return ops.convert_to_numpy(queries.positions(rows))
+
+    before = attend_to(x, mask, memory, MEMORY_MASK)
+    longer = [np.concatenate([a, np.full_like(a[:, :2], 9)], axis=1) for a in (x, memory)]
+    masks = [np.concatenate([a, np.zeros((BATCH, 2), bool)], axis=1) for a in (mask, MEMORY_MASK)]
+    longer[1][:, :4] = np.where(MEMORY_MASK[:, :, None], memory, 50)
+    after = attend_to(longer[0], masks[0], longer[1], masks[1])[:, :LENGTH]
+    np.testing.assert_allclose(after[mask], before[mask], atol=1e-6)
+    without = attend_to(x, mask, memory[:, :0], MEMORY_MASK[:, :0])
+    np.testing.assert_allclose(without[1][mask[1]], before[1][mask[1]], atol=1e-6)
+    assert np.abs(without[0] - before[0])[mask[0]].max() > 1e-2
+
+
 def test_heads_must_divide_the_width():
     with pytest.raises(ValueError, match="got 3 heads, width 8"):
-        SelfAttention(3).build((None, None, 8))
+        Attention(3).build((None, None, 8))

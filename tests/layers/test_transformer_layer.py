@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from keras import ops
 
+from vidsim.layers.attention import Rows
 from vidsim.layers.packing import pack
-from vidsim.layers.transformer_layer import TransformerLayer
+from vidsim.layers.transformer_layer import CrossAttentionLayer, TransformerLayer
 from vidsim.models.configs import BackboneConfig
 from vidsim.models.text_encoder import TextEncoder
 
@@ -48,6 +49,32 @@ def test_norms_come_after_the_sums(layer):
     narrow = wide @ w["contract/kernel"] + w["contract/bias"]
     expected = norm(middle + narrow, w["output_norm/gamma"], w["output_norm/beta"])
     np.testing.assert_allclose(run(layer, x, mask)[mask], expected[mask], atol=1e-5)
+
+
+def test_cross_attention_stands_between_the_halves(layer):
+    """Its parts in their order, by hand; attention itself is proved elsewhere."""
+    crossed = CrossAttentionLayer(heads=2, intermediate=12, layer_norm_eps=1e-3, name="layer")
+    crossed.build((None, 8), memory_width=6)
+    rng = np.random.default_rng(1)
+    for weight in crossed.trainable_weights:
+        weight.assign(rng.normal(0, 0.5, weight.shape))
+    x = rng.normal(0, 1, (2, 3, 8)).astype("float32")
+    memory = rng.normal(0, 1, (2, 4, 6)).astype("float32")
+    mask, real = (
+        np.array([[1, 1, 1], [1, 1, 0]], bool),
+        np.array([[1, 0, 0, 0], [1, 1, 1, 1]], bool),
+    )
+    keys = pack(real, heads=2)
+    to = Rows(keys.rows(memory), keys)
+    queries = pack(mask, heads=2)
+    rows = crossed.attend(queries.rows(x), queries, None, False)
+    found = crossed.cross_attention(rows, packing=queries, memory=to)
+    w = {v.path.split("/")[-1]: v.numpy() for v in crossed.cross_norm.trainable_weights}
+    middle = norm(ops.convert_to_numpy(rows + found), w["gamma"], w["beta"])
+    expected = crossed.transform(ops.convert_to_tensor(middle), False)
+    result = run(crossed, x, mask, memory=to)
+    expected = ops.convert_to_numpy(queries.positions(expected))
+    np.testing.assert_allclose(result[mask], expected[mask], atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(1, 2, 8), (2, 7, 8), (5, 3, 8)])

@@ -22,6 +22,23 @@ BACKBONES = {
     "uniter_max": ("uniter", {"uniter_pooling": "max"}),
     "uniter_cls": ("uniter", {"uniter_pooling": "cls"}),
     "uniter_frame_skip": ("uniter", {"frame_skip": True}),
+    "videobert": (
+        "joint",
+        {"sequence": "frames sep words", "pooling": "sep", "frame_positions": True},
+    ),
+    "videobert_rotary": (
+        "joint",
+        {"sequence": "frames sep words", "pooling": "sep", "positions": "rotary"},
+    ),
+    "winner": (
+        "joint",
+        {
+            "sequence": "cls frames sep words",
+            "pooling": "attention",
+            "frame_positions": True,
+            "frame_activation": "linear",
+        },
+    ),
 }
 TITLES, FRAMES = (6, 2, 5, 2, 9), (3, 4, 0, 0, 1)  # an empty title is [CLS] [SEP]
 GOLDEN = {
@@ -94,7 +111,7 @@ def test_words_and_frames_both_count(backbone, make_inputs):
     before = outputs(backbone, inputs)[schema.EMBEDDING]
     for key, row in ((schema.TOKEN_IDS, 2), (schema.FRAMES, 1)):
         changed = {name: value.copy() for name, value in inputs.items()}
-        changed[key][row, 0] = -changed[key][row, 0] if key == schema.FRAMES else 99
+        changed[key][row, 1] = -changed[key][row, 1] if key == schema.FRAMES else 99
         after = outputs(backbone, changed)[schema.EMBEDDING]
         moved = np.abs(after - before).max(axis=1) > 1e-3
         np.testing.assert_array_equal(moved, np.arange(len(TITLES)) == row)
@@ -109,7 +126,7 @@ def test_shapes(backbone):
         schema.TEXT_VECTOR: (2, 12),
     }
     hidden = {schema.HIDDEN_STATES: (2, 3, 16)}
-    expected = made | (hidden if config.family == "uniter" else branches)
+    expected = made | (branches if config.family == "mix_nextvlad" else hidden)
     inputs = {
         schema.TOKEN_IDS: np.zeros((2, 3), "int32"),
         schema.TOKEN_MASK: np.ones((2, 3), bool),

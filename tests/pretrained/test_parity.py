@@ -15,7 +15,6 @@ import pytest
 from vidsim.models.configs import UniterConfig, build_backbone
 from vidsim.models.input_spec import InputSpec
 from vidsim.pretrained.encoder_folder import EncoderFolder
-from vidsim.pretrained.weight_names import published_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 ON_JAX = ("bert_wide", "roformer_narrow")
@@ -38,7 +37,7 @@ def test_hidden_states_and_gradients(
 ):
     _, tensors, goldens = parity_case
     ids, mask, weights = parity_inputs
-    variables = published_weights(loaded)
+    variables = loaded.published_weights()
     hidden, gradients = differentiate(lambda: loaded.text_encoder(ids, mask), variables, weights)
     np.testing.assert_allclose(hidden[mask], goldens["hidden"], atol=1e-5)
     expected = dict(zip(sorted(tensors), goldens["gradients"], strict=True))

@@ -16,7 +16,6 @@ from keras import ops
 from vidsim.models.configs import UniterConfig, build_backbone
 from vidsim.models.input_spec import InputSpec
 from vidsim.pretrained.encoder_folder import EncoderFolder
-from vidsim.pretrained.weight_names import published_weights
 
 torch = pytest.importorskip("torch", reason="install torch (extra parity) to compare with it")
 transformers = pytest.importorskip("transformers")
@@ -165,7 +164,7 @@ def test_gradients(model, expected, inputs, tmp_path, differentiate):
     """
     save(model, tmp_path, "safetensors")
     backbone = load(tmp_path)
-    variables = published_weights(backbone)
+    variables = backbone.published_weights()
     _, gradients = differentiate(lambda: backbone.text_encoder(*inputs), variables, expected[1])
     assert set(gradients) == set(expected[2]) - {"pooler.dense.weight", "pooler.dense.bias"}
     least = 1e-3 * max(abs(gradient).max() for gradient in expected[2].values())

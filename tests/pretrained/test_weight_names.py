@@ -1,5 +1,7 @@
 """Which tensor is which: prefixes, old names, and what becomes of those that do not fit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from vidsim.models.configs import UniterConfig, build_backbone
 from vidsim.models.input_spec import InputSpec
 from vidsim.objectives.configs import MaskedLMConfig
 from vidsim.pretrained.encoder_folder import EncoderFolder
-from vidsim.pretrained.weight_names import plan_load, published_weights
+from vidsim.pretrained.weight_names import plan_load
 
 HEADS = (
     "cls.predictions.bias",
@@ -28,7 +30,7 @@ def loaded(make_folder):
 
 
 def plan(stored, backbone):
-    wanted = published_weights(backbone)
+    wanted = backbone.published_weights()
     report, values = plan_load(stored, wanted, "a/model.safetensors")
     return report, {variable.path: value for variable, value in values}
 
@@ -122,7 +124,7 @@ def test_heads_are_filled_where_the_file_has_them_and_random_where_not(loaded):
     kernel = "cls.predictions.transform.dense.weight"
     stored = {f"bert.{name}": value for name, value in tensors.items()}
     stored |= {kernel: rng.normal(size=(16, 16)).astype("float32"), "classifier.bias": np.zeros(2)}
-    report, values = plan_load(stored, published_weights(backbone) | head, "a")
+    report, values = plan_load(stored, backbone.published_weights() | head, "a")
     assert {id(v): value for v, value in values}[id(head[kernel])].tolist() == stored[
         kernel
     ].T.tolist()
@@ -135,6 +137,18 @@ def test_heads_are_filled_where_the_file_has_them_and_random_where_not(loaded):
         "  left out on purpose    1  classifier.bias",
         "  not in the file        4  cls.predictions (4) (random at the start)",
     ]
+
+
+def test_a_model_of_frames_takes_the_layers_and_leaves_the_words(loaded):
+    backbone, tensors = loaded
+    spec = replace(backbone.spec, text_fields=())
+    frames_only = build_backbone(backbone.config, spec)
+    report, _ = plan(tensors, frames_only)
+    assert set(report.loaded) == {name for name in tensors if name.startswith("encoder.")}
+    assert {name.partition(".")[0] for name in report.left_out} == {"embeddings"}
+    del tensors["encoder.layer.0.output.dense.bias"]
+    with pytest.raises(VidsimError, match=r"missing  encoder.layer.0.output.dense.bias"):
+        plan(tensors, frames_only)
 
 
 @pytest.mark.parametrize("number", [0, 2])

@@ -254,7 +254,7 @@ def test_every_variable_has_one_learning_rate(task):
     config = OptimizerConfig(
         lr=1e-3, bert_lr=1.0, warmup_steps=0, bert_warmup_steps=0, weight_decay=0, clip_norm=0
     )
-    optimizer = build_optimizer(config, steps=10**9, planned=10**9)
+    optimizer = build_optimizer(config, task.backbone, steps=10**9, planned=10**9)
     variables = task.trainable_variables
     optimizer.build(variables)
     before = [variable.numpy().copy() for variable in variables]
@@ -269,7 +269,7 @@ def test_a_training_step(task, batches):
     """Eagerly: the graph of all this is proved elsewhere, and takes ten times as long to make."""
     stage, config, task = task
     first = [weight.numpy().copy() for weight in task.backbone.weights]
-    trainer = Trainer(task, build_optimizer(config.optimizer, 2, 2))
+    trainer = Trainer(task, build_optimizer(config.optimizer, task.backbone, 2, 2))
     task.run_eagerly = True
     logs = task.train_on_batch(batches[stage], return_dict=True)
     names = [objective.name for objective in task.objectives]

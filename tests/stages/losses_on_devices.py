@@ -63,7 +63,7 @@ def build(recipe, stage, devices):
         backbone = smallest(recipe.model)
         kind, more = (PairScorer, (COSINE,)) if stage == "finetune" else (TaskModel, ())
         losses = build_objectives(objectives(config), backbone, (*backbone.output_keys, *more))
-        optimizer = build_optimizer(config.optimizer, 100, 100)
+        optimizer = build_optimizer(config.optimizer, backbone, 100, 100)
         return Trainer(kind(backbone, losses), optimizer)
 
 
@@ -170,7 +170,7 @@ def programs():
     task = Counted(backbone, [SimilarityConfig().build(backbone)])
     rows = np.stack([Videos.all[:-1], Videos.all[1:]], axis=1)
     batches = Batches(2, 20, seed=0, length_pool=11)
-    trainer = Trainer(task, build_optimizer(OptimizerConfig(), 20, 20), restartable=False)
+    trainer = Trainer(task, build_optimizer(OptimizerConfig(), backbone, 20, 20), restartable=False)
     trainer.fit(pair_dataset(Videos(), rows, np.linspace(0, 1, len(rows)), batches), [])
     lengths = np.maximum(*(Videos().lengths(side) for side in rows.T))
     order = batches_of_run(lengths, 2, 20, 11, 0)

@@ -38,7 +38,7 @@ def make_trainer(build_smallest, tokenizer, family="mix_nextvlad", jit_compile=F
     configs = [SimilarityConfig(kl_weight=0.0), TagConfig(tag_branches=False)]
     objectives = build_objectives(configs, backbone, (*backbone.output_keys, schema.COSINE))
     config = OptimizerConfig(lr=1e-2, bert_lr=1e-2)
-    optimizer = build_optimizer(config, steps=50, planned=50000)
+    optimizer = build_optimizer(config, backbone, steps=50, planned=50000)
     task = PairScorer(backbone, [*objectives, Odd()])
     return Trainer(task, optimizer, jit_compile=jit_compile)
 

@@ -24,6 +24,9 @@ class Weights:
     def _variable(self, value, shape, name):
         return keras.Variable(np.full(shape, value, "float32"), name=name)
 
+    def encoder_variables(self):
+        return [self.encoder]
+
     def steps(self, optimizer, *gradients):
         """[(encoder, rest)] after each step, their first number; gradients are (encoder, rest)."""
         optimizer.build([self.encoder, self.rest])
@@ -39,7 +42,8 @@ def test_each_group_follows_its_own_schedule():
     """A constant gradient moves Adam by the learning rate. Encoder: warm-up 2 of 4 steps to 0.2,
     so 0.1, 0.2, 0.2, 0.1; rest: 0.04 and down: 0.04, 0.03, 0.02, 0.01."""
     config = OptimizerConfig(**PLAIN | {"lr": 0.04, "bert_lr": 0.2, "bert_warmup_steps": 2})
-    path = Weights().steps(build_optimizer(config, 4, planned=4), *[(0.5, 0.5)] * 4)
+    weights = Weights()
+    path = weights.steps(build_optimizer(config, weights, 4, planned=4), *[(0.5, 0.5)] * 4)
     np.testing.assert_allclose(path[:, 0], [0.9, 0.7, 0.5, 0.4], rtol=1e-4)
     np.testing.assert_allclose(path[:, 1], [0.96, 0.93, 0.91, 0.90], rtol=1e-4)
 
@@ -47,13 +51,15 @@ def test_each_group_follows_its_own_schedule():
 def test_a_shorter_run_keeps_the_share_of_warmup():
     """1000 of 4000 planned steps are a quarter: of 4 steps one, at the peak; then three down."""
     config = OptimizerConfig(**PLAIN | {"lr": 0.3, "warmup_steps": 1000})
-    path = Weights().steps(build_optimizer(config, 4, planned=4000), *[(0, 1)] * 4)
+    weights = Weights()
+    path = weights.steps(build_optimizer(config, weights, 4, planned=4000), *[(0, 1)] * 4)
     np.testing.assert_allclose(path[:, 1], [0.7, 0.4, 0.2, 0.1], atol=1e-4)
 
 
 def test_minimum_lr_is_the_end_of_both():
     config = OptimizerConfig(**PLAIN | {"lr": 0.3, "bert_lr": 0.2, "minimum_lr": 0.1})
-    path = Weights().steps(build_optimizer(config, 1, planned=1), *[(1, 1)] * 2)
+    weights = Weights()
+    path = weights.steps(build_optimizer(config, weights, 1, planned=1), *[(1, 1)] * 2)
     np.testing.assert_allclose(path[1] - path[0], [-0.1, -0.1], rtol=1e-4)
 
 
@@ -62,7 +68,7 @@ def test_weight_decay_spares_biases_and_norms(name):
     """Without a gradient a matrix shrinks by lr x decay of itself: 2 - 2 x 0.1 x 0.5 = 1.9."""
     config = OptimizerConfig(**PLAIN | {"lr": 0.1, "bert_lr": 0.1, "weight_decay": 0.5})
     weights = Weights(2.0, name=name)
-    path = weights.steps(build_optimizer(config, 10**6, planned=10**6), (0, 0))
+    path = weights.steps(build_optimizer(config, weights, 10**6, planned=10**6), (0, 0))
     np.testing.assert_allclose(path[0], [1.9, 1.9] if name == "kernel" else [2, 2], rtol=1e-5)
 
 
@@ -79,8 +85,9 @@ def test_each_group_is_clipped_by_its_own_norm():
         return -0.1 * m / np.sqrt(v)
 
     config = OptimizerConfig(**PLAIN | {"lr": 0.1, "bert_lr": 0.1, "clip_norm": 1.0})
-    optimizer = build_optimizer(config, 10**6, planned=10**6)
-    path = Weights().steps(optimizer, (300, 0.3), (0.2, 0.2))
+    weights = Weights()
+    optimizer = build_optimizer(config, weights, 10**6, planned=10**6)
+    path = weights.steps(optimizer, (300, 0.3), (0.2, 0.2))
     clipped = 1 / np.sqrt(2)  # of the two numbers of the weight
     found = path[1] - path[0]
     np.testing.assert_allclose(found, [second_step(clipped, 0.2), second_step(0.3, 0.2)], rtol=1e-4)
@@ -94,7 +101,7 @@ def test_clipping_goes_by_the_norm_of_a_gradient_that_is_added_up():
 
     weights = Weights(shape=(4, 2))
     config = OptimizerConfig(**PLAIN | {"clip_norm": 1.0})
-    optimizer = build_optimizer(config, 4, planned=4)
+    optimizer = build_optimizer(config, weights, 4, planned=4)
     optimizer.build([weights.encoder, weights.rest])
     sparse = tf.IndexedSlices(tf.ones((3, 2)), tf.constant([1, 1, 1]), tf.constant([4, 2]))
     optimizer.apply([sparse, tf.ones((4, 2))])
@@ -109,7 +116,7 @@ def test_which_weights_of_a_model_are_decayed(family, build_smallest):
     backbone = build_smallest(family)
     variables = backbone.trainable_variables
     config = OptimizerConfig(**PLAIN | {"lr": 0.1, "bert_lr": 0.1, "weight_decay": 0.5})
-    optimizer = build_optimizer(config, 10**6, planned=10**6)
+    optimizer = build_optimizer(config, backbone, 10**6, planned=10**6)
     optimizer.build(variables)
     before = [variable.numpy().copy() for variable in variables]
     optimizer.apply([ops.zeros_like(variable) for variable in variables])
@@ -130,8 +137,8 @@ def test_the_latest_update_is_reported():
     norm of gradients (3, 3) and (4, 4), clipped or not, is √(9 + 9 + 16 + 16) = √50; an update
     that is not made is not reported."""
     config = OptimizerConfig(**PLAIN | {"lr": 0.04, "bert_lr": 0.2, "bert_warmup_steps": 2})
-    optimizer = build_optimizer(config, 4, planned=4)
     weights = Weights()
+    optimizer = build_optimizer(config, weights, 4, planned=4)
     weights.steps(optimizer, (1, 1))
     assert optimizer.report() == pytest.approx({"lr": 0.04, "bert_lr": 0.1, "gradient_norm": 2})
     weights.steps(optimizer, (3, 4), (np.nan, 1))

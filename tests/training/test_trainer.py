@@ -31,7 +31,9 @@ def trainer(build_smallest, tokenizer):
     backbone = build_smallest("mix_nextvlad", vocab_size=len(tokenizer))
     configs = [SimilarityConfig(), TagConfig(tag_branches=False)]
     objectives = build_objectives(configs, backbone, (*backbone.output_keys, COSINE))
-    optimizer = build_optimizer(OptimizerConfig(lr=1e-2, bert_lr=1e-2), steps=5, planned=5000)
+    optimizer = build_optimizer(
+        OptimizerConfig(lr=1e-2, bert_lr=1e-2), backbone, steps=5, planned=5000
+    )
     return Trainer(TracedScorer(backbone, objectives), optimizer)
 
 
@@ -90,7 +92,7 @@ def test_memory_is_kept_for_weights_and_only_where_asked(build_smallest):
     def kept(**flags):
         backbone = build_smallest("uniter", vocab_size=20_000)
         objectives = build_objectives([TagConfig()], backbone, backbone.output_keys)
-        optimizer = build_optimizer(OptimizerConfig(), steps=5, planned=5)
+        optimizer = build_optimizer(OptimizerConfig(), backbone, steps=5, planned=5)
         weights = 4 * backbone.count_params()
         tracemalloc.start()
         try:

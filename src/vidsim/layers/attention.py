@@ -12,7 +12,7 @@ import keras
 from keras import ops
 
 from vidsim.layers.dense import dense
-from vidsim.layers.numeric import Tensor
+from vidsim.layers.numeric import Tensor, softmax
 from vidsim.layers.packing import Packing
 from vidsim.layers.rotary import rotate
 
@@ -95,7 +95,7 @@ class Attention(keras.layers.Layer):
         scores = ops.cast(scores, "float32")
         real = keys.packing.mask[:, None, None, :]
         scores = ops.where(real, scores, -1e9)
-        weights = ops.cast(ops.softmax(scores, axis=-1), self.compute_dtype)
+        weights = ops.cast(softmax(scores), self.compute_dtype)
         weights = self.dropout(weights, training=training)
         context = ops.matmul(weights, value)  # (B, N, S, H)
         if memory is not None:  # a row of self-attention has itself at least

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from vidsim.layers.dense import dense
-from vidsim.layers.numeric import Tensor, at_least_float32
+from vidsim.layers.numeric import Tensor, at_least_float32, softmax
 
 
 class AttentionPooling(keras.layers.Layer):
@@ -32,7 +32,7 @@ class AttentionPooling(keras.layers.Layer):
         """Pool x (B, S, D) where mask (B, S) is True."""
         mask = ops.cast(mask, "bool")[:, :, None]  # (B, S, 1)
         scores = at_least_float32(self.score(self.hidden(x)))
-        shares = ops.softmax(ops.where(mask, scores, -1e9), axis=1)
+        shares = softmax(ops.where(mask, scores, -1e9), axis=1)
         shares = ops.where(mask, shares, 0.0)  # all are -1e9 where nothing is real
         return ops.cast(ops.sum(shares * at_least_float32(x), axis=1), x.dtype)
 

@@ -60,3 +60,16 @@ def l2_normalize(x: Tensor, axis: int = -1) -> Tensor:
     x = at_least_float32(x)
     square = ops.sum(ops.square(x), axis=axis, keepdims=True)
     return x * ops.rsqrt(ops.where(square > _SHORTEST**2, square, 1.0))
+
+
+def softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """Softmax over an axis that may be of length 1, of which Keras' own gives a warning.
+
+    Args:
+        x: Floating-point tensor of any shape.
+        axis: The axis whose numbers add up to 1.
+
+    Returns:
+        A tensor of the shape and dtype of `x`.
+    """
+    return ops.ones_like(x) if x.shape[axis] == 1 else ops.softmax(x, axis=axis)

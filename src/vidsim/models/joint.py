@@ -111,8 +111,10 @@ class Joint(Backbone):
                 x, mask = frames, inputs[schema.FRAME_MASK]
             elif place.name == "sep":
                 x, mask = self._separator(inputs, place.among_words, training)
+            elif place.name == "text":
+                x, mask = text, inputs[schema.TOKEN_MASK]
             else:
-                part = {"cls": slice(1), "words": slice(1, None)}.get(place.name, slice(None))
+                part = slice(1) if place.name == "cls" else slice(1, None)
                 x, mask = text[:, part], inputs[schema.TOKEN_MASK][:, part]
             mask = ops.cast(mask, "bool")
             positions = place.among_all + ops.arange(ops.shape(mask)[1])

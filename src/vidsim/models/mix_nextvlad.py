@@ -39,13 +39,15 @@ class MixNeXtVLAD(Backbone):
                 self.pooler = dense(encoder.width, "pooler", activation="tanh")
             self.text_map = keras.layers.Dense(size, activation="relu", name="text_map")
         self.frame_norm = None
-        if config.frame_norm:
+        if config.frame_norm and spec.frame_size is not None:
             self.frame_norm = keras.layers.LayerNormalization(name="frame_norm")
         self.feature_dropout = keras.layers.SpatialDropout1D(
             config.feature_dropout, name="feature_dropout"
         )
         self.gate_norm = BatchNorm(name="gate_norm")
         self.gate = keras.layers.Dense(config.branches, dtype="float32", name="gate")
+        sides = ("vision",) if spec.frame_size is not None else ()
+        sides += ("text",) if spec.has_text else ()
         self.vlads, self.fusions, self.classifiers = [], [], []
         for k in range(config.branches):
             if spec.frame_size is not None:
@@ -65,6 +67,7 @@ class MixNeXtVLAD(Backbone):
                 config.dropout,
                 config.se_ratio,
                 config.fusion_norm,
+                sides,
                 name=f"fusion_{k}",
             )
             self.fusions.append(fusion)
@@ -84,7 +87,8 @@ class MixNeXtVLAD(Backbone):
         for k, fusion in enumerate(self.fusions):
             if self.vlads:
                 visions.append(self.vlads[k](frames, mask, training=training))  # (B, D)
-            fused = fusion(visions[k] if visions else None, text, training=training)
+            sides = [*visions[k:], *([] if text is None else [text])]
+            fused = fusion(*sides, training=training)
             embeddings.append(ops.cast(fused, "float32"))
             if self.classifiers:
                 logits.append(self.classifiers[k](embeddings[k]))

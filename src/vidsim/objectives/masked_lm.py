@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from vidsim import schema
+from vidsim.errors import VidsimError
 from vidsim.layers.activations import ACTIVATIONS
 from vidsim.layers.dense import dense
 from vidsim.losses.masked_lm import masked_lm
@@ -24,6 +25,10 @@ class MaskedLMObjective(Objective):
 
     def __init__(self, config: MaskedLMConfig, backbone):
         super().__init__(config.mlm_weight, name="mlm")
+        if not hasattr(getattr(backbone, "text_encoder", None), "words"):
+            raise VidsimError(
+                "the mlm loss needs words, and this model reads no text; set --mlm-weight 0"
+            )
         encoder = backbone.text_encoder.config
         size = encoder.embedding_size or encoder.width
         self.words = backbone.text_encoder.words

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.layers.numeric import Tensor
 from vidsim.objectives.configs import ObjectiveConfig
@@ -55,6 +56,18 @@ def rows(x: Tensor) -> Tensor:
     return ops.cast(ops.shape(x)[0], "float32")
 
 
+def _because(missing: list[str], backbone) -> str:
+    """Why, where it is for the data and not for the family."""
+    spec = backbone.spec
+    causes = (
+        (spec.num_labels, (schema.TAG_LOGITS, schema.BRANCH_LOGITS), "tags"),
+        (spec.has_text, (schema.TEXT_VECTOR, schema.HIDDEN_STATES), "text"),
+        (spec.frame_size, (schema.VISION_VECTORS,), "frames"),
+    )
+    absent = [what for there, keys, what in causes if not there and {*keys} & {*missing}]
+    return f" to data without {' and '.join(absent)}" if absent else ""
+
+
 def build_objectives(configs: list[ObjectiveConfig], backbone, available) -> list[Objective]:
     """Builds every objective whose weight is not 0.
 
@@ -74,6 +87,7 @@ def build_objectives(configs: list[ObjectiveConfig], backbone, available) -> lis
         if missing:
             raise VidsimError(
                 f"the {objective.name} loss needs {', '.join(missing)}, which the family "
-                f"{backbone.config.family} does not give; set its weight to 0"
+                f"{backbone.config.family} does not give{_because(missing, backbone)}; set its "
+                "weight to 0"
             )
     return objectives

@@ -9,7 +9,9 @@ from vidsim.training.apply_if_finite import ApplyIfFinite, Compiled
 from vidsim.training.configs import OptimizerConfig
 from vidsim.training.schedule import LinearWarmupDecay
 
-_NOT_DECAYED = ["bias", "beta", "gamma", "type"]
+# Keras searches these patterns in a variable's name, which on TensorFlow may be its whole path:
+# anchored, so that a table within a layer called "types" is decayed all the same
+_NOT_DECAYED = [rf"(^|/){name}(:\d+)?$" for name in ("bias", "beta", "gamma", "type")]
 
 
 class HasEncoder(Protocol):
