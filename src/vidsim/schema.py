@@ -52,3 +52,7 @@ BY_BRANCH = (BRANCH_LOGITS, VISION_VECTORS)  # whose batch axis is the second
 
 # --- outputs that a task adds -------------------------------------------------------------------
 COSINE = "cosine"  # (B,) float32, of the two embeddings of each pair
+
+# --- arrays of a file of embeddings ---------------------------------------------------------------
+IDS = "ids"  # (N,) str
+EMBEDDINGS = "embeddings"  # (N, D) float32
