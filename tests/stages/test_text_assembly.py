@@ -15,10 +15,11 @@ from vidsim.training.checkpoint_keeper import best_checkpoint
 from vidsim.video_models import VideoModel
 
 
-def test_from_pretraining_to_the_embedder(tmp_path, capsys):
+def made_videos():
+    """60 videos, every second with a long transcript."""
     rng = np.random.default_rng(0)
     words = [f"word{n}" for n in range(60)]
-    videos = [
+    return [
         Video(
             str(n),
             f"title {n % 7}",
@@ -27,6 +28,10 @@ def test_from_pretraining_to_the_embedder(tmp_path, capsys):
         )
         for n in range(60)
     ]
+
+
+def test_from_pretraining_to_the_embedder(tmp_path, capsys):
+    videos = made_videos()
     path = tmp_path / "data" / "pointwise" / "a.tfrecords"
     write_videos(path, videos)
     flags = ["--data-dir", str(tmp_path / "data"), "--save-dir", str(tmp_path / "save")]
