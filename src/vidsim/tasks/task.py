@@ -133,6 +133,17 @@ class Task(ABC):
         """
         yield from ()
 
+    def check_files(
+        self, common: Common, tables: Mapping[str, VideoTable | None]
+    ) -> Iterator[FileReport]:
+        """Reports of `vidsim check` on the task's files that lie in no folder of videos.
+
+        Args:
+            common: folders.
+            tables: the videos of pointwise, pairwise, test_a and test_b; None where there are none.
+        """
+        yield from ()
+
     # ---- training ------------------------------------------------------------------------------
 
     def pretrain_validation(self, common: Common, config: Any) -> "PretrainValidation | None":

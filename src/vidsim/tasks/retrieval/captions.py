@@ -65,7 +65,7 @@ class Captions:
 
     def take(self, rows: np.ndarray) -> "Captions":
         """These rows (K,), in this order."""
-        return Captions(self.videos[rows], [self.sentences[row] for row in rows.tolist()])
+        return Captions(self.videos[rows], [self.sentences[int(row)] for row in rows])
 
     def different_videos(self) -> np.ndarray:
         """(V,) bytes, each video once, by its first sentence."""

@@ -146,7 +146,9 @@ def side_by_side(
     roots = np.sqrt(np.asarray(weights, np.float64) / np.sum(weights))
     made = []
     for side in (0, 1):
-        scaled = [r * l2_normalize(p[side].astype(np.float64)) for r, p in zip(roots, pairs)]
+        scaled = [
+            r * l2_normalize(p[side].astype(np.float64)) for r, p in zip(roots, pairs, strict=True)
+        ]
         joined = np.concatenate(scaled, axis=1)
         missing = np.sqrt(np.clip(1 - np.square(joined).sum(axis=1), 0, None))
         missing[missing < 1e-6] = 0  # rounding

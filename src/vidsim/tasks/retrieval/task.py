@@ -1,6 +1,6 @@
 """Retrieval: sentences find videos and videos sentences, by the cosine of two embeddings."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -8,8 +8,10 @@ import numpy as np
 from vidsim.config import Common, Size
 from vidsim.errors import VidsimError
 from vidsim.recipes.recipe import Recipe, objectives
+from vidsim.records.video_table import VideoTable
 from vidsim.schema import EMBEDDING, TEXT_EMBEDDING, VIDEO_EMBEDDING
 from vidsim.tasks.configs import InferenceConfig
+from vidsim.tasks.file_report import FileReport
 from vidsim.tasks.job import Job
 from vidsim.tasks.retrieval.configs import (
     CaptionFoldConfig,
@@ -70,6 +72,13 @@ class Retrieval(Task):
 
     def open_folds(self, common: Common, config: RetrievalConfig) -> CaptionFolds:
         return CaptionFolds(common)
+
+    def check_files(
+        self, common: Common, tables: Mapping[str, VideoTable | None]
+    ) -> Iterator[FileReport]:
+        from vidsim.tasks.retrieval.file_checks import check_captions
+
+        yield from check_captions(common, tables)
 
     def task_model(
         self, backbone: "Backbone", head: "keras.layers.Layer | None", config: RetrievalConfig

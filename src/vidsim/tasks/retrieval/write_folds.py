@@ -100,7 +100,8 @@ class Sources:
             )
         for validated in folds_of_videos(len(videos), count, seed):
             inside = np.isin(self.train.videos, videos[validated])
-            yield (self.train.take(np.flatnonzero(part)) for part in (~inside, inside))
+            train, val = np.flatnonzero(~inside), np.flatnonzero(inside)
+            yield self.train.take(train), self.train.take(val)
 
 
 def folds_of_videos(videos: int, count: int, seed: int) -> Iterator[np.ndarray]:
@@ -220,7 +221,7 @@ def _move_aside(common: Common) -> Path:
 def _refuse_both_sides(paths: list[Path], parts: list[Captions]) -> None:
     shared = np.flatnonzero(np.isin(parts[1].videos, parts[0].videos))
     if len(shared):
-        video = parts[1].videos[shared[0]].decode()
+        video = parts[1].videos.tolist()[shared[0]].decode()
         raise VidsimError(
             f"{paths[1]}: {len(shared)} captions are of videos that are in {paths[0]} too, the "
             f"first of {video!r} (line {shared[0] + 1}); a video that validates must not be "
