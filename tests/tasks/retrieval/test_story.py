@@ -21,13 +21,13 @@ START = ("--pretrain-model-dir", "none", "--warmup-steps", "1", "--bert-warmup-s
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """24 videos of 16 numbers a frame, two sentences each; 6 test videos with one. No tags."""
+    """24 videos of 32 numbers a frame, two sentences each; 6 test videos with one. No tags."""
     folder = tmp_path_factory.mktemp("story") / "data"
     rng = np.random.default_rng(0)
-    look = rng.normal(size=(len(THINGS), 16))
+    look = rng.normal(size=(len(THINGS), 32))
 
     def video(number, name):
-        frames = look[number % 8] + rng.normal(size=(2 + number % 2, 16)) / 4
+        frames = look[number % 8] + rng.normal(size=(2 + number % 2, 32)) / 4
         return Video(name, "a title that nobody may read", frames.astype("float16"))
 
     def line(number, name, word):
