@@ -37,6 +37,7 @@ REGION_BOXES = "region_boxes"  # (B, R, 5) float16
 TAGS = "tags"  # (B, C) uint8 multi-hot
 ACTION_LABELS = "action_labels"  # (B, A) uint8 multi-hot
 CATEGORY = "category"  # (B,) int32 class number, -1 where a video has none
+VIDEO_ROW = "video_row"  # (B,) int32, of retrieval: which video a sentence is of
 MLM_POSITIONS = "mlm_positions"  # (B, P) int32 positions within the title
 MLM_LABELS = "mlm_labels"  # (B, P) int32 original token ids
 MLM_WEIGHTS = "mlm_weights"  # (B, P) float32, 0 where a slot is unused
@@ -52,6 +53,8 @@ BY_BRANCH = (BRANCH_LOGITS, VISION_VECTORS)  # whose batch axis is the second
 
 # --- outputs that a task adds -------------------------------------------------------------------
 COSINE = "cosine"  # (B,) float32, of the two embeddings of each pair
+TEXT_EMBEDDING = "text_embedding"  # (B, 256) of sentences
+VIDEO_EMBEDDING = "video_embedding"  # (B, 256) of videos, by their frames
 
 # --- arrays of a file of embeddings ---------------------------------------------------------------
 IDS = "ids"  # (N,) str

@@ -138,3 +138,22 @@ class SimilarityConfig(ObjectiveConfig):
         from vidsim.objectives.similarity import SimilarityObjective
 
         return SimilarityObjective(self)
+
+
+@dataclass(frozen=True)
+class RetrievalLossConfig(ObjectiveConfig):
+    """Flags of the loss of retrieval."""
+
+    retrieval_weight: Weight = 1.0
+    """Weight of the contrast between sentences and videos."""
+    retrieval_temperature: Annotated[float, Range(0.001, 0.5)] = 0.05
+    """Divides the cosines (no unit): where it starts, for it is learned, within 0.001 and 0.5."""
+
+    @property
+    def weight(self) -> float:
+        return self.retrieval_weight
+
+    def build(self, backbone) -> "Objective":
+        from vidsim.objectives.retrieval import RetrievalObjective
+
+        return RetrievalObjective(self)

@@ -149,6 +149,39 @@ def pair_dataset(
     return _assembled(_shuffled(lengths, batches), assemble, specs, steps)
 
 
+def text_video_dataset(
+    texts: Examples, videos: Examples, video_rows: np.ndarray, batches: Batches
+) -> tf.data.Dataset:
+    """Shuffled batches of sentences, each with its video.
+
+    Args:
+        texts: the sentences, without vectors.
+        videos: the videos, without words.
+        video_rows: (P,) the row of each sentence's video.
+        batches: how many, and in which order.
+
+    Returns:
+        Elements as TwoTower reads them: an axis of 2, sentence and video, after the batch axis, and
+        VIDEO_ROW (B,).
+    """
+    keys = [name for name in videos.names if name not in LABELS]
+
+    def assemble(step: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
+        batch = _side_by_side(texts.batch(rows), videos.batch(video_rows[rows]), keys)
+        batch = hide_parts(batch, batches.augmentation, batches.rng(int(step)))
+        batch = _fitted(batch, shapes, texts)
+        shaped = [batch[key].reshape(len(rows), 2, *batch[key].shape[1:]) for key in keys]
+        return [*shaped, video_rows[rows].astype("int32")]
+
+    specs = {key: _spec(key, (batches.size, 2), videos) for key in keys}
+    specs[schema.VIDEO_ROW] = _spec(schema.VIDEO_ROW, (batches.size,), videos)
+    # either side is padded to the longer one
+    lengths = np.maximum(texts.lengths(np.arange(len(texts))), videos.lengths(video_rows))
+    shapes = _training_shapes(lengths, batches)
+    steps = batches.steps - batches.first
+    return _assembled(_shuffled(lengths, batches), assemble, specs, steps)
+
+
 def steps_per_epoch(count: int, batch_size: int, what: str) -> int:
     """Whole batches in one pass; the rest of a pass is dropped, another rest each time."""
     if count < batch_size:
@@ -157,6 +190,20 @@ def steps_per_epoch(count: int, batch_size: int, what: str) -> int:
             f"give at most {count}"
         )
     return count // batch_size
+
+
+def _side_by_side(
+    one: dict[str, np.ndarray], other: dict[str, np.ndarray], keys: list[str]
+) -> dict[str, np.ndarray]:
+    """Two batches of B rows as one of 2B, in turn a row of each; the shorter one is padded."""
+    made = {}
+    for key in keys:
+        length = max(one[key].shape[1], other[key].shape[1])
+        shape = (2 * len(one[key]), length, *other[key].shape[2:])
+        made[key] = np.zeros(shape, other[key].dtype)
+        for first, side in enumerate((one[key], other[key])):
+            made[key][first::2, : side.shape[1]] = side
+    return made
 
 
 def _compiles_each_shape() -> bool:
