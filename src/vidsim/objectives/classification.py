@@ -24,7 +24,9 @@ class ClassObjective(Objective):
         logits = ops.cast(outputs[CLASS_LOGITS], "float32")  # (B, C)
         if self.config.logit_adjustment:
             logits = logits + self.config.logit_adjustment * ops.log(inputs[CLASS_SHARES])
-        return ops.mean(softmax_cross_entropy(inputs[CATEGORY], logits, self.config.label_smoothing))
+        return ops.mean(
+            softmax_cross_entropy(inputs[CATEGORY], logits, self.config.label_smoothing)
+        )
 
     def count(self, outputs, inputs):
         return rows(outputs[CLASS_LOGITS])

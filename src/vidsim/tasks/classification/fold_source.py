@@ -88,9 +88,7 @@ class FoldVideos:
         return {**self.evaluator()(scores), "of": "the most frequent class for every video"}
 
 
-def class_evaluator(
-    classes: np.ndarray, vocabulary: CategoryVocabulary
-) -> ClassificationEvaluator:
+def class_evaluator(classes: np.ndarray, vocabulary: CategoryVocabulary) -> ClassificationEvaluator:
     """Judges probabilities (V, C) by class numbers (V,); by parents too, where the list has any."""
     own = np.array_equal(vocabulary.ids, vocabulary.parent_ids[vocabulary.parents])
     return ClassificationEvaluator(classes, None if own else vocabulary.parents)
