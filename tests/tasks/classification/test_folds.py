@@ -55,7 +55,7 @@ def test_cut_said_kept_and_redone(tmp_path, write_data, capsys):
     shares = data.labels()["class_shares"][0]  # 12 of each of four, and one more of each of five
     np.testing.assert_allclose(shares, [13 / 53] * 4 + [1 / 53], rtol=1e-6)
     (folder / "fold1" / "val.txt").write_text("v001\n")
-    with pytest.raises(VidsimError, match="val.txt: changed since it was written"):
+    with pytest.raises(VidsimError, match=r"val\.txt: changed since it was written"):
         ClassFolds(common).load(1)
 
 
@@ -75,7 +75,7 @@ def test_a_split_that_is_given(tmp_path, write_data):
         with pytest.raises(VidsimError, match=message):
             write_class_folds(common, ClassFoldConfig())
     dev.write_text("v003\nv010\n")
-    with pytest.raises(VidsimError, match="--num-folds 3: .*dev.txt lists"):
+    with pytest.raises(VidsimError, match=r"--num-folds 3: .*dev\.txt lists"):
         write_class_folds(common, ClassFoldConfig(num_folds=3))
     write_class_folds(common, ClassFoldConfig())
     source = ClassFolds(common)
