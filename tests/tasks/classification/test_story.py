@@ -24,7 +24,8 @@ def story(tmp_path_factory, write_data):
     folds = ["write_tfrecord", *common, "--num-folds", "2"]
     flags = ["--size", "tiny", "--pretrain-model-dir", "none", "--batch-size", "16", *LAST]
     assert main(folds) == 0
-    assert main(["finetune", *common, *recipes, *flags]) == 0
+    assert main(["finetune", *common, "--recipes", "mix", "--branches", "1", *flags]) == 0
+    assert main(["finetune", *common, "--recipes", "uniter", *flags]) == 0
     assert main(["inference", *common, *recipes]) == 0
     assert main(["ensemble", *common, *recipes]) == 0
     return root, common, flags
@@ -88,7 +89,7 @@ def test_again_and_after_an_interruption_the_same_bytes(story, capsys, monkeypat
     said = capsys.readouterr().out
     assert "5 categories" in said.replace("\n", " ") and "val.txt" in said
 
-    common = [*common[:-1], str(other), "--recipes", "mix", "--folds", "1"]
+    common = [*common[:-1], str(other), "--recipes", "uniter", "--folds", "1"]
     report, done_steps = TrainingLog.report, []
 
     def signalled(log, done, values):
@@ -104,7 +105,7 @@ def test_again_and_after_an_interruption_the_same_bytes(story, capsys, monkeypat
     assert f"goes on after step {done_steps[0]}" in capsys.readouterr().out
     assert main(["inference", *common]) == 0
     for part in ("fold1.npz", "fold1_val.npz"):
-        one, two = (d / "classification" / "inference" / "mix" / part for d in (save, other))
+        one, two = (d / "classification" / "inference" / "uniter" / part for d in (save, other))
         assert one.read_bytes() == two.read_bytes()
 
 
