@@ -115,6 +115,29 @@ class MaskedLMConfig(ObjectiveConfig):
 
 
 @dataclass(frozen=True)
+class ClassConfig(ObjectiveConfig):
+    """Flags of the loss of classification."""
+
+    class_weight: Weight = 1.0
+    """Weight of the cross-entropy of a video's class."""
+    label_smoothing: Rate = 0.0
+    """Share of each target that is spread evenly over all classes."""
+    logit_adjustment: Annotated[float, Range(0, 10)] = 0.0
+    """Training adds this times the logarithm of each class's share of the training videos to its
+    logit; prediction does not. 0: rare classes are rarely predicted; 1: all classes count alike,
+    which macro F1 asks for and accuracy does not."""
+
+    @property
+    def weight(self) -> float:
+        return self.class_weight
+
+    def build(self, backbone) -> "Objective":
+        from vidsim.objectives.classification import ClassObjective
+
+        return ClassObjective(self)
+
+
+@dataclass(frozen=True)
 class SimilarityConfig(ObjectiveConfig):
     """Flags of the similarity loss: similarity_weight x (MSE + kl_weight x KL)."""
 

@@ -4,7 +4,7 @@ The order is a pure function of (seed, epoch), the masking one of (seed, step): 
 how many workers assemble batches. Python runs once a batch, never once an example.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import keras
@@ -177,6 +177,37 @@ def text_video_dataset(
     specs[schema.VIDEO_ROW] = _spec(schema.VIDEO_ROW, (batches.size,), videos)
     # either side is padded to the longer one
     lengths = np.maximum(texts.lengths(np.arange(len(texts))), videos.lengths(video_rows))
+    shapes = _training_shapes(lengths, batches)
+    steps = batches.steps - batches.first
+    return _assembled(_shuffled(lengths, batches), assemble, specs, steps)
+
+
+def labelled_dataset(
+    examples: Examples, rows: np.ndarray, labels: Mapping[str, np.ndarray], batches: Batches
+) -> tf.data.Dataset:
+    """Shuffled batches of some videos of a table, each with what a task knows of it.
+
+    Args:
+        examples: the videos.
+        rows: (R,) those to train on.
+        labels: by name, (R, ...) each.
+        batches: how many, and in which order.
+
+    Returns:
+        Elements: a backbone's inputs and the labels.
+    """
+    keys = [name for name in examples.names if name not in LABELS]
+
+    def assemble(step: np.ndarray, places: np.ndarray) -> list[np.ndarray]:
+        batch = examples.batch(rows[places])
+        batch = hide_parts(batch, batches.augmentation, batches.rng(int(step)))
+        batch = _fitted(batch, shapes, examples)
+        return [*(batch[key] for key in keys), *(label[places] for label in labels.values())]
+
+    specs = {key: _spec(key, (batches.size,), examples) for key in keys}
+    for name, label in labels.items():
+        specs[name] = tf.TensorSpec((batches.size, *label.shape[1:]), label.dtype)
+    lengths = examples.lengths(rows)
     shapes = _training_shapes(lengths, batches)
     steps = batches.steps - batches.first
     return _assembled(_shuffled(lengths, batches), assemble, specs, steps)

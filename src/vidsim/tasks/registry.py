@@ -5,11 +5,14 @@ from vidsim.errors import VidsimError
 from vidsim.recipes import registry as recipe_registry
 from vidsim.recipes.recipe import Recipe
 from vidsim.recipes.sizes import task_at_size
+from vidsim.tasks.classification.task import Classification
 from vidsim.tasks.retrieval.task import Retrieval
 from vidsim.tasks.similarity.task import Similarity
 from vidsim.tasks.task import Task
 
-TASKS: dict[str, Task] = {"similarity": Similarity(), "retrieval": Retrieval()}
+TASKS: dict[str, Task] = {
+    task.name: task for task in (Similarity(), Retrieval(), Classification())
+}
 """A recipe file may add one of the user's own, which is known wherever --recipes names the file."""
 
 

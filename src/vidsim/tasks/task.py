@@ -250,6 +250,14 @@ class Task(ABC):
             part: which of its ids.
         """
 
+    def columns(self, model: "LoadedModel") -> dict[str, np.ndarray]:
+        """What every file of predictions has once besides, by name: what its columns mean.
+
+        Args:
+            model: of one checkpoint.
+        """
+        return {}
+
     @abstractmethod
     def check_ensemble(self, common: Common) -> None:
         """Sees to it that nothing is in the way of the blend's result.
