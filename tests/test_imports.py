@@ -19,7 +19,8 @@ SOURCE = ROOT / "src"
 
 DEVICE_ROOMS = ("layers", "models", "objectives", "losses", "metrics", "recipes")
 TENSORFLOW_ROOMS = ("records", "preprocess", "stages")
-ORDER = "records preprocess layers losses objectives models pretrained recipes".split()
+ORDER = ("records", "preprocess", "layers", "losses", "objectives", "models", "pretrained")
+ORDER += ("recipes",)
 PRIVATE = ("keras.src", "tensorflow.python", "tf.python")
 
 FILE_LINES = 300

@@ -55,3 +55,7 @@ BY_BRANCH = (BRANCH_LOGITS, VISION_VECTORS)  # whose batch axis is the second
 COSINE = "cosine"  # (B,) float32, of the two embeddings of each pair
 TEXT_EMBEDDING = "text_embedding"  # (B, 256) of sentences
 VIDEO_EMBEDDING = "video_embedding"  # (B, 256) of videos, by their frames
+
+# --- arrays of a file of embeddings ---------------------------------------------------------------
+IDS = "ids"  # (N,) str
+EMBEDDINGS = "embeddings"  # (N, D) float32

@@ -15,7 +15,7 @@ from vidsim.records.video import Video
 from vidsim.records.video_table import load_videos
 from vidsim.records.writer import write_videos
 from vidsim.stages.training_records import PretrainFiles
-from vidsim.tasks.data_files import NO_TAGS, open_tags
+from vidsim.tasks.data_files import open_tags
 from vidsim.tasks.pretrain_validation import HeldOutLoss
 
 
@@ -47,7 +47,7 @@ def test_held_out_videos(data):
 def test_tags_are_needed_only_where_videos_have_some(data, tmp_path):
     common = Common(data_dir=data, save_dir=tmp_path)
     found = PretrainFiles(common).open(PretrainConfig(batch_size=8))
-    assert found.tags is NO_TAGS
+    assert len(found.tags) == 0
     assert set(found.hashes) == {"videos", "held_out", "tags"}
     assert len(found.training()) == 192
     write_sample(tmp_path / "sample")

@@ -46,6 +46,7 @@ class Examples:
     ):
         self.table, self.tokenizer, self.shape = table, tokenizer, shape
         self._tensors = tensors or InputTensors()
+        tags = tags or None  # a list without tags is none
         self.num_labels = 0 if tags is None else len(tags)
         self.names = self._made(tags)
         sequences = text_sequences(tokenizer, _texts(table, shape))

@@ -18,13 +18,17 @@ _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
 
 @dataclass(frozen=True)
 class TagVocabulary:
-    """The known tags; column c of a multi-hot vector is ``ids[c]``, ids ascending."""
+    """The known tags, perhaps none; column c of a multi-hot vector is ``ids[c]``, ids ascending."""
 
     ids: np.ndarray  # (C,) int64
 
     @classmethod
-    def read(cls, path: Path) -> "TagVocabulary":
+    def read(cls, path: Path, may_be_empty: bool = False) -> "TagVocabulary":
         """Reads a tag list: one integer a line; blank lines are passed over.
+
+        Args:
+            path: of the list.
+            may_be_empty: whether it may have no tags, as that of a model without tags.
 
         Raises:
             VidsimError: no such file, a line that is no integer, a repeated id, an empty list.
@@ -37,9 +41,14 @@ class TagVocabulary:
             if tag in seen:
                 raise VidsimError(f"{path}:{number}: tag {tag} stands in line {seen[tag]} already")
             seen[tag] = number
-        if not seen:
+        if not seen and not may_be_empty:
             raise VidsimError(f"{path}: no tag ids; {_ACCEPTED}")
         return cls(np.sort(np.fromiter(seen, "int64", len(seen))))
+
+    @classmethod
+    def none(cls) -> "TagVocabulary":
+        """No tags at all."""
+        return cls(np.empty(0, np.int64))
 
     @classmethod
     def of(cls, values: np.ndarray) -> "TagVocabulary":
@@ -56,6 +65,8 @@ class TagVocabulary:
 
     def columns(self, values: np.ndarray, splits: np.ndarray) -> Ragged:
         """Ragged tag ids (values, splits) as ragged columns; unknown tags are left out."""
+        if not len(self):
+            return Ragged(np.empty(0, "int32"), np.zeros_like(splits))
         position = np.searchsorted(self.ids, values).clip(max=len(self.ids) - 1)
         known = self.ids[position] == values
         counts = np.concatenate([[0], np.cumsum(known)])

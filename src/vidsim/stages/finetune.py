@@ -19,7 +19,7 @@ from vidsim.stages.data_parallel import data_parallel
 from vidsim.stages.initial_model import FoundData, first_checkpoint
 from vidsim.stages.training_records import FinetuneRecords, FoldSources
 from vidsim.stages.training_run import TrainingRun, batches_from, train
-from vidsim.tasks.data_files import NO_TAGS, open_tags
+from vidsim.tasks.data_files import open_tags
 from vidsim.tasks.folds import FoldData, Folds
 from vidsim.tasks.loaded_model import LoadedModel
 from vidsim.tasks.registry import find_task
@@ -197,7 +197,7 @@ class Finetuning:
 
     def _trained_on(self, tags: TagVocabulary) -> TaskConfig:
         """The configuration, without losses on tags where there are none; says so."""
-        if tags is not NO_TAGS:
+        if len(tags):
             return self.config
         config, dropped = without_tags(self.config)
         if dropped:

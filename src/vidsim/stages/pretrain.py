@@ -23,7 +23,7 @@ from vidsim.stages.training_records import (
     pretrain_record,
 )
 from vidsim.stages.training_run import TrainingRun, batches_from, train
-from vidsim.tasks.data_files import NO_TAGS, frame_widths
+from vidsim.tasks.data_files import frame_widths
 from vidsim.tasks.loaded_model import LoadedModel
 from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.optimizer import build_optimizer
@@ -137,16 +137,13 @@ class Pretraining:
     def _say(self, first: Checkpoint, examples: Examples) -> None:
         title = self.record.title
         print(
-            f"{title}: {len(self.videos)} videos, {self._tags()} tags, "
+            f"{title}: {len(self.videos)} videos, {len(self.data.tags)} tags, "
             f"{len(first.tokenizer)} wordpieces, {first.backbone.count_params():,} weights, "
             f"{self.steps} steps of {self.config.batch_size}"
         )
         print(f"{title}: {examples.cuts.text()}")
         if self.data.validation.note:
             print(f"{title}: {self.data.validation.note}")
-
-    def _tags(self) -> int:
-        return 0 if self.data.tags is NO_TAGS else len(self.data.tags)
 
     def _training_run(self, state: TrainingState) -> TrainingRun:
         about, data = {"recipe": self.recipe.name, "stage": "pretrain"}, self._about_data()
@@ -169,7 +166,7 @@ class Pretraining:
         found = FoundData(texts, self.data.tags, frame_widths([self.videos]))
         first = fresh_model(self.recipe, self.encoder, found)
         backbone, config = first.backbone, self.config
-        if self.data.tags is NO_TAGS:
+        if not len(self.data.tags):
             config, dropped = without_tags(config)
             print(f"{self.record.title}: there are no tags, so no {' and no '.join(dropped)}")
         losses = build_objectives(objectives(config), backbone, backbone.output_keys)

@@ -3,7 +3,7 @@
 Nothing here needs TensorFlow or Keras.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +26,6 @@ LABELS = "pairwise/label.tsv"
 TEST = "test_b/test_b.tfrecords"
 TAG_LIST = "tag_list.txt"
 
-NO_TAGS = TagVocabulary(np.array([-(2**63)], np.int64))
-"""Stands for no tags at all: one that no video has, since a classifier has at least one column."""
-
 
 def open_videos(common: Common, pattern: str | None, default: str) -> VideoTable:
     """The videos of a pattern, or of the default one under the data folder."""
@@ -36,7 +33,7 @@ def open_videos(common: Common, pattern: str | None, default: str) -> VideoTable
 
 
 def open_tags(common: Common, config: RunConfig, videos: VideoTable | None = None) -> TagVocabulary:
-    """The tag list; `NO_TAGS` where there is none and no list was named.
+    """The tag list; one without tags where there is none and no list was named.
 
     Args:
         common: the data folder.
@@ -49,7 +46,7 @@ def open_tags(common: Common, config: RunConfig, videos: VideoTable | None = Non
     path = config.multi_label_file or common.data_dir / TAG_LIST
     tagged = videos is not None and videos.has(schema.TAG_ID)
     if config.multi_label_file is None and not path.exists() and not tagged:
-        return NO_TAGS
+        return TagVocabulary.none()
     return TagVocabulary.read(path)
 
 
@@ -78,8 +75,8 @@ def pair_rows(table: VideoTable, pairs: Pairs) -> np.ndarray:
     return np.stack([table.rows_of(pairs.id_1), table.rows_of(pairs.id_2)], axis=1)
 
 
-def open_table(common: Common, paths: str | Path | FilePattern | list[Path]) -> VideoTable:
-    """The videos of one or several paths, or of a pattern: a text or a FilePattern."""
+def open_table(common: Common, paths: str | Path | FilePattern | Sequence[Path]) -> VideoTable:
+    """The videos of a path, of several, or of a pattern where a text or a FilePattern is given."""
     log = RecordLog(common.on_bad_record == "skip")
     table = load_videos(paths, common.save_dir / "index", log)
     _say(log.lines())

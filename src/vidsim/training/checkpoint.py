@@ -109,8 +109,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     except (ValueError, TypeError, ZeroDivisionError) as error:
         raise VidsimError(f"{path}: no {family} model can be built from it ({error})") from error
     load_weights(backbone, folder)
-    tokenizer, tags = TitleTokenizer.read(folder), TagVocabulary.read(folder / TAGS)
-    return Checkpoint(backbone, tokenizer, tags, description)
+    tags = TagVocabulary.read(folder / TAGS, may_be_empty=True)
+    return Checkpoint(backbone, TitleTokenizer.read(folder), tags, description)
 
 
 def read_description(folder: Path) -> dict[str, Any]:
@@ -167,6 +167,15 @@ def verified_description(folder: Path) -> dict[str, Any]:
                 "whole checkpoint again, or train it again"
             )
     return description
+
+
+def model_shape(description: dict[str, Any]) -> list[Any]:
+    """What two checkpoints must share to be served by one model: all but the weights."""
+    files = ("tokenizer.json", "tokenizer_config.json", "tag_list.txt")
+    hashes = [description["sha256"].get(name) for name in files]
+    task = description.get("task")
+    inputs = description.get("inputs", [description.get(n) for n in ("encoder", "num_labels")])
+    return [description["family"], description["model"], inputs, task, *hashes]
 
 
 def load_weights(backbone: "Backbone", folder: Path) -> str:
