@@ -7,7 +7,6 @@ how many workers assemble batches. Python runs once a batch, never once an examp
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -15,15 +14,18 @@ from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.preprocess.augmentation import hide_parts
 from vidsim.preprocess.batch_order import batches_of_run, seed_numbers
-from vidsim.preprocess.batch_shapes import BatchShapes, longest_of_each
+from vidsim.preprocess.batch_shapes import BatchShapes
+from vidsim.preprocess.chosen_shapes import (
+    compiles_each_shape,
+    embedding_shapes,
+    training_shapes,
+)
 from vidsim.preprocess.configs import AugmentationConfig
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.masking import mask_words
 from vidsim.preprocess.tensors import LABELS, TYPES
 
 _WORKERS = 2
-_MOST_SHAPES = 8  # on JAX, of training and of embedding
-_UPDATES_A_SHAPE, _BATCHES_A_SHAPE = 500, 32  # as long, about, as compiling one takes
 _MLM = (schema.MLM_POSITIONS, schema.MLM_LABELS, schema.MLM_WEIGHTS)
 
 
@@ -42,10 +44,10 @@ def embedding_dataset(
         devices: devices that share each batch on JAX.
     """
     shapes, names = None, [name for name in examples.names if name not in LABELS]
-    if _compiles_each_shape():
+    if compiles_each_shape():
         batch_size += -batch_size % devices
         rows = np.pad(rows, (0, -len(rows) % batch_size), mode="edge")
-        shapes = _embedding_shapes(examples, batch_size)
+        shapes = embedding_shapes(examples, batch_size)
 
     def batches() -> Iterator[np.ndarray]:
         for start in range(0, len(rows), batch_size):
@@ -112,7 +114,7 @@ def pretraining_dataset(
 
     specs = {key: _spec(key, (batches.size,), examples) for key in keys}
     lengths = examples.lengths(np.arange(len(examples)))
-    shapes = _training_shapes(lengths, batches, mlm_probability)
+    shapes = training_shapes(lengths, batches, mlm_probability)
     steps = batches.steps - batches.first
     return _assembled(_shuffled(lengths, batches), assemble, specs, steps)
 
@@ -144,7 +146,7 @@ def pair_dataset(
     specs[schema.SIM] = tf.TensorSpec((batches.size,), tf.float32)
     # both videos of a pair are padded alike: (P, 2) rows -> (P, 2) tokens and frames of the longer
     lengths = np.maximum(*(examples.lengths(rows) for rows in pair_rows.T))
-    shapes = _training_shapes(lengths, batches)
+    shapes = training_shapes(lengths, batches)
     steps = batches.steps - batches.first
     return _assembled(_shuffled(lengths, batches), assemble, specs, steps)
 
@@ -177,7 +179,7 @@ def text_video_dataset(
     specs[schema.VIDEO_ROW] = _spec(schema.VIDEO_ROW, (batches.size,), videos)
     # either side is padded to the longer one
     lengths = np.maximum(texts.lengths(np.arange(len(texts))), videos.lengths(video_rows))
-    shapes = _training_shapes(lengths, batches)
+    shapes = training_shapes(lengths, batches)
     steps = batches.steps - batches.first
     return _assembled(_shuffled(lengths, batches), assemble, specs, steps)
 
@@ -208,7 +210,7 @@ def labelled_dataset(
     for name, label in labels.items():
         specs[name] = tf.TensorSpec((batches.size, *label.shape[1:]), label.dtype)
     lengths = examples.lengths(rows)
-    shapes = _training_shapes(lengths, batches)
+    shapes = training_shapes(lengths, batches)
     steps = batches.steps - batches.first
     return _assembled(_shuffled(lengths, batches), assemble, specs, steps)
 
@@ -235,36 +237,6 @@ def _side_by_side(
         for first, side in enumerate((one[key], other[key])):
             made[key][first::2, : side.shape[1]] = side
     return made
-
-
-def _compiles_each_shape() -> bool:
-    return keras.backend.backend() == "jax"
-
-
-def _training_shapes(
-    lengths: np.ndarray, batches: Batches, mlm_probability: float = 0.0
-) -> BatchShapes | None:
-    """Chosen by the batches of the first epoch; one more for every so many updates."""
-    if not _compiles_each_shape():
-        return None
-    first = batches_of_run(
-        lengths,
-        batches.size,
-        min(batches.steps, len(lengths) // batches.size),
-        batches.length_pool,
-        batches.seed,
-    )
-    needed = np.stack([lengths[rows].max(axis=0) for _, rows in first])
-    most = min(1 + batches.steps // _UPDATES_A_SHAPE, _MOST_SHAPES)
-    return BatchShapes.of(needed, lengths.max(axis=0), most, mlm_probability)
-
-
-def _embedding_shapes(examples: Examples, batch_size: int) -> BatchShapes:
-    """Chosen by all videos of the table, so that parts of it are embedded by the same programs."""
-    lengths = examples.lengths(np.arange(len(examples)))
-    needed = longest_of_each(lengths[np.lexsort(lengths.T)], batch_size)
-    most = min(1 + len(needed) // _BATCHES_A_SHAPE, _MOST_SHAPES)
-    return BatchShapes.of(needed, lengths.max(axis=0), most)
 
 
 def _fitted(

@@ -10,9 +10,7 @@ from vidsim.tasks.retrieval.task import Retrieval
 from vidsim.tasks.similarity.task import Similarity
 from vidsim.tasks.task import Task
 
-TASKS: dict[str, Task] = {
-    task.name: task for task in (Similarity(), Retrieval(), Classification())
-}
+TASKS: dict[str, Task] = {task.name: task for task in (Similarity(), Retrieval(), Classification())}
 """A recipe file may add one of the user's own, which is known wherever --recipes names the file."""
 
 

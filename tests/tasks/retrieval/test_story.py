@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -112,6 +113,7 @@ def test_killed_and_repeated_it_gives_the_same_bytes(first, data, tmp_path, monk
     with pytest.raises((Interrupted, KeyboardInterrupt, SystemExit)):
         raise SystemExit(command("finetune", data, tmp_path, *flags, **which))
     monkeypatch.setattr(RetrievalValidation, "__call__", judge)
+    keras.utils.clear_session()  # as in another process, where names are counted anew
     capsys.readouterr()
     assert command("finetune", data, tmp_path, *flags, **which) == 0
     assert "goes on after step 1" in capsys.readouterr().out

@@ -52,7 +52,10 @@ class Retrieval(Task):
     def size_values(self, size: Size, pretrained: bool) -> Mapping[str, Any]:
         if size == "base":
             return {}
-        return {"modality_dropout": 0.0}
+        values: dict[str, Any] = {"modality_dropout": 0.0}
+        if size == "small":  # negatives are the loss: large batches
+            values |= {"batch_size": 256, "lr": 2e-3, "warmup_steps": 10, "eval_freq": 25}
+        return values
 
     def fold_config(self) -> CaptionFoldConfig:
         return CaptionFoldConfig()
