@@ -23,6 +23,7 @@ from vidsim.errors import VidsimError
 from vidsim.provenance import installed_versions
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
+from vidsim.stages.embed_config import EmbedConfig
 from vidsim.system_errors import remedy
 
 if TYPE_CHECKING:
@@ -37,11 +38,13 @@ STAGES = {
     "finetune": "Finetune every recipe on every fold's rated pairs.",
     "inference": "Embed the test videos with every model.",
     "ensemble": "Blend all embeddings into the submission and report.",
+    "embed": "Embed any videos with any checkpoint, recipe or ensemble.",
 }
 _OWN: "dict[str, Callable[[Task], Config]]" = {
     "write_tfrecord": lambda task: task.fold_config(),
     "inference": lambda task: task.inference_config(),
     "ensemble": lambda task: task.ensemble_config(),
+    "embed": lambda _: EmbedConfig(),
 }
 _TRAINING = ("pretrain", "finetune")
 _HELP = ("-h", "--help", "--help-all")
@@ -150,8 +153,11 @@ def _run(command: str, words: list[str]) -> None:
         from vidsim.stages import inference as stage
     elif command == "ensemble":
         from vidsim.stages import ensemble as stage
-    else:
+    elif command == "write_tfrecord":
         from vidsim.stages import write_tfrecord as stage
+    else:
+        _start_keras()
+        from vidsim.stages import embed as stage
     stage.run(common, cast(Any, parts[command]))
 
 
@@ -186,6 +192,7 @@ _COMMANDS: dict[str, Callable[[str, list[str]], bool | None]] = {
     "finetune": _train,
     "inference": _run,
     "ensemble": _run,
+    "embed": _run,
 }
 
 

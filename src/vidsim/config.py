@@ -58,7 +58,8 @@ class Common(Config):
     """The submission; default: result.zip, with --run-name and --out in its name where they are
     given."""
     on_bad_record: Annotated[
-        OnBadRecord, UsedBy(("write_tfrecord", "pretrain", "finetune", "inference", "ensemble"))
+        OnBadRecord,
+        UsedBy(("write_tfrecord", "pretrain", "finetune", "inference", "ensemble", "embed")),
     ] = "stop"
     """A record that is damaged or no video: stop says which it is and ends, skip goes on without
     it. What was skipped is counted and listed, in every run again."""

@@ -1,6 +1,6 @@
-"""Embeddings and nothing else: a checkpoint, titles and frames in, numpy out."""
+"""Embeddings and nothing else: trained models, titles and frames in, numpy out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -15,18 +15,16 @@ from vidsim.embedder_inputs import (
     tracked,
 )
 from vidsim.errors import VidsimError
-from vidsim.models.embedding_model import EmbeddingModel
-from vidsim.preprocess.frames import sample_frames
-from vidsim.preprocess.text_sequence import FieldTexts, TextSequences, text_sequences
-from vidsim.training.checkpoint import Checkpoint, load_checkpoint
-from vidsim.training.checkpoint_keeper import find_checkpoint
+from vidsim.model_set import ModelSet, find_model_set
+from vidsim.training.checkpoint import Checkpoint
+from vidsim.video_models import ModelInputs, VideoModel, VideoModels, common_width
 
 if TYPE_CHECKING:
     from vidsim.text_embedder import TextEmbedder
 
 
 class Embedder:
-    """A trained model as a function from videos to vectors.
+    """A trained model, or several, as a function from videos to vectors.
 
     Args:
         checkpoint: model, tokenizer and tag vocabulary.
@@ -37,23 +35,34 @@ class Embedder:
     """
 
     def __init__(self, checkpoint: Checkpoint):
-        self._tokenizer = checkpoint.tokenizer
-        self._config = checkpoint.backbone.config
-        self._width = checkpoint.backbone.spec.frame_size
-        self._model = EmbeddingModel(checkpoint.backbone)
+        alone = VideoModel(checkpoint)
+        folder = Path("checkpoint")
+        self._set = ModelSet(folder, {"": [folder]}, "single")
+        self._take(lambda _: alone)
 
     @classmethod
     def from_checkpoint(cls, path: str | Path) -> Self:
-        """Loads a checkpoint folder, or the best checkpoint of a run's folder.
+        """Loads the models of a folder, which is all that is needed of what trained them.
 
-        Nothing but the folder is needed, whichever machine or process wrote it.
+        Args:
+            path: of a checkpoint, or of a run, for its best checkpoint (save/finetune/uniter/fold0)
+                - vectors as the model gives them; of all folds of a recipe (save/finetune/uniter) -
+                the mean of the folds' vectors, each first scaled to length 1, as the ensemble takes
+                it; or of an ensemble (save/ensemble) - its recipes, folds and weights. Blended by
+                "svd", a vector has all numbers of all recipes: the cosine of two is the weighted
+                mean of the recipes' cosines, which the 256 numbers in result.zip approximate for
+                the test videos.
 
         Raises:
-            VidsimError: no checkpoint there, or a damaged one.
+            VidsimError: no checkpoint there, or a damaged one; a fold that is not finished; a
+                checkpoint that was blended and is gone.
         """
         if not isinstance(path, str | Path):
             raise VidsimError(f"from_checkpoint: {path!r}; accepted is the path of a folder")
-        return cls(load_checkpoint(find_checkpoint(Path(path))))
+        made = cls.__new__(cls)
+        made._set = find_model_set(Path(path))
+        made._take(VideoModels().load)
+        return made
 
     @classmethod
     def from_pretrained(cls, name: str | Path) -> "TextEmbedder":
@@ -94,7 +103,7 @@ class Embedder:
                 "asr_text"; of one that is not given, each video's is empty.
 
         Returns:
-            (N, 256) float32, in the order given.
+            (N, 256) float32, in the order given; more numbers of a blend.
 
         Raises:
             VidsimError: neither titles nor frames, another number of one than of the other, a
@@ -104,28 +113,31 @@ class Embedder:
         """
         titles, frames = checked_inputs(titles, frames, self._width)
         batch_size = checked_batch_size(batch_size)
-        fields = self._fields(titles, texts or {})
-        if self._config.modalities == "title":
-            frames = [video[:0] for video in frames]
-        sequences = text_sequences(self._tokenizer, fields)
-        lengths = sequences.tokens.lengths(np.arange(len(titles))) + [
-            len(video) for video in frames
-        ]
-        order = np.argsort(-lengths, kind="stable")  # the longest first: it needs most memory
-        batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-        out = np.empty((len(titles), self._config.hidden_size), "float32")
-        for rows in tracked(batches, show_progress_bar):
-            inputs = self._batch(sequences, rows, [frames[row] for row in rows])
-            out[rows] = self._model.predict_on_batch(inputs)
+        given = self._texts(titles, texts or {})
+        ready: dict[VideoModel, ModelInputs] = {}
+
+        def embed(folder: Path) -> np.ndarray:
+            model = self._load(folder)
+            if model not in ready:  # the folds of a recipe read the same
+                ready[model] = model.inputs(given, frames)
+            return model.embed(ready[model], batch_size, lambda b: tracked(b, show_progress_bar))
+
+        out = self._set.combined(embed)
         return l2_normalize(out) if normalize_embeddings else out
 
-    def _fields(self, titles: list[str], texts: Mapping[str, Iterable[str]]) -> list[FieldTexts]:
-        """The text fields that the model reads, hidden where it is shown frames alone."""
-        read = dict(self._config.texts)
+    def _take(self, load: Callable[[Path], VideoModel]) -> None:
+        """Builds the models, one for each recipe, and compares what they read."""
+        self._load = load
+        models = {name: load(folders[0]) for name, folders in self._set.recipes.items()}
+        self._width = common_width(models)
+        self._fields = tuple(dict.fromkeys(f for model in models.values() for f in model.fields))
+
+    def _texts(self, titles: list[str], texts: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+        """The texts by field, those beside the titles checked."""
         given = {schema.TITLE: titles}
         for name, values in texts.items():
-            if name not in read or name == schema.TITLE:
-                others = [field for field in read if field != schema.TITLE]
+            if name not in self._fields or name == schema.TITLE:
+                others = [field for field in self._fields if field != schema.TITLE]
                 known = ", ".join(others) or "none"
                 raise VidsimError(
                     f"encode: texts has {name!r}; beside titles, this model reads {known}"
@@ -135,29 +147,4 @@ class Embedder:
                 raise VidsimError(
                     f"encode: {len(given[name])} texts of {name} for {len(titles)} videos"
                 )
-        nothing = [""] * len(titles)
-        hidden = self._config.modalities == "frames"
-        return [
-            FieldTexts(name, nothing if hidden else given.get(name, nothing), length)
-            for name, length in read.items()
-        ]
-
-    def _batch(
-        self, sequences: TextSequences, rows: np.ndarray, frames: list[np.ndarray]
-    ) -> dict[str, np.ndarray]:
-        """A backbone's inputs for B videos, padded to their own longest."""
-        token_ids, token_mask = sequences.tokens.pad(rows, self._tokenizer.special.pad)
-        made = {schema.TOKEN_IDS: token_ids, schema.TOKEN_MASK: token_mask}
-        if sequences.types is not None:
-            made[schema.TOKEN_TYPES], _ = sequences.types.pad(rows)
-        if self._width is None:
-            return made
-        counts = np.array([len(video) for video in frames])
-        index, frame_mask = sample_frames(
-            counts, self._config.max_frames, self._config.frame_sampling
-        )
-        taken = np.zeros((*frame_mask.shape, self._width), "float16")
-        for place, video in enumerate(frames):
-            chosen = index[place, frame_mask[place]]
-            taken[place, : len(chosen)] = video[chosen]
-        return made | {schema.FRAMES: taken, schema.FRAME_MASK: frame_mask}
+        return given

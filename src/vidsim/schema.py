@@ -56,3 +56,7 @@ COSINE = "cosine"  # (B,) float32, of the two embeddings of each pair
 CLASS_LOGITS = "class_logits"  # (B, C) float32
 PROBABILITIES = "probabilities"  # (B, C) float32 of the classes, one of which a video has
 CLASSES = "classes"  # (C,) int64, the category id of each class
+
+# --- arrays of a file of embeddings ---------------------------------------------------------------
+IDS = "ids"  # (N,) str
+EMBEDDINGS = "embeddings"  # (N, D) float32

@@ -78,6 +78,16 @@ def aligned_sum(sources: Sequence[RowSource], weights: Sequence[float]) -> Apply
     return apply
 
 
+def side_by_side(matrices: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+    """The matrices (K, D) of the recipes in one, (K, all D together) float64.
+
+    Each is scaled by the square root of its weight: a dot product of two rows is the weighted sum
+    of the recipes' own.
+    """
+    scaled = [np.sqrt(w) * m.astype(np.float64) for w, m in zip(weights, matrices, strict=True)]
+    return np.concatenate(scaled, axis=1)
+
+
 def concatenated_svd(sources: Sequence[RowSource], weights: Sequence[float]) -> Apply:
     """Sets the recipes side by side, then keeps the 256 directions that hold the most.
 
@@ -96,16 +106,9 @@ def concatenated_svd(sources: Sequence[RowSource], weights: Sequence[float]) -> 
     Reference: Ma, Lou, Ouyang 2021, Top1 solution of QQ Browser 2021 AI algorithm competition
     track 1 (arXiv:2111.01677), the ensemble; the challenge's winner.
     """
-
-    def side_by_side(matrices: Sequence[np.ndarray]) -> np.ndarray:
-        return np.concatenate(
-            [np.sqrt(w) * m.astype(np.float64) for w, m in zip(weights, matrices, strict=True)],
-            axis=1,
-        )  # (K, R * D)
-
     rows, width = sources[0].shape[0], sum(source.shape[1] for source in sources)
     kept = min(MAX_DIMENSIONS, rows, width)
-    wide = (side_by_side([source[chunk] for source in sources]) for chunk in chunks(rows))
+    wide = (side_by_side([source[chunk] for source in sources], weights) for chunk in chunks(rows))
     if rows < width:
         vectors = _right_vectors(np.concatenate([*wide, np.zeros((0, width))]), kept)
     else:
@@ -115,7 +118,7 @@ def concatenated_svd(sources: Sequence[RowSource], weights: Sequence[float]) -> 
         vectors = _largest(gram, kept)[1]
     largest = np.abs(vectors).argmax(axis=0)
     vectors = vectors * np.sign(vectors[largest, np.arange(kept)])
-    return lambda matrices: side_by_side(matrices) @ vectors
+    return lambda matrices: side_by_side(matrices, weights) @ vectors
 
 
 def _right_vectors(wide: np.ndarray, kept: int) -> np.ndarray:

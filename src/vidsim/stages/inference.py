@@ -6,7 +6,6 @@ tokenizer. Predictions go to disk in shards, with which a killed inference goes 
 
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -25,6 +24,7 @@ from vidsim.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
     load_weights,
+    model_shape,
     verified_description,
 )
 from vidsim.training.task_head import load_head
@@ -71,7 +71,7 @@ class _Predictor:
     def load(self, folder: Path) -> LoadedModel:
         """Takes over a checkpoint's weights; builds the model first where the shape is new."""
         description = verified_description(folder)
-        shape = _shape(description)
+        shape = model_shape(description)
         if self._model is None or shape != self._shape:
             self._checkpoint: Checkpoint = load_checkpoint(folder)
             self._shape, backbone = shape, self._checkpoint.backbone
@@ -94,15 +94,6 @@ class _Predictor:
             print(f"inference: {cuts.text()}, of {table}", flush=True)
             self._told.add(table.digest)
         return examples
-
-
-def _shape(description: dict[str, Any]) -> list[Any]:
-    """What two checkpoints must share to be served by one model."""
-    files = ("tokenizer.json", "tokenizer_config.json", "tag_list.txt")
-    hashes = [description["sha256"].get(name) for name in files]
-    task = description.get("task")
-    inputs = description.get("inputs", [description.get(n) for n in ("encoder", "num_labels")])
-    return [description["family"], description["model"], inputs, task, *hashes]
 
 
 def _predict(record: PredictionRecord, task: Task, predictor: _Predictor) -> None:

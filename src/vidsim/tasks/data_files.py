@@ -3,7 +3,7 @@
 Nothing here needs TensorFlow or Keras.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -75,8 +75,8 @@ def pair_rows(table: VideoTable, pairs: Pairs) -> np.ndarray:
     return np.stack([table.rows_of(pairs.id_1), table.rows_of(pairs.id_2)], axis=1)
 
 
-def open_table(common: Common, paths: str | Path | FilePattern | list[Path]) -> VideoTable:
-    """The videos of one or several paths, or of a pattern: a text or a FilePattern."""
+def open_table(common: Common, paths: str | Path | FilePattern | Sequence[Path]) -> VideoTable:
+    """The videos of a path, of several, or of a pattern where a text or a FilePattern is given."""
     log = RecordLog(common.on_bad_record == "skip")
     table = load_videos(paths, common.save_dir / "index", log)
     _say(log.lines())

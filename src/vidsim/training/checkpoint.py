@@ -169,6 +169,15 @@ def verified_description(folder: Path) -> dict[str, Any]:
     return description
 
 
+def model_shape(description: dict[str, Any]) -> list[Any]:
+    """What two checkpoints must share to be served by one model: all but the weights."""
+    files = ("tokenizer.json", "tokenizer_config.json", "tag_list.txt")
+    hashes = [description["sha256"].get(name) for name in files]
+    task = description.get("task")
+    inputs = description.get("inputs", [description.get(n) for n in ("encoder", "num_labels")])
+    return [description["family"], description["model"], inputs, task, *hashes]
+
+
 def load_weights(backbone: "Backbone", folder: Path) -> str:
     """Loads every weight of a model of the same shape; anything else is an error.
 

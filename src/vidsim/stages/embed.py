@@ -1,0 +1,158 @@
+"""Embeds any videos with any trained models: a checkpoint, a recipe's folds, or an ensemble."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from vidsim import schema
+from vidsim.blending.progress import StepProgress
+from vidsim.config import Common
+from vidsim.errors import VidsimError
+from vidsim.locks import sole_process
+from vidsim.model_set import ModelSet, find_model_set
+from vidsim.preprocess.examples import Examples
+from vidsim.preprocess.input_shape import InputTensors
+from vidsim.records.file_pattern import FilePattern
+from vidsim.records.text_table import TABLES, TextTable
+from vidsim.records.video_table import VideoTable
+from vidsim.stages.embed_config import EmbedConfig
+from vidsim.stages.embedding_output import EmbeddingOutput
+from vidsim.tasks.data_files import PAIRWISE, POINTWISE, TEST, open_table
+from vidsim.tasks.loaded_model import embed_videos
+from vidsim.video_models import VideoModel, VideoModels, common_width
+
+
+def run(common: Common, config: EmbedConfig) -> None:
+    """Writes ids and embeddings of all videos to --out, shard by shard.
+
+    Memory holds ids and texts of all videos of TFRecords (of a table: the ids), and one shard.
+
+    Raises:
+        VidsimError: no such models or videos, frames of another width than the models', a table
+            with a mistake, or something else at --out.
+    """
+    config.check_fields()
+    # ---- 1 Models and videos -------------------------------------------------------------------
+    chosen, videos = _chosen(config), _opened(common, str(config.videos))
+    models = VideoModels()
+    first = {name: models.load(folders[0]) for name, folders in chosen.recipes.items()}
+    _compare(first, videos)
+
+    # ---- 2 What is done already ----------------------------------------------------------------
+    out = config.out or Path()
+    identity = {"models": chosen.identity(), "videos": videos.digest, "count": len(videos)}
+    with sole_process(out):
+        output = EmbeddingOutput(out, identity, len(videos), config.shard_size)
+        if output.is_done():
+            output.clear()  # it may have been killed just before that
+            print(f"embed: done already: {out}", flush=True)
+            return
+        output.begin()
+        missing = set(output.missing())
+        count = len(chosen.checkpoints)
+        by = f"{count} models of {chosen.folder}" if count > 1 else str(chosen.checkpoints[0])
+        print(f"embed: {videos} by {by}", flush=True)
+
+        # ---- 3 Embed and write -----------------------------------------------------------------
+        with StepProgress() as progress:
+            progress.step("embed", len(videos), "videos")
+            for number, table in enumerate(videos.parts(config.shard_size)):
+                if number in missing:
+                    output.write(number, table.ids, _embed(chosen, models, table, config))
+                progress.advance(len(table))
+        output.finish()
+    print(f"embed: {len(videos):,} videos -> {out}", flush=True)
+
+
+class _Videos(Protocol):
+    """Videos that are given a part at a time."""
+
+    @property
+    def digest(self) -> str: ...
+    def __len__(self) -> int: ...
+    def has(self, name: str) -> bool: ...
+    def width(self, name: str) -> int | None: ...
+    def parts(self, size: int) -> Iterator[VideoTable]: ...
+
+
+class _Recorded:
+    """The videos of TFRecord files."""
+
+    def __init__(self, table: VideoTable):
+        self._table, self.digest = table, table.digest
+        self.has, self.width = table.has, table.width
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __str__(self) -> str:
+        return str(self._table)
+
+    def parts(self, size: int) -> Iterator[VideoTable]:
+        for start in range(0, len(self), size):
+            yield self._table.take(np.arange(start, min(start + size, len(self))))
+
+
+def _chosen(config: EmbedConfig) -> ModelSet:
+    """The models of --checkpoint or --blend."""
+    folder = config.checkpoint or config.blend or Path()
+    chosen = find_model_set(folder)
+    if bool(chosen.weights) == (config.blend is None):
+        flags = ("--blend", "--checkpoint") if config.blend is None else ("--checkpoint", "--blend")
+        raise VidsimError(f"{flags[1]} {folder}: name this folder by {flags[0]}")
+    return chosen
+
+
+def _opened(common: Common, named: str) -> _Videos:
+    """The videos of --videos."""
+    path = Path(named)
+    if path.suffix.lower() in TABLES:
+        return TextTable(path)
+    if not path.is_dir():
+        return _Recorded(open_table(common, named))
+    patterns = [FilePattern(path, pattern) for pattern in (POINTWISE, PAIRWISE, TEST)]
+    files = [file for pattern in patterns for file in pattern.files()]
+    if not files:
+        raise VidsimError(
+            f"--videos {named}: a folder without {', '.join(map(str, patterns))}; name the files "
+            f"themselves, as {path / '*.tfrecords'}"
+        )
+    print(f"embed: of {path}: {', '.join(str(p) for p in patterns if p.files())}", flush=True)
+    return _Recorded(open_table(common, files))
+
+
+def _compare(models: dict[str, VideoModel], videos: _Videos) -> None:
+    """Compares what the models read with what the videos have."""
+    width, found = common_width(models), videos.width(schema.FRAME_FEATURE)
+    if width is not None and found is not None and width != found:
+        raise VidsimError(
+            f"the models read frames of {width} numbers, and those of {videos} have {found}"
+        )
+    if width is not None and found is None:
+        print(f"embed: no frames in {videos}; they are embedded by their texts alone", flush=True)
+    if width is None and found is not None:
+        print("embed: the models read texts alone, and no frames", flush=True)
+    read = {field for model in models.values() for field in model.fields}
+    for name in (schema.ASR_TEXT, schema.OCR_TEXT):
+        if name not in read and isinstance(videos, TextTable) and videos.has(name):
+            print(f"embed: the models do not read {name}", flush=True)
+
+
+def _embed(
+    chosen: ModelSet, models: VideoModels, table: VideoTable, config: EmbedConfig
+) -> np.ndarray:
+    """(K, D) float32 of one shard."""
+    ready: dict[VideoModel, Examples] = {}
+
+    def embed(folder: Path) -> np.ndarray:
+        model = models.load(folder)
+        if model not in ready:  # the folds of a recipe read the same
+            parts, spec = model.checkpoint, model.checkpoint.backbone.spec
+            shown = (parts.backbone.config, InputTensors.of(spec.widths))
+            ready[model] = Examples(table, parts.tokenizer, None, *shown)
+        rows = np.arange(len(table))
+        return embed_videos(model.model, ready[model], rows, config.batch_size)
+
+    return chosen.combined(embed)
