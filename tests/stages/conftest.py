@@ -9,7 +9,7 @@ import pytest
 
 from vidsim.config import Common
 from vidsim.files import file_digest
-from vidsim.recipes import mix
+from vidsim.recipes import uniter
 from vidsim.recipes.sizes import at_size
 from vidsim.records.fold_manifest import FoldEntry, FoldManifest, write_folds
 from vidsim.records.pairs import Pairs
@@ -23,7 +23,7 @@ from vidsim.tasks.similarity.pair_source import FoldPairs
 
 @pytest.fixture(scope="session")
 def build_finetuning(videos, tmp_path_factory):
-    """`build_finetuning(**flags)(run_dir)` finetunes on made pairs; its graph is made once.
+    """`build_finetuning(**flags)(run_dir, ratings)` finetunes on made pairs; traced once.
 
     3 updates, validated after 2 and 3, a state after each.
     """
@@ -47,14 +47,21 @@ def build_finetuning(videos, tmp_path_factory):
         def titles(self):
             return videos.titles
 
-    def build(ratings=(0.1, 0.9, 0.3, 0.8, 0.5, 0.2), **flags):
+        def widths(self):
+            return {"frames": 1536}
+
+    def fold(ratings=(0.1, 0.9, 0.3, 0.8, 0.5, 0.2)):
         val = Pairs(ids[24:30], ids[30:36], np.array(ratings, "float32"))
-        source = Source(FoldPairs(0, train, videos, val, videos))
-        recipe = at_size(mix.recipe(), "tiny").but(finetune=usual | flags)
+        return FoldPairs(0, train, videos, val, videos)
+
+    def build(**flags):
+        source = Source(fold())
+        recipe = at_size(uniter.recipe(), "tiny").but(finetune=usual | flags)
         common = Common(data_dir=folder, save_dir=folder)
         stage = Finetuning(common, recipe, source, FinetuneRecords(common, recipe, source, None))
 
-        def run(run_dir):
+        def run(run_dir, *ratings):
+            source.data = fold(*ratings)
             here = recipe.but(finetune={"savedmodel_path": run_dir})
             stage.records = FinetuneRecords(common, here, source, None)
             if not stage.is_done(0):
