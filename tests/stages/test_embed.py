@@ -58,6 +58,15 @@ def frames(videos):
     ]
 
 
+def report_of(save, **changed):
+    return json.loads((save / "ensemble" / "report.json").read_text()) | changed
+
+
+def cosines(vectors):
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit @ unit.T
+
+
 def embed(flag, folder, videos, out, *more):
     words = ["embed", flag, str(folder), "--videos", str(videos), "--out", str(out), *more]
     return main([*words, "--batch-size", "16"])
@@ -85,11 +94,6 @@ def test_one_file_by_checkpoint_recipe_and_blend(save, videos, frames, tmp_path,
     assert np.abs(singles["uniter"][0] - singles["uniter"][1]).max() > 1e-3
     blended = vidsim.Embedder.from_checkpoint(save / "ensemble").encode(*given)
     assert blended.shape == (40, 16)
-
-    def cosines(vectors):
-        unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        return unit @ unit.T
-
     expected = sum(weight * cosines(means[name]) for name, weight in WEIGHTS.items())
     np.testing.assert_allclose(cosines(blended), expected, atol=1e-5)
 
@@ -219,7 +223,6 @@ def test_what_is_refused(save, videos, tmp_path, capsys):
         assert message in capsys.readouterr().err
     assert not out.exists() and foreign.read_text() == "mine"
     assert [path.name for path in folder.iterdir()] == ["mine"]
-    report = json.loads((save / "ensemble" / "report.json").read_text())
     aligned = tmp_path / "save" / "ensemble"
     aligned.mkdir(parents=True)
     for changed, message in (
@@ -227,7 +230,7 @@ def test_what_is_refused(save, videos, tmp_path, capsys):
         ({}, "the checkpoint that was blended is not there"),
         ({"origin": 3}, "not the report of an ensemble"),
     ):
-        (aligned / "report.json").write_text(json.dumps(report | changed))
+        (aligned / "report.json").write_text(json.dumps(report_of(save, **changed)))
         with pytest.raises(VidsimError, match=message):
             vidsim.Embedder.from_checkpoint(aligned)
     (tmp_path / "recipe" / "fold0").mkdir(parents=True)

@@ -78,10 +78,11 @@ class BackboneConfig(Config):
     bert_seq_length: Annotated[int, Range(3, 2**16)] = 32
     """Longest title in tokens, [CLS] and [SEP] included."""
     text_fields: str = "title"
-    """Text fields that are read, a comma list of title, asr_text and ocr_text: one sequence in the
-    order given, [SEP] after each field that a video has."""
+    """Texts that are read, of title, asr_text, ocr_text: one sequence, [SEP] after each."""
     text_lengths: str = ""
     """Most tokens of each text field with its [SEP], a comma list; default: --bert-seq-length."""
+    text_assembly: Literal["none", "tfidf"] = "none"
+    """tfidf: keywords of all texts before the title, and of long texts both ends only."""
     max_frames: Annotated[int, Range(1, 2**16)] = 32
     """Most frames taken from one video."""
     frame_sampling: Literal["uniform", "published"] = "uniform"
@@ -103,9 +104,8 @@ class BackboneConfig(Config):
                 f"{self.said('encoder_width')} and {self.said('encoder_heads')} make heads of "
                 f"{width // heads}; rotary positions need an even number"
             )
-
-        for name, accepted in text_problems(self.text_fields, self.text_lengths).items():
-            yield f"{self.said(name)}: accepted is {accepted}"
+        texts = text_problems(self.text_fields, self.text_lengths, self.text_assembly)
+        yield from (f"{self.said(name)}: accepted is {accepted}" for name, accepted in texts.items())
 
     @property
     def texts(self) -> tuple[tuple[str, int], ...]:

@@ -70,10 +70,12 @@ class Cuts:
     Attributes:
         texts: of each text field.
         left: frames that are not taken, tags that are not listed, and the like.
+        assembly: what was cut where texts were assembled, in a sentence; else "".
     """
 
     texts: tuple[CutTexts, ...] = ()
     left: tuple[Left, ...] = ()
+    assembly: str = ""
 
     def __bool__(self) -> bool:
         """Whether anything is left out."""
@@ -82,7 +84,8 @@ class Cuts:
     def text(self) -> str:
         """A line for a log: of the texts in any case, of others where some are left out."""
         others = [item.text() for item in self.left if item.count]
-        return "; ".join([*(item.text() for item in self.texts), *others])
+        assembly = [self.assembly] if self.assembly else []
+        return "; ".join([*assembly, *(item.text() for item in self.texts), *others])
 
 
 def frames_left(counts: Sequence[int], most: int, what: str = "frames") -> Left:

@@ -55,6 +55,7 @@ class Examples:
             sequences.types,
             sequences.cuts,
         )
+        self._assembly = sequences.assembly
         self._labels = self._looked_up(tags)
         self._readers = self._opened()
         self._counts = self._counted()
@@ -74,7 +75,7 @@ class Examples:
             total = len(self.table.numbers(schema.TAG_ID).values)
             unlisted = total - len(known.values)
             left.append(Left(unlisted, total, "tags", "not in the tag list"))
-        return Cuts(self._cut_texts, tuple(left))
+        return Cuts(self._cut_texts, tuple(left), self._assembly)
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """(B, 2) how many tokens and frames each video takes up in a batch."""

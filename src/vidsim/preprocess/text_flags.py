@@ -1,5 +1,6 @@
-"""Which text fields a model reads, and how much of each: two flags read and checked."""
+"""Which text fields a model reads, how much of each and how: three flags read and checked."""
 
+from vidsim import schema
 from vidsim.records.fields import text_fields
 
 LEAST = 3
@@ -20,8 +21,8 @@ def parse_texts(fields: str, lengths: str, default: int) -> tuple[tuple[str, int
     return tuple(zip(names, (int(word) for word in lengths.split(",")), strict=True))
 
 
-def text_problems(fields: str, lengths: str) -> dict[str, str]:
-    """What is accepted of each of the two flags that is wrong, by its name."""
+def text_problems(fields: str, lengths: str, assembly: str = "none") -> dict[str, str]:
+    """What is accepted of each of the three flags that is wrong, by its name."""
     problems: dict[str, str] = {}
     names = [name.strip() for name in fields.split(",")]
     if any(name not in text_fields() for name in names) or len(set(names)) < len(names):
@@ -31,5 +32,9 @@ def text_problems(fields: str, lengths: str) -> dict[str, str]:
     if not whole or len(words) != len(names):
         problems["text_lengths"] = (
             f"a comma list of whole numbers from {LEAST}, one for each of --text-fields {fields}"
+        )
+    if assembly != "none" and schema.TITLE not in names:
+        problems["text_assembly"] = (
+            f"none, or --text-fields with {schema.TITLE}, before which the keywords go"
         )
     return problems

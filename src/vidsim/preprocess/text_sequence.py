@@ -38,11 +38,13 @@ class TextSequences:
         types: N rows of as many numbers: the place of each token's field; None of one field. [CLS]
             has 0.
         cuts: what the limit of each field cuts off.
+        assembly: what was cut before that, where texts are assembled, in a sentence; else "".
     """
 
     tokens: Ragged
     types: Ragged | None
     cuts: tuple[CutTexts, ...]
+    assembly: str = ""
 
 
 def text_sequences(tokenizer: TitleTokenizer, fields: Sequence[FieldTexts]) -> TextSequences:
@@ -55,17 +57,29 @@ def text_sequences(tokenizer: TitleTokenizer, fields: Sequence[FieldTexts]) -> T
     Raises:
         VidsimError: a field's length has no room for [SEP] (and [CLS] in the first).
     """
+    fields, assembly = _assembled(tokenizer, fields)
     first = fields[0]
     parts = [tokenizer.encode(first.texts, first.length)]
     cuts = [replace(parts[0].cut, field=first.name)]
     if len(fields) == 1:
-        return TextSequences(parts[0], None, tuple(cuts))
+        return TextSequences(parts[0], None, tuple(cuts), assembly)
     for field in fields[1:]:  # the tokenizer's own [CLS] counts there, and is dropped below
         part = tokenizer.encode(field.texts, field.length + 1)
         parts.append(part)
         own = replace(part.cut, longest=max(part.cut.longest - 1, 0), limit=field.length)
         cuts.append(replace(own, field=field.name))
-    return TextSequences(*_joined(parts, tokenizer.special.cls), tuple(cuts))
+    return TextSequences(*_joined(parts, tokenizer.special.cls), tuple(cuts), assembly)
+
+
+def _assembled(
+    tokenizer: TitleTokenizer, fields: Sequence[FieldTexts]
+) -> tuple[Sequence[FieldTexts], str]:
+    """The fields as the tokenizer's assembler makes them, and what it cut."""
+    if tokenizer.assembler is None:
+        return fields, ""
+    made = tokenizer.assembler.assemble({field.name: field.texts for field in fields})
+    texts = [replace(field, texts=made.texts.get(field.name, field.texts)) for field in fields]
+    return texts, str(made)
 
 
 def _joined(parts: Sequence[Ragged], cls: int) -> tuple[Ragged, Ragged]:

@@ -1,5 +1,6 @@
 """Titles to token ids, many at a time, with the `tokenizers` library."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Sequence
@@ -14,11 +15,13 @@ from vidsim.errors import VidsimError
 from vidsim.preprocess.cuts import CutTexts
 from vidsim.preprocess.masking import SpecialTokens
 from vidsim.preprocess.ragged import Ragged
+from vidsim.preprocess.text_assembly import TextAssembler
 from vidsim.transformers_start import import_transformers
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 FILE_NAME = "tokenizer.json"
 SETTINGS_NAME = "tokenizer_config.json"
+ASSEMBLY_NAME = "text_assembly.json"
 _AT_A_TIME = 8192  # titles; the library's own objects take far more than the token ids
 NO_JIEBA = (
     "this tokenizer cuts words with jieba, whose package rjieba is not installed; "
@@ -44,6 +47,10 @@ class TitleTokenizer:
         jieba: whether words are cut with jieba, as RoFormer's are, in place of the tokenizer's own
             pre-tokenizer. That one is Python code, which no tokenizer.json can hold.
 
+    Attributes:
+        assembler: makes the texts that are tokenized of a video's fields; None: as they come. It is
+            saved, read and hashed with the rest, for a model reads only texts made this way.
+
     Raises:
         VidsimError: special tokens are missing, or jieba is.
     """
@@ -61,6 +68,7 @@ class TitleTokenizer:
                 f"{[self.special.cls, self.special.sep]}"
             )
         self.jieba = jieba
+        self.assembler: TextAssembler | None = None
         self._json = tokenizer.to_str(pretty=True)
         if jieba:
             tokenizer.pre_tokenizer = _jieba_words(vocabulary)
@@ -95,7 +103,20 @@ class TitleTokenizer:
         settings = folder / SETTINGS_NAME
         stated = json.loads(settings.read_text(encoding="utf-8")) if settings.exists() else {}
         jieba = stated.get("tokenizer_class") == "RoFormerTokenizer"
-        return cls(Tokenizer.from_file(str(path)), jieba)
+        made, assembly = cls(Tokenizer.from_file(str(path)), jieba), folder / ASSEMBLY_NAME
+        if not assembly.exists():
+            return made
+        try:
+            state = json.loads(assembly.read_text(encoding="utf-8"))
+            return made.with_assembler(TextAssembler.from_state(state))
+        except (ValueError, VidsimError) as error:
+            raise VidsimError(f"{assembly}: {error}") from None
+
+    def with_assembler(self, assembler: TextAssembler) -> "TitleTokenizer":
+        """The same tokenizer of texts that are assembled first."""
+        made = copy.copy(self)
+        made.assembler = assembler
+        return made
 
     def save(self, folder: Path) -> None:
         """Writes ``tokenizer.json`` and ``tokenizer_config.json``, as Hugging Face's libraries do.
@@ -106,14 +127,17 @@ class TitleTokenizer:
         (folder / FILE_NAME).write_text(self._json, encoding="utf-8")
         settings = json.dumps(self._settings(), indent=2) + "\n"
         (folder / SETTINGS_NAME).write_text(settings, encoding="utf-8")
+        if self.assembler is not None:
+            (folder / ASSEMBLY_NAME).write_text(self._assembly(), encoding="utf-8")
 
     def __len__(self) -> int:
         return self._tokenizer.get_vocab_size(with_added_tokens=True)
 
     @property
     def digest(self) -> str:
-        """sha256 of vocabulary, settings and the way words are cut."""
-        return hashlib.sha256((self._json + "jieba" * self.jieba).encode()).hexdigest()
+        """sha256 of vocabulary, settings, the way words are cut and texts are assembled."""
+        made = self._json + "jieba" * self.jieba + self._assembly()
+        return hashlib.sha256(made.encode()).hexdigest()
 
     def encode(self, titles: Sequence[str], length: int) -> TitleTokens:
         """Token ids of every title, and how many titles were cut.
@@ -138,6 +162,11 @@ class TitleTokenizer:
         rows = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(titles))]
         cut = [ids if len(ids) <= length else [*ids[: length - 1], ids[-1]] for ids in rows]
         return Ragged.from_lists(cut), [len(ids) for ids in rows]
+
+    def _assembly(self) -> str:
+        """The assembler as JSON; "" where there is none."""
+        state = None if self.assembler is None else self.assembler.state()
+        return "" if state is None else json.dumps(state, ensure_ascii=False)
 
     def _settings(self) -> dict[str, Any]:
         """What transformers needs to know beside tokenizer.json."""

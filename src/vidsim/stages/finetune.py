@@ -5,7 +5,9 @@ from typing import Any
 
 import keras
 
+from vidsim import schema
 from vidsim.config import Common
+from vidsim.errors import VidsimError
 from vidsim.locks import sole_process
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.input_shape import InputTensors
@@ -180,9 +182,10 @@ class Finetuning:
         keras.utils.set_random_seed(self.common.seed)
         start, encoder = self.records.start, self.records.encoder
         frozen = not self.config.optimizer.bert_lr
+        texts = {} if start else self._texts()
         titles = [] if start or encoder else self.source.titles()
         tags = open_tags(self.common, self.config)
-        found = FoundData(titles, tags, self.source.widths())
+        found = FoundData(titles, tags, self.source.widths(), texts)
         first = first_checkpoint(self.recipe, start, encoder, found)
         backbone = first.backbone
         if frozen:
@@ -197,6 +200,20 @@ class Finetuning:
         loaded = LoadedModel(predicts, self._videos, self.config.val_batch_size)
         self._built = _Built(first, trainer, loaded)
         return self._built
+
+    def _texts(self) -> dict[str, list[str]]:
+        """Without pretraining: the titles from which --text-assembly counts words."""
+        config = self.recipe.model
+        if config.text_assembly == "none":
+            return {}
+        others = [name for name, _ in config.texts if name != schema.TITLE]
+        if others:
+            raise VidsimError(
+                f"--text-assembly {config.text_assembly} counts the words of {', '.join(others)} "
+                "when it pretrains; without pretraining (--pretrain_model_dir none) it knows those "
+                "of titles alone: pretrain first, or give --text-fields title"
+            )
+        return {schema.TITLE: self.source.titles()}
 
     def _trained_on(self, tags: TagVocabulary) -> TaskConfig:
         """The configuration, without losses on tags where there are none; says so."""

@@ -1,7 +1,7 @@
 """Where a recipe's tokenizer and first weights come from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidsim.errors import VidsimError
@@ -11,6 +11,7 @@ from vidsim.models.input_spec import InputSpec
 from vidsim.objectives.masked_lm import MaskedLMObjective
 from vidsim.objectives.objective import Objective
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
+from vidsim.preprocess.text_assembly import TextAssembler
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.pretrained.encoder_folder import EncoderFolder
 from vidsim.recipes.recipe import Recipe
@@ -28,11 +29,13 @@ class FoundData:
         titles: a WordPiece vocabulary is trained on them where there is no --bert-dir.
         tags: the columns of the classifier.
         widths: numbers in a vector of each stream, by tensor; {} where the data have none.
+        texts: of the training videos by field, from which --text-assembly counts words.
     """
 
     titles: Sequence[str]
     tags: TagVocabulary
     widths: Mapping[str, int]
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def fresh_model(recipe: Recipe, encoder: EncoderFolder | None, found: FoundData) -> Checkpoint:
@@ -60,6 +63,8 @@ def fresh_model(recipe: Recipe, encoder: EncoderFolder | None, found: FoundData)
     else:
         tokenizer = encoder.tokenizer()
         shape = encoder.encoder_config(config)
+    if config.text_assembly == "tfidf":
+        tokenizer = tokenizer.with_assembler(TextAssembler.fit(found.texts))
     fields = tuple(name for name, _ in config.texts)
     separator = tokenizer.special.sep
     spec = InputSpec(shape, len(tags), dict(found.widths), fields, separator=separator)

@@ -161,9 +161,10 @@ class Pretraining:
 
     def _start(self) -> tuple[Checkpoint, Trainer]:
         """The model before its first update, and what trains it."""
-        texts = [text for name, _ in self.recipe.model.texts for text in self.videos.text(name)]
+        fields = {name: self.videos.text(name) for name, _ in self.recipe.model.texts}
+        texts = [text for field in fields.values() for text in field]
         texts += self.data.validation.titles()
-        found = FoundData(texts, self.data.tags, frame_widths([self.videos]))
+        found = FoundData(texts, self.data.tags, frame_widths([self.videos]), fields)
         first = fresh_model(self.recipe, self.encoder, found)
         backbone, config = first.backbone, self.config
         if not len(self.data.tags):

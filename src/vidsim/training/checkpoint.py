@@ -171,7 +171,7 @@ def verified_description(folder: Path) -> dict[str, Any]:
 
 def model_shape(description: dict[str, Any]) -> list[Any]:
     """What two checkpoints must share to be served by one model: all but the weights."""
-    files = ("tokenizer.json", "tokenizer_config.json", "tag_list.txt")
+    files = ("tokenizer.json", "tokenizer_config.json", "text_assembly.json", "tag_list.txt")
     hashes = [description["sha256"].get(name) for name in files]
     task = description.get("task")
     inputs = description.get("inputs", [description.get(n) for n in ("encoder", "num_labels")])
