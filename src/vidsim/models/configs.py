@@ -105,7 +105,9 @@ class BackboneConfig(Config):
                 f"{width // heads}; rotary positions need an even number"
             )
         texts = text_problems(self.text_fields, self.text_lengths, self.text_assembly)
-        yield from (f"{self.said(name)}: accepted is {accepted}" for name, accepted in texts.items())
+        yield from (
+            f"{self.said(name)}: accepted is {accepted}" for name, accepted in texts.items()
+        )
 
     @property
     def texts(self) -> tuple[tuple[str, int], ...]:
