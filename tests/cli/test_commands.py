@@ -152,11 +152,23 @@ def test_stages_without_recipes_take_the_common_options(stage, asked, leave):
 
 @pytest.mark.parametrize("stage", cli.STAGES)
 def test_every_stage_takes_what_run_sh_passes_on(stage, asked, capsys, leave):
-    flags = ["--recipes", "mix", "--on-bad-record", "skip"]
-    assert leave([stage]) == leave([stage, *flags]) == 0
+    needed = ["--checkpoint", "c", "--videos", "v", "--out", "o"] if stage == "embed" else []
+    flags = [*needed, "--recipes", "mix", "--on-bad-record", "skip"]
+    assert leave([stage, *needed]) == leave([stage, *flags]) == 0
     assert [call[0].on_bad_record for call in asked] == ["stop", "skip"]
     assert leave([stage, "--recipes", "mix", "--on-bad-record", "ignore"]) == 2
     assert "stop" in capsys.readouterr().err
+
+
+def test_embed_says_what_must_be_named(asked, capsys, leave):
+    both = ["--checkpoint", "c", "--blend", "b", "--videos", "v", "--out", "o"]
+    for words, missing in (
+        ([], "--videos names"),
+        (both, "one of --checkpoint FOLDER and --blend"),
+    ):
+        assert leave(["embed", *words]) == 1
+        assert missing in capsys.readouterr().err
+    assert asked == []
 
 
 @pytest.mark.parametrize("words", [["a b"], ["--data-dir", "a b"], ["a b", "--seed", "7"]])
