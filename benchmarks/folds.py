@@ -43,13 +43,14 @@ def ours(data: Path) -> Work:
     from vidsim.config import Common
     from vidsim.records.fold_manifest import MANIFEST_NAME
     from vidsim.stages import write_tfrecord
+    from vidsim.tasks.similarity.configs import WriteTfrecordConfig
 
     def work() -> dict[str, float]:
         for fold in (data / "pairwise").glob("*val"):
             shutil.rmtree(fold)
         (data / "pairwise" / MANIFEST_NAME).unlink(missing_ok=True)
         with contextlib.redirect_stdout(io.StringIO()):
-            write_tfrecord.run(Common(data_dir=data), write_tfrecord.WriteTfrecordConfig())
+            write_tfrecord.run(Common(data_dir=data), WriteTfrecordConfig())
         files = [*(data / "pairwise").glob("*val/*.tfrecord")]
         return {"mb": sum(path.stat().st_size for path in files) / 1e6, "files": len(files)}
 

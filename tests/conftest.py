@@ -12,6 +12,8 @@ import pytest
 # Before any test module imports keras or tensorflow.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# A test's few steps take less time than XLA needs to optimize them; processes it starts inherit it.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 CXC = "VIDSIM_CXC_DIR"
 NO_OTHERS = types.MappingProxyType({})
@@ -22,11 +24,31 @@ def pytest_report_header():
     return f"{CXC}: {os.environ.get(CXC) or 'not set, tests on real ratings are skipped'}"
 
 
+def pytest_collection_modifyitems(items):
+    """One worker has a file, or the files that name one TOGETHER: they share what they prepare."""
+    for item in items:
+        name = getattr(getattr(item, "module", None), "TOGETHER", item.location[0])
+        item.add_marker(pytest.mark.xdist_group(name))
+
+
 @pytest.fixture(autouse=True)
 def _same_luck_every_time():
     """Weights that a test does not choose are the same in every run of it."""
     if "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(0)
+
+
+@pytest.fixture
+def eagerly(monkeypatch):
+    """Keras models run step by step: for few steps on models that are traced elsewhere."""
+    import keras
+
+    from vidsim.stages import finetune, pretrain
+
+    always = property(lambda _: True, lambda *_: None)
+    monkeypatch.setattr(keras.Model, "run_eagerly", always)
+    for stage in (finetune, pretrain):
+        monkeypatch.setattr(stage, "compiled", lambda update: update)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Real processes: killed by the system, or at work side by side."""
 
+import json
 import os
 import shutil
 import signal
@@ -18,6 +19,12 @@ from vidsim.records.video_table import load_videos
 pytestmark = pytest.mark.slow
 
 MAIN = "import sys; from vidsim.cli import main; sys.exit(main())"
+ALL = """
+import json, sys
+from vidsim.cli import main
+
+sys.exit(max(main(flags) for flags in json.loads(sys.argv[1])))
+"""
 INDEX = """
 import sys
 from vidsim.records.video_table import load_videos
@@ -49,26 +56,19 @@ def pretrained(data, tmp_path_factory) -> Path:
     return save
 
 
-def kill_at(words: str, flags: list[str]) -> str:
-    """Starts the command, kills it when it has said these words; returns what it said."""
-    command = [sys.executable, "-u", "-c", MAIN, *flags]
-    said = ""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        for line in process.stdout:
-            said += line
-            if words in line:
-                process.send_signal(signal.SIGKILL)
-                break
-    assert process.returncode == -signal.SIGKILL, said
-    return said
-
-
-def test_killed_twice_and_going_on_each_time(data, pretrained, tmp_path, capsys):
-    """Two kills by the system, three processes: the weights of one that nobody disturbed."""
+def test_killed_and_going_on(data, pretrained, tmp_path, capsys):
+    """Stopped in the middle it refuses a second process; killed, it ends as if nothing had been."""
     flags = pretrain_flags(data, tmp_path / "killed")
-    kill_at("step 2/8", flags)
-    assert "goes on after step" in kill_at("step 6/8", flags)
-    capsys.readouterr()
+    command = [sys.executable, "-u", "-c", MAIN, *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        while "step 2/8" not in first.stdout.readline():
+            pass
+        os.kill(first.pid, signal.SIGSTOP)
+        capsys.readouterr()
+        assert main(flags) == 1
+        assert f"process {first.pid} on " in capsys.readouterr().err
+        first.kill()
+    assert first.returncode == -signal.SIGKILL
     assert main(flags) == 0
     assert "goes on after step" in capsys.readouterr().out
     for name in ("checkpoints.json", "done.json"):
@@ -102,19 +102,6 @@ def test_four_processes_make_the_same_index(data):
     assert not list(index.parent.glob(".*.tmp"))
 
 
-def test_a_second_process_on_one_run_is_refused(data, tmp_path, capsys):
-    """The first sleeps in the middle; the second ends at once, with status 1 and its name."""
-    flags = pretrain_flags(data, tmp_path)
-    command = [sys.executable, "-u", "-c", MAIN, *flags]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
-        while "step 2/8" not in first.stdout.readline():
-            pass
-        os.kill(first.pid, signal.SIGSTOP)
-        assert main(flags) == 1
-        assert f"process {first.pid} on " in capsys.readouterr().err
-        first.kill()
-
-
 def stage_flags(stage: str, data: Path, save: Path, folds: str) -> list[str]:
     flags = ["--data-dir", data, "--save-dir", save, "--size", "tiny", "--recipes", "uniter"]
     flags += ["--folds", folds]
@@ -129,11 +116,12 @@ def test_folds_in_two_processes_are_those_of_one(data, pretrained, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     for save in (one, two):
         shutil.copytree(pretrained, save)
-    for stage in ("finetune", "inference"):
+    stages = ("finetune", "inference")
+    for stage in stages:
         assert main(stage_flags(stage, data, one, "0,1")) == 0
-        commands = [stage_flags(stage, data, two, fold) for fold in "01"]
-        started = [subprocess.Popen([sys.executable, "-c", MAIN, *flags]) for flags in commands]
-        assert [process.wait() for process in started] == [0, 0]
+    both = [[stage_flags(stage, data, two, fold) for stage in stages] for fold in "01"]
+    started = [subprocess.Popen([sys.executable, "-c", ALL, json.dumps(each)]) for each in both]
+    assert [process.wait() for process in started] == [0, 0]
     files = sorted(one.rglob("inference/**/*.npz"))
     assert len(files) == 4  # of the test videos and of the fold's own, each
     for file in files:

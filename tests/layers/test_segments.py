@@ -31,12 +31,15 @@ def test_rows_and_angles_belong_together(segments, by_video, monkeypatch):
     a, b = (segment.embedded for segment in segments)
     rows = pack_segments(segments, heads=2, rotary=True)
     expected = [a[0, 0], a[0, 1], b[0, 0], b[0, 2], a[1, 0]]
-    np.testing.assert_array_equal(ops.convert_to_numpy(rows.rows), expected)
+    real = np.concatenate(MASKS, axis=1).ravel()
+    real = slice(None) if len(rows.rows) == len(expected) else real  # JAX packs all positions
+    np.testing.assert_array_equal(ops.convert_to_numpy(rows.rows)[real], expected)
     places = np.array([4, 5, 10, 12, 6 if by_video else 4])
     for found, angle in zip(rows.rotary, rotary_angles(places, 4), strict=True):
-        np.testing.assert_allclose(found, angle, rtol=1e-6)
+        np.testing.assert_allclose(ops.convert_to_numpy(found)[real], angle, rtol=1e-6)
     whole = rows.packing.positions(rows.rows)
     for part, segment in zip(split(whole, segments), segments, strict=True):
         hidden = np.where(segment.mask[:, :, None], segment.embedded, 0)
-        np.testing.assert_array_equal(ops.convert_to_numpy(part), hidden)
+        found = np.where(segment.mask[:, :, None], ops.convert_to_numpy(part), 0)
+        np.testing.assert_array_equal(found, hidden)
     assert pack_segments(segments, heads=2, rotary=False).rotary is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from vidsim.losses.contrastive import symmetric_info_nce
+from vidsim.losses.contrastive import multi_positive_info_nce, symmetric_info_nce
 
 
 def reference(a, b, temperature, mask=None):
@@ -105,3 +105,53 @@ def test_half_precision_is_widened_before_the_temperature(as_array):
     expected = symmetric_info_nce(ops.cast(a, "float64"), ops.cast(b, "float64"))
     value = as_array(symmetric_info_nce(a, b))
     assert value == pytest.approx(float(as_array(expected)), rel=1e-5)
+
+
+def multi_reference(a, b, groups, temperature):
+    """Plain loops: cross-entropy of each row against 1 / n on its group's n rows."""
+    a = a / np.linalg.norm(a, axis=1, keepdims=True)
+    b = b / np.linalg.norm(b, axis=1, keepdims=True)
+    total = 0.0
+    for anchors, others in ((a, b), (b, a)):
+        for i in range(len(a)):
+            logits = [anchors[i] @ other / temperature for other in others]
+            log_sum = math.log(sum(map(math.exp, logits)))
+            own = [j for j in range(len(a)) if groups[j] == groups[i]]
+            total += sum(log_sum - logits[j] for j in own) / len(own)
+    return total / (2 * len(a))
+
+
+def test_several_positives_by_hand(as_array):
+    """Rows 0 and 1 are one video's, row 2 another's; temperature 1, all cosines 1 or 0.
+
+    Rows 0 and 1 see (1, 1, 0): log(2e + 1) - 1 each way; row 2 sees (0, 0, 1): log(e + 2) - 1.
+    With three groups rows 0 and 1 would have to choose; vectors all alike cost log 3 either way.
+    """
+    x = np.array([[1, 0], [1, 0], [0, 1]], "float32")
+    value = as_array(multi_positive_info_nce(x, x, np.array([7, 7, 2]), 1.0))
+    expected = (2 * (math.log(2 * math.e + 1) - 1) + math.log(math.e + 2) - 1) / 3
+    assert value == pytest.approx(expected, rel=1e-6)
+    same = np.ones((3, 2), "float32")
+    assert as_array(multi_positive_info_nce(same, same, np.array([7, 7, 2]), 0.1)) == (
+        pytest.approx(math.log(3), rel=1e-6)
+    )
+
+
+def test_several_positives_equal_the_reference(example, gradients, central_differences, as_array):
+    """Value and gradient, in the vectors and in the temperature; groups of one: InfoNCE."""
+    (a, b), groups, t = example, np.array([3, 1, 3, 3, 0]), np.array(0.2)
+    value = as_array(multi_positive_info_nce(a, b, groups, t))
+    assert value == pytest.approx(multi_reference(a, b, groups, t), rel=1e-9)
+    found = gradients(lambda a, b, t: multi_positive_info_nce(a, b, groups, t), a, b, t)
+    for place, gradient in enumerate(found):
+
+        def moved(x, place=place):
+            parts = [a, b, t]
+            parts[place] = x
+            return multi_reference(parts[0], parts[1], groups, parts[2])
+
+        np.testing.assert_allclose(
+            gradient, central_differences(moved, [a, b, t][place]), atol=1e-7
+        )
+    single = as_array(multi_positive_info_nce(a, b, np.arange(5), t))
+    assert single == pytest.approx(float(as_array(symmetric_info_nce(a, b, 0.2))), rel=1e-9)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vidsim import schema
-from vidsim.preprocess import pipeline
+from vidsim.preprocess import chosen_shapes, pipeline
 from vidsim.preprocess.batch_shapes import BatchShapes, longest_of_each
 from vidsim.preprocess.pipeline import Batches, embedding_dataset, pair_dataset, pretraining_dataset
 
@@ -50,7 +50,8 @@ def compiling(monkeypatch):
     def both(make):
         plain = list(make().as_numpy_iterator())
         with monkeypatch.context() as patch:
-            patch.setattr(pipeline, "_compiles_each_shape", lambda: True)
+            for module in (pipeline, chosen_shapes):
+                patch.setattr(module, "compiles_each_shape", lambda: True)
             return plain, list(make().as_numpy_iterator())
 
     return both
@@ -82,7 +83,7 @@ def test_training_batches(examples, compiling):
 def test_batches_of_pairs_in_more_shapes_where_there_are_more_updates(
     examples, compiling, monkeypatch
 ):
-    monkeypatch.setattr(pipeline, "_UPDATES_A_SHAPE", 15)
+    monkeypatch.setattr(chosen_shapes, "_UPDATES_A_SHAPE", 15)
     pairs = np.stack([np.arange(20), np.arange(8, 28)], axis=1)  # of as many frames
     batches = Batches(2, 30, seed=0, length_pool=10)
     plain, padded = compiling(lambda: pair_dataset(examples, pairs, np.zeros(20), batches))

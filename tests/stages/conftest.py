@@ -9,7 +9,7 @@ import pytest
 
 from vidsim.config import Common
 from vidsim.files import file_digest
-from vidsim.recipes import mix
+from vidsim.recipes import uniter
 from vidsim.recipes.sizes import at_size
 from vidsim.records.fold_manifest import FoldEntry, FoldManifest, write_folds
 from vidsim.records.pairs import Pairs
@@ -21,9 +21,27 @@ from vidsim.stages.training_records import FinetuneRecords
 from vidsim.tasks.similarity.pair_source import FoldPairs
 
 
+class OneFold:
+    """The `Folds` of a task that has one: 12 pairs to train on."""
+
+    fewest, folds, settings = 12, (0,), MappingProxyType({})
+
+    def __init__(self, data):
+        self.data = data
+
+    def hashes(self, fold):
+        return self.data.hashes
+
+    def titles(self):
+        return self.data.train_videos.titles
+
+    def widths(self):
+        return {"frames": 1536}
+
+
 @pytest.fixture(scope="session")
 def build_finetuning(videos, tmp_path_factory):
-    """`build_finetuning(**flags)(run_dir)` finetunes on made pairs; its graph is made once.
+    """`build_finetuning(**flags)(run_dir, ratings)` finetunes on made pairs; traced once.
 
     3 updates, validated after 2 and 3, a state after each.
     """
@@ -35,26 +53,18 @@ def build_finetuning(videos, tmp_path_factory):
     usual = {"batch_size": 4, "total_steps": 3, "epochs": 99, "eval_freq": 2, "print_freq": 2}
     usual |= {"save_seconds": 0, "pretrain_model_dir": "none", "word_dropout": 0.2}
 
-    class Source:
-        fewest, folds, settings = len(train), [0], MappingProxyType({})
-
-        def __init__(self, data):
-            self.data = data
-
-        def hashes(self, fold):
-            return self.data.hashes
-
-        def titles(self):
-            return videos.titles
-
-    def build(ratings=(0.1, 0.9, 0.3, 0.8, 0.5, 0.2), **flags):
+    def fold(ratings=(0.1, 0.9, 0.3, 0.8, 0.5, 0.2)):
         val = Pairs(ids[24:30], ids[30:36], np.array(ratings, "float32"))
-        source = Source(FoldPairs(0, train, videos, val, videos))
-        recipe = at_size(mix.recipe(), "tiny").but(finetune=usual | flags)
+        return FoldPairs(0, train, videos, val, videos)
+
+    def build(**flags):
+        source = OneFold(fold())
+        recipe = at_size(uniter.recipe(), "tiny").but(finetune=usual | flags)
         common = Common(data_dir=folder, save_dir=folder)
         stage = Finetuning(common, recipe, source, FinetuneRecords(common, recipe, source, None))
 
-        def run(run_dir):
+        def run(run_dir, *ratings):
+            source.data = fold(*ratings)
             here = recipe.but(finetune={"savedmodel_path": run_dir})
             stage.records = FinetuneRecords(common, here, source, None)
             if not stage.is_done(0):

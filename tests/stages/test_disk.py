@@ -25,6 +25,8 @@ from vidsim.training.tensor_file import save_tensors
 
 pytestmark = pytest.mark.slow
 
+TOGETHER = "finetuning"
+
 
 @pytest.fixture
 def small_files():

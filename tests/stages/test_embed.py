@@ -111,9 +111,8 @@ def test_one_file_by_checkpoint_recipe_and_blend(save, videos, frames, tmp_path,
         assert not (tmp_path / f"{name}.npz.parts").exists()
     before = file_digest(tmp_path / "recipe.npz")
     capsys.readouterr()
-    assert (
-        embed("--checkpoint", uniter, pattern, tmp_path / "recipe.npz", "--shard-size", "16") == 0
-    )
+    again = (pattern, tmp_path / "recipe.npz", "--shard-size", "16")
+    assert embed("--checkpoint", uniter, *again) == 0
     assert "done already" in capsys.readouterr().out
     assert file_digest(tmp_path / "recipe.npz") == before
 

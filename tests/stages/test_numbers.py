@@ -12,15 +12,16 @@ from vidsim.training.checkpoint_keeper import best_checkpoint
 
 pytestmark = pytest.mark.slow
 
+TOGETHER = "finetuning"
 PEAK = 2e-3  # of --size tiny
 
 
 @pytest.mark.parametrize("factor", [100, 1e30])
-def test_a_learning_rate_far_too_high(build_finetuning, tmp_path, monkeypatch, factor):
+def test_a_learning_rate_far_too_high(eagerly, build_finetuning, tmp_path, monkeypatch, factor):
     """The run may end well or not; no weight that is not finite is ever saved."""
     monkeypatch.setattr(divergence, "MOST_IN_A_ROW", 3)
     rates = {"lr": PEAK * factor, "bert_lr": PEAK * factor, "warmup_steps": 0}
-    train = build_finetuning(**rates, bert_warmup_steps=0, total_steps=12, eval_freq=1)
+    train = build_finetuning(**rates, bert_warmup_steps=0, total_steps=6, eval_freq=2)
     try:
         train(tmp_path)
     except VidsimError as error:
@@ -33,12 +34,11 @@ def test_a_learning_rate_far_too_high(build_finetuning, tmp_path, monkeypatch, f
         assert all(np.isfinite(value).all() for value in load_file(str(path)).values())
 
 
-def test_validations_that_give_no_number(build_finetuning, tmp_path):
+def test_validations_that_give_no_number(finetuning, tmp_path):
     """All ratings alike: Spearman is NaN. The command fails, and again when it is repeated."""
-    train = build_finetuning(ratings=[0.5] * 6)
     for _ in range(2):
         with pytest.raises(VidsimError, match="none of its validations gave a number"):
-            train(tmp_path)
+            finetuning(tmp_path, [0.5] * 6)
         assert not (tmp_path / "done.json").exists()
         with pytest.raises(VidsimError, match="none of its checkpoints is the best"):
             best_checkpoint(tmp_path)

@@ -28,7 +28,7 @@ class TracedScorer(PairScorer):
 
 @pytest.fixture(scope="module")
 def trainer(build_smallest, tokenizer):
-    backbone = build_smallest("mix_nextvlad", vocab_size=len(tokenizer))
+    backbone = build_smallest("mix_nextvlad", vocab_size=len(tokenizer), encoder_layers=1)
     configs = [SimilarityConfig(), TagConfig(tag_branches=False)]
     objectives = build_objectives(configs, backbone, (*backbone.output_keys, COSINE))
     optimizer = build_optimizer(

@@ -6,6 +6,7 @@ What a killed process wrote is not predicted again, and no more than one shard i
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -58,8 +59,12 @@ class MemberWriter:
             with atomic_file(self._shard(rows, name)) as file:
                 np.save(file, value.astype(np.float32) if value.dtype.kind == "f" else value)
 
-    def finish(self) -> None:
-        """Puts the shards together, whole or not at all, and removes them."""
+    def finish(self, columns: Mapping[str, np.ndarray] = MappingProxyType({})) -> None:
+        """Puts the shards together, whole or not at all, and removes them.
+
+        Args:
+            columns: further arrays of any length, which the file has once and not by row.
+        """
         if not self._path.exists():
             with atomic_file(self._path) as file, zipfile.ZipFile(file, "w") as archive:
                 with archive.open(f"{ID}.npy", "w", force_zip64=True) as member:
@@ -68,6 +73,9 @@ class MemberWriter:
                     np.lib.format.write_array(member, text, allow_pickle=False)
                 for name in self._arrays:
                     self._join(archive, name)
+                for name, value in columns.items():
+                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                        np.lib.format.write_array(member, value, allow_pickle=False)
         for name in self._arrays:
             for rows in self._shards:
                 self._shard(rows, name).unlink(missing_ok=True)

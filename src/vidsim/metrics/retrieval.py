@@ -119,6 +119,14 @@ class RetrievalEvaluator:
         back = score_ranks(v2t[self._asking], self._v2t, hidden)
         return self._report(forth, back, scored_by)
 
+    def chance(self) -> dict[str, float]:
+        """What a random order scores: every R@k and their mean."""
+        places = self._v2t[:, 0]
+        sentences = np.bincount(places).tolist()  # of each video that has some
+        forth = [[_chance(self.count, 1, k)] for k in CUTOFFS]
+        back = [[_chance(len(places), m, k) for m in sentences] for k in CUTOFFS]
+        return self._named(_recalls(forth, back))
+
     def _ranks(self, texts: np.ndarray, videos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(S,) ranks of the sentences' searches, and those of the videos that have sentences."""
         texts, videos = np.asarray(texts), np.asarray(videos)
@@ -135,16 +143,11 @@ class RetrievalEvaluator:
 
     def _report(self, forth: np.ndarray, back: np.ndarray, scored_by: str) -> RetrievalReport:
         places = self._v2t[:, 0]
-        sentences = np.bincount(places)  # of each video that has some
-        chance = _recalls(
-            [[_chance(self.count, 1, k)] for k in CUTOFFS],
-            [[_chance(len(places), int(m), k) for m in sentences] for k in CUTOFFS],
-        )
         return RetrievalReport(
             self._named(_metrics(forth, back)),
-            self._named(chance),
+            self.chance(),
             self._named(_intervals(forth, back, places, self.seed)),
-            self._protocol(sentences, scored_by),
+            self._protocol(np.bincount(places), scored_by),
         )
 
     def _protocol(self, sentences: np.ndarray, scored_by: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from vidsim.config_fields import Config, Count, Layers, Range, Rate
 from vidsim.errors import VidsimError
+from vidsim.models.encoder_config import EncoderConfig, Positions
 from vidsim.models.families import register
 from vidsim.models.joint_layout import Activation, JointLayout, JointPooling
 from vidsim.preprocess.text_flags import parse_texts, text_problems
@@ -18,29 +19,6 @@ if TYPE_CHECKING:
     from vidsim.models.input_spec import InputSpec
 
 _Width = Annotated[int, Range(1, 2**16)]
-Positions = Literal["absolute", "rotary"]
-
-
-@dataclass(frozen=True)
-class EncoderConfig:
-    """Architecture of one text encoder. Sizes are numbers of features, layers or tokens."""
-
-    vocab_size: int
-    width: int = 768
-    layers: int = 12
-    heads: int = 12
-    intermediate: int = 3072
-    positions: Positions = "absolute"
-    """absolute: learned, added to the words (BERT); rotary: rotations in attention (RoFormer)."""
-    max_positions: int = 512
-    type_vocab_size: int = 2
-    embedding_size: int | None = None
-    """Width of the word embeddings where it is not the encoder's own (RoFormer allows that)."""
-    activation: str = "gelu"
-    dropout: float = 0.1
-    attention_dropout: float = 0.1
-    layer_norm_eps: float = 1e-12
-    rotary_value: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,7 +83,9 @@ class BackboneConfig(Config):
                 f"{width // heads}; rotary positions need an even number"
             )
         texts = text_problems(self.text_fields, self.text_lengths, self.text_assembly)
-        yield from (f"{self.said(flag)}: accepted is {what}" for flag, what in texts.items())
+        yield from (
+            f"{self.said(name)}: accepted is {accepted}" for name, accepted in texts.items()
+        )
 
     @property
     def texts(self) -> tuple[tuple[str, int], ...]:

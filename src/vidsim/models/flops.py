@@ -6,7 +6,8 @@ matrix product, counts as time and not as achievement.
 
 from dataclasses import dataclass
 
-from vidsim.models.configs import EncoderConfig, MixNeXtVLADConfig, UniterConfig
+from vidsim.models.configs import MixNeXtVLADConfig, UniterConfig
+from vidsim.models.encoder_config import EncoderConfig
 from vidsim.models.input_spec import InputSpec
 
 TRAINING = 3  # a product's gradient is two products of its size: by its input and by its weight

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from vidsim import schema
 from vidsim.errors import VidsimError
-from vidsim.models.configs import EncoderConfig
+from vidsim.models.encoder_config import EncoderConfig
 
 _WIDEST = 2**20  # numbers in one vector; no model comes near
 

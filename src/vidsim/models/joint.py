@@ -71,7 +71,8 @@ class Joint(Backbone):
         """Embed B videos."""
         segments = self._segments(inputs, training)
         hidden = self._stack.encode(segments, training)  # (B, the whole sequence, width)
-        pooled = self._pool(hidden, segments)
+        parts = split(hidden, segments)
+        pooled = self._pool(hidden, parts, [segment.mask for segment in segments])
         names = [place.name for place in self.places]
         if self.layout.frame_skip:
             frames = segments[names.index("frames")]
@@ -81,7 +82,7 @@ class Joint(Backbone):
         if self.classifier is not None:
             outputs[schema.TAG_LOGITS] = self.classifier(outputs[schema.EMBEDDING])
         if self.spec.has_text:
-            outputs[schema.HIDDEN_STATES] = self._over_text(split(hidden, segments))
+            outputs[schema.HIDDEN_STATES] = self._over_text(parts)
         return outputs
 
     def encoder_was_loaded(self) -> None:
@@ -153,16 +154,15 @@ class Joint(Backbone):
         first = by_name["cls"] if "cls" in by_name else ops.zeros_like(parts[0][:, :1])
         return ops.concatenate([first, words], axis=1)
 
-    def _pool(self, hidden: Tensor, segments: list[Segment]) -> Tensor:
-        """(B, the whole sequence, width) -> (B, width), over what is real."""
+    def _pool(self, hidden: Tensor, parts: list[Tensor], masks: list[Tensor]) -> Tensor:
+        """(B, the whole sequence, width), also in its parts, -> (B, width), over what is real."""
         pooling = self.layout.pooling
-        masks = [segment.mask for segment in segments]
         if pooling in ("max", "token_mean", "attention"):
             mask = ops.concatenate(masks, axis=1)
             if self.attention_pooling is not None:
                 return self.attention_pooling(hidden, mask)
             return masked_max(hidden, mask) if pooling == "max" else masked_mean(hidden, mask)
-        names, parts = [place.name for place in self.places], split(hidden, segments)
+        names = [place.name for place in self.places]
         if pooling in ("cls", "sep"):
             at = names.index("text" if pooling == "cls" and "text" in names else pooling)
             return masked_first(parts[at], masks[at])

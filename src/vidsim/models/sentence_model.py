@@ -8,7 +8,7 @@ import numpy as np
 from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.layers.pooling import masked_mean
-from vidsim.models.configs import EncoderConfig
+from vidsim.models.encoder_config import EncoderConfig
 from vidsim.models.text_encoder import TextEncoder
 
 

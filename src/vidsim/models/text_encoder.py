@@ -8,7 +8,7 @@ from keras import ops
 from vidsim.layers.dense import INITIALIZER_STDDEV, dense
 from vidsim.layers.numeric import Tensor
 from vidsim.layers.segments import Segment
-from vidsim.models.configs import EncoderConfig
+from vidsim.models.encoder_config import EncoderConfig
 from vidsim.models.transformer_stack import TransformerStack, weight_and_bias
 
 

@@ -10,7 +10,7 @@ from vidsim.layers.numeric import Tensor
 from vidsim.layers.packing import Packing
 from vidsim.layers.segments import Segment, pack_segments
 from vidsim.layers.transformer_layer import TransformerLayer
-from vidsim.models.configs import EncoderConfig
+from vidsim.models.encoder_config import EncoderConfig
 
 _PUBLISHED = {  # a layer's part -> BERT's name for it
     "attention.query_dense": "attention.self.query",

@@ -115,6 +115,29 @@ class MaskedLMConfig(ObjectiveConfig):
 
 
 @dataclass(frozen=True)
+class ClassConfig(ObjectiveConfig):
+    """Flags of the loss of classification."""
+
+    class_weight: Weight = 1.0
+    """Weight of the cross-entropy of a video's class."""
+    label_smoothing: Rate = 0.0
+    """Share of each target that is spread evenly over all classes."""
+    logit_adjustment: Annotated[float, Range(0, 10)] = 0.0
+    """Training adds this times the logarithm of each class's share of the training videos to its
+    logit; prediction does not. 0: rare classes are rarely predicted; 1: all classes count alike,
+    which macro F1 asks for and accuracy does not."""
+
+    @property
+    def weight(self) -> float:
+        return self.class_weight
+
+    def build(self, backbone) -> "Objective":
+        from vidsim.objectives.classification import ClassObjective
+
+        return ClassObjective(self)
+
+
+@dataclass(frozen=True)
 class SimilarityConfig(ObjectiveConfig):
     """Flags of the similarity loss: similarity_weight x (MSE + kl_weight x KL)."""
 
@@ -138,3 +161,22 @@ class SimilarityConfig(ObjectiveConfig):
         from vidsim.objectives.similarity import SimilarityObjective
 
         return SimilarityObjective(self)
+
+
+@dataclass(frozen=True)
+class RetrievalLossConfig(ObjectiveConfig):
+    """Flags of the loss of retrieval."""
+
+    retrieval_weight: Weight = 1.0
+    """Weight of the contrast between sentences and videos."""
+    retrieval_temperature: Annotated[float, Range(0.001, 0.5)] = 0.05
+    """Divides the cosines (no unit): where it starts, for it is learned, within 0.001 and 0.5."""
+
+    @property
+    def weight(self) -> float:
+        return self.retrieval_weight
+
+    def build(self, backbone) -> "Objective":
+        from vidsim.objectives.retrieval import RetrievalObjective
+
+        return RetrievalObjective(self)

@@ -4,10 +4,9 @@ The order is a pure function of (seed, epoch), the masking one of (seed, step): 
 how many workers assemble batches. Python runs once a batch, never once an example.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -15,15 +14,18 @@ from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.preprocess.augmentation import hide_parts
 from vidsim.preprocess.batch_order import batches_of_run, seed_numbers
-from vidsim.preprocess.batch_shapes import BatchShapes, longest_of_each
+from vidsim.preprocess.batch_shapes import BatchShapes
+from vidsim.preprocess.chosen_shapes import (
+    compiles_each_shape,
+    embedding_shapes,
+    training_shapes,
+)
 from vidsim.preprocess.configs import AugmentationConfig
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.masking import mask_words
 from vidsim.preprocess.tensors import LABELS, TYPES
 
 _WORKERS = 2
-_MOST_SHAPES = 8  # on JAX, of training and of embedding
-_UPDATES_A_SHAPE, _BATCHES_A_SHAPE = 500, 32  # as long, about, as compiling one takes
 _MLM = (schema.MLM_POSITIONS, schema.MLM_LABELS, schema.MLM_WEIGHTS)
 
 
@@ -42,10 +44,10 @@ def embedding_dataset(
         devices: devices that share each batch on JAX.
     """
     shapes, names = None, [name for name in examples.names if name not in LABELS]
-    if _compiles_each_shape():
+    if compiles_each_shape():
         batch_size += -batch_size % devices
         rows = np.pad(rows, (0, -len(rows) % batch_size), mode="edge")
-        shapes = _embedding_shapes(examples, batch_size)
+        shapes = embedding_shapes(examples, batch_size)
 
     def batches() -> Iterator[np.ndarray]:
         for start in range(0, len(rows), batch_size):
@@ -112,7 +114,7 @@ def pretraining_dataset(
 
     specs = {key: _spec(key, (batches.size,), examples) for key in keys}
     lengths = examples.lengths(np.arange(len(examples)))
-    shapes = _training_shapes(lengths, batches, mlm_probability)
+    shapes = training_shapes(lengths, batches, mlm_probability)
     steps = batches.steps - batches.first
     return _assembled(_shuffled(lengths, batches), assemble, specs, steps)
 
@@ -144,7 +146,71 @@ def pair_dataset(
     specs[schema.SIM] = tf.TensorSpec((batches.size,), tf.float32)
     # both videos of a pair are padded alike: (P, 2) rows -> (P, 2) tokens and frames of the longer
     lengths = np.maximum(*(examples.lengths(rows) for rows in pair_rows.T))
-    shapes = _training_shapes(lengths, batches)
+    shapes = training_shapes(lengths, batches)
+    steps = batches.steps - batches.first
+    return _assembled(_shuffled(lengths, batches), assemble, specs, steps)
+
+
+def text_video_dataset(
+    texts: Examples, videos: Examples, video_rows: np.ndarray, batches: Batches
+) -> tf.data.Dataset:
+    """Shuffled batches of sentences, each with its video.
+
+    Args:
+        texts: the sentences, without vectors.
+        videos: the videos, without words.
+        video_rows: (P,) the row of each sentence's video.
+        batches: how many, and in which order.
+
+    Returns:
+        Elements as TwoTower reads them: an axis of 2, sentence and video, after the batch axis, and
+        VIDEO_ROW (B,).
+    """
+    keys = [name for name in videos.names if name not in LABELS]
+
+    def assemble(step: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
+        batch = _side_by_side(texts.batch(rows), videos.batch(video_rows[rows]), keys)
+        batch = hide_parts(batch, batches.augmentation, batches.rng(int(step)))
+        batch = _fitted(batch, shapes, texts)
+        shaped = [batch[key].reshape(len(rows), 2, *batch[key].shape[1:]) for key in keys]
+        return [*shaped, video_rows[rows].astype("int32")]
+
+    specs = {key: _spec(key, (batches.size, 2), videos) for key in keys}
+    specs[schema.VIDEO_ROW] = _spec(schema.VIDEO_ROW, (batches.size,), videos)
+    # either side is padded to the longer one
+    lengths = np.maximum(texts.lengths(np.arange(len(texts))), videos.lengths(video_rows))
+    shapes = training_shapes(lengths, batches)
+    steps = batches.steps - batches.first
+    return _assembled(_shuffled(lengths, batches), assemble, specs, steps)
+
+
+def labelled_dataset(
+    examples: Examples, rows: np.ndarray, labels: Mapping[str, np.ndarray], batches: Batches
+) -> tf.data.Dataset:
+    """Shuffled batches of some videos of a table, each with what a task knows of it.
+
+    Args:
+        examples: the videos.
+        rows: (R,) those to train on.
+        labels: by name, (R, ...) each.
+        batches: how many, and in which order.
+
+    Returns:
+        Elements: a backbone's inputs and the labels.
+    """
+    keys = [name for name in examples.names if name not in LABELS]
+
+    def assemble(step: np.ndarray, places: np.ndarray) -> list[np.ndarray]:
+        batch = examples.batch(rows[places])
+        batch = hide_parts(batch, batches.augmentation, batches.rng(int(step)))
+        batch = _fitted(batch, shapes, examples)
+        return [*(batch[key] for key in keys), *(label[places] for label in labels.values())]
+
+    specs = {key: _spec(key, (batches.size,), examples) for key in keys}
+    for name, label in labels.items():
+        specs[name] = tf.TensorSpec((batches.size, *label.shape[1:]), label.dtype)
+    lengths = examples.lengths(rows)
+    shapes = training_shapes(lengths, batches)
     steps = batches.steps - batches.first
     return _assembled(_shuffled(lengths, batches), assemble, specs, steps)
 
@@ -159,34 +225,18 @@ def steps_per_epoch(count: int, batch_size: int, what: str) -> int:
     return count // batch_size
 
 
-def _compiles_each_shape() -> bool:
-    return keras.backend.backend() == "jax"
-
-
-def _training_shapes(
-    lengths: np.ndarray, batches: Batches, mlm_probability: float = 0.0
-) -> BatchShapes | None:
-    """Chosen by the batches of the first epoch; one more for every so many updates."""
-    if not _compiles_each_shape():
-        return None
-    first = batches_of_run(
-        lengths,
-        batches.size,
-        min(batches.steps, len(lengths) // batches.size),
-        batches.length_pool,
-        batches.seed,
-    )
-    needed = np.stack([lengths[rows].max(axis=0) for _, rows in first])
-    most = min(1 + batches.steps // _UPDATES_A_SHAPE, _MOST_SHAPES)
-    return BatchShapes.of(needed, lengths.max(axis=0), most, mlm_probability)
-
-
-def _embedding_shapes(examples: Examples, batch_size: int) -> BatchShapes:
-    """Chosen by all videos of the table, so that parts of it are embedded by the same programs."""
-    lengths = examples.lengths(np.arange(len(examples)))
-    needed = longest_of_each(lengths[np.lexsort(lengths.T)], batch_size)
-    most = min(1 + len(needed) // _BATCHES_A_SHAPE, _MOST_SHAPES)
-    return BatchShapes.of(needed, lengths.max(axis=0), most)
+def _side_by_side(
+    one: dict[str, np.ndarray], other: dict[str, np.ndarray], keys: list[str]
+) -> dict[str, np.ndarray]:
+    """Two batches of B rows as one of 2B, in turn a row of each; the shorter one is padded."""
+    made = {}
+    for key in keys:
+        length = max(one[key].shape[1], other[key].shape[1])
+        shape = (2 * len(one[key]), length, *other[key].shape[2:])
+        made[key] = np.zeros(shape, other[key].dtype)
+        for first, side in enumerate((one[key], other[key])):
+            made[key][first::2, : side.shape[1]] = side
+    return made
 
 
 def _fitted(

@@ -34,6 +34,7 @@ TYPES = {  # type, and dimensions after that of the batch
     schema.TAGS: ("uint8", 1),
     schema.ACTION_LABELS: ("uint8", 1),
     schema.CATEGORY: ("int32", 0),
+    schema.VIDEO_ROW: ("int32", 0),
     schema.MLM_POSITIONS: ("int32", 1),
     schema.MLM_LABELS: ("int32", 1),
     schema.MLM_WEIGHTS: ("float32", 1),

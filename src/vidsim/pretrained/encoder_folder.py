@@ -12,7 +12,8 @@ from vidsim.errors import VidsimError
 from vidsim.files import file_digest
 from vidsim.layers.activations import ACTIVATIONS
 from vidsim.models.backbone import Backbone
-from vidsim.models.configs import BackboneConfig, EncoderConfig, Positions
+from vidsim.models.configs import BackboneConfig, Positions
+from vidsim.models.encoder_config import EncoderConfig
 from vidsim.models.sentence_model import SentenceModel
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.pretrained.hub import hub_revision, local_folder, transformer_folder

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vidsim.errors import VidsimError
-from vidsim.models.configs import EncoderConfig
+from vidsim.models.encoder_config import EncoderConfig
 from vidsim.pretrained.hub import MODULES, SENTENCES, module_path
 from vidsim.pretrained.json_files import read_json, read_json_object
 

@@ -6,8 +6,9 @@ files are loaded at a size, the published recipes that they start from are alrea
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 from vidsim.config import Size
@@ -126,13 +127,24 @@ def fill_size(recipe: Recipe, size: Size, pretrained: bool = False) -> Recipe:
     return _sized(recipe, size, pretrained, lambda owner, name: owner.origin(name) == "default")
 
 
-def task_at_size(config: TaskConfig, size: Size, pretrained: bool = False) -> TaskConfig:
-    """The default configuration of a task other than similarity at a size; as `at_size`."""
-    if size == "base":
-        return config
-    values = _FINETUNE[size] | (_PRETRAINED if pretrained else {})
+def task_at_size(
+    config: TaskConfig,
+    size: Size,
+    pretrained: bool = False,
+    own: Mapping[str, Any] = MappingProxyType({}),
+) -> TaskConfig:
+    """The default configuration of a task other than similarity at a size; as `at_size`.
+
+    Args:
+        config: at the published size.
+        size: tiny, small or base.
+        pretrained: whether the text encoder comes from --bert-dir.
+        own: values of the task for that size, by field.
+    """
+    shared = {} if size == "base" else _FINETUNE[size] | (_PRETRAINED if pretrained else {})
     names = {name for _, name, _, _ in leaves(config)}
-    return override(config, {n: v for n, v in values.items() if n in names}, "size")
+    values = {n: v for n, v in shared.items() if n in names} | dict(own)
+    return override(config, values, "size")
 
 
 def _sized(

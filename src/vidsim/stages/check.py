@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from vidsim.config import Common
 from vidsim.records.file_pattern import FilePattern
-from vidsim.records.video_table import lost_file, lost_files, matching_files
+from vidsim.records.video_table import VideoTable, lost_file, lost_files, matching_files
 from vidsim.stages.file_checks import Known, check_tags, check_videos
 from vidsim.stages.title_check import FEWEST, TitleCheck
 from vidsim.tasks.file_report import FileReport
@@ -63,15 +63,25 @@ def _reports(common: Common, titles: TitleCheck) -> Iterator[FileReport]:
     if path.exists():
         yield report
     known = Known(tags, titles)
+    tables: dict[str, VideoTable | None] = {}
     for name, needed in _FOLDERS.items():
-        yield from _folder(common, name, needed, known)
+        yield from _folder(common, name, needed, known, tables)
+    for task in TASKS.values():
+        yield from task.check_files(common, tables)
     if not path.exists() and known.tagged:
         yield report  # the videos have tags, and there is no list of them
     elif not path.exists():
         yield FileReport(path, notes=["not there, and not needed: no video has tags"])
 
 
-def _folder(common: Common, name: str, needed: str | None, known: Known) -> Iterator[FileReport]:
+def _folder(
+    common: Common,
+    name: str,
+    needed: str | None,
+    known: Known,
+    tables: dict[str, VideoTable | None],
+) -> Iterator[FileReport]:
+    """A report for each file of a folder of videos, whose table goes to `tables`."""
     folder = common.data_dir / name
     videos = FilePattern(folder, _VIDEOS)
     files = matching_files(videos)
@@ -84,6 +94,7 @@ def _folder(common: Common, name: str, needed: str | None, known: Known) -> Iter
     for path, problem in missing.items():
         yield FileReport(path, problems=[problem])
     reports, table = check_videos(files, common.save_dir / "index", known)
+    tables[name] = table
     yield from reports
     for task in TASKS.values():
         yield from task.check_folder(common, name, table)

@@ -181,12 +181,15 @@ class Finetuning:
         keras.config.set_dtype_policy(self.config.dtype_policy)
         keras.utils.set_random_seed(self.common.seed)
         start, encoder = self.records.start, self.records.encoder
+        frozen = not self.config.optimizer.bert_lr
         texts = {} if start else self._texts()
         titles = [] if start or encoder else self.source.titles()
         tags = open_tags(self.common, self.config)
         found = FoundData(titles, tags, self.source.widths(), texts)
         first = first_checkpoint(self.recipe, start, encoder, found)
         backbone = first.backbone
+        if frozen:
+            backbone.freeze_encoder()
         head = self.task.head(backbone, self.source.settings)
         model = self.task.task_model(backbone, head, self._trained_on(tags))
         optimizer = build_optimizer(

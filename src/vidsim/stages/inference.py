@@ -103,7 +103,7 @@ def _predict(record: PredictionRecord, task: Task, predictor: _Predictor) -> Non
         writer = MemberWriter(job.path, job.ids, record.parts, task.arrays)
         for shard in writer.missing():
             writer.write(shard, task.predict(model, job, shard))
-        writer.finish()
+        writer.finish(task.columns(model))
     record.finish()
     counts = " and ".join(str(len(job.ids)) for job in record.jobs.values())
     print(

@@ -5,10 +5,12 @@ from vidsim.errors import VidsimError
 from vidsim.recipes import registry as recipe_registry
 from vidsim.recipes.recipe import Recipe
 from vidsim.recipes.sizes import task_at_size
+from vidsim.tasks.classification.task import Classification
+from vidsim.tasks.retrieval.task import Retrieval
 from vidsim.tasks.similarity.task import Similarity
 from vidsim.tasks.task import Task
 
-TASKS: dict[str, Task] = {"similarity": Similarity()}
+TASKS: dict[str, Task] = {task.name: task for task in (Similarity(), Retrieval(), Classification())}
 """A recipe file may add one of the user's own, which is known wherever --recipes names the file."""
 
 
@@ -39,7 +41,6 @@ def for_task(recipes: list[Recipe], task: Task, size: Size, pretrained: bool) ->
     """
     if task.name == PUBLISHED_TASK:
         return recipes
-    return [
-        recipe.for_task(task.name, task_at_size(task.default_config(recipe), size, pretrained))
-        for recipe in recipes
-    ]
+    own = task.size_values(size, pretrained)
+    configs = (task_at_size(task.default_config(item), size, pretrained, own) for item in recipes)
+    return [item.for_task(task.name, config) for item, config in zip(recipes, configs, strict=True)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from vidsim.config import Common
+from vidsim.config import Common, Size
 from vidsim.config_fields import Config
 from vidsim.recipes.recipe import Recipe, TaskConfig
 from vidsim.records.video_table import VideoTable
@@ -58,6 +58,15 @@ class Task(ABC):
         --size replaces those of its values that a size has (recipes/sizes.py); what the recipe says
         in `Recipe.tasks`, and then the command line, replaces any.
         """
+
+    def size_values(self, size: Size, pretrained: bool) -> Mapping[str, Any]:
+        """Values of the task's own for a size, by field; they win over those all tasks share.
+
+        Args:
+            size: tiny, small or base.
+            pretrained: whether the text encoder comes from --bert-dir.
+        """
+        return {}
 
     def fold_config(self) -> FoldConfig:
         """The flags of `write_tfrecord --task NAME`."""
@@ -121,6 +130,17 @@ class Task(ABC):
             common: folders.
             name: pointwise, pairwise, test_a or test_b.
             table: the folder's videos; None where it has none.
+        """
+        yield from ()
+
+    def check_files(
+        self, common: Common, tables: Mapping[str, VideoTable | None]
+    ) -> Iterator[FileReport]:
+        """Reports of `vidsim check` on the task's files that lie in no folder of videos.
+
+        Args:
+            common: folders.
+            tables: the videos of pointwise, pairwise, test_a and test_b; None where there are none.
         """
         yield from ()
 
@@ -229,6 +249,14 @@ class Task(ABC):
             job: of `Predictions.jobs`.
             part: which of its ids.
         """
+
+    def columns(self, model: "LoadedModel") -> dict[str, np.ndarray]:
+        """What every file of predictions has once besides, by name: what its columns mean.
+
+        Args:
+            model: of one checkpoint.
+        """
+        return {}
 
     @abstractmethod
     def check_ensemble(self, common: Common) -> None:

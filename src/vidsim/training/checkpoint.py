@@ -19,7 +19,8 @@ from safetensors.numpy import load_file
 from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.files import file_digest, write_folder, write_json
-from vidsim.models.configs import EncoderConfig, build_backbone
+from vidsim.models.configs import build_backbone
+from vidsim.models.encoder_config import EncoderConfig
 from vidsim.models.families import family_config, family_file
 from vidsim.models.input_spec import InputSpec
 from vidsim.preprocess.tag_vocabulary import TagVocabulary

@@ -11,7 +11,9 @@ from vidsim.training.schedule import LinearWarmupDecay
 
 # Keras searches these patterns in a variable's name, which on TensorFlow may be its whole path:
 # anchored, so that a table within a layer called "types" is decayed all the same
-_NOT_DECAYED = [rf"(^|/){name}(:\d+)?$" for name in ("bias", "beta", "gamma", "type")]
+_NOT_DECAYED = [
+    rf"(^|/){name}(:\d+)?$" for name in ("bias", "beta", "gamma", "type", "log_temperature")
+]
 
 
 class HasEncoder(Protocol):

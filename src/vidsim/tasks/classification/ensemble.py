@@ -1,0 +1,176 @@
+"""Probabilities of many models -> result.csv, and what it should score.
+
+The blend is the mean over folds and the weighted mean over recipes. It needs neither a model nor
+TensorFlow.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from vidsim.blending.members import find_members, member_path, test_name, validation_path
+from vidsim.blending.weights import resolve_weights
+from vidsim.config import Common
+from vidsim.files import write_json
+from vidsim.provenance import is_made_up, provenance
+from vidsim.recipes import registry
+from vidsim.records.file_pattern import FilePattern
+from vidsim.records.video_table import VideoTable
+from vidsim.schema import CATEGORY_ID
+from vidsim.tasks.classification.configs import ClassEnsembleConfig
+from vidsim.tasks.classification.fold_source import ClassFolds, class_evaluator
+from vidsim.tasks.classification.probabilities import read_probabilities
+from vidsim.tasks.classification.report import ENSEMBLE, Marks, print_report
+from vidsim.tasks.classification.result import (
+    CONFIG,
+    REPORT,
+    ensemble_dir,
+    refuse_foreign,
+    result_path,
+    write_result,
+)
+from vidsim.tasks.data_files import TEST, open_table
+from vidsim.tasks.member_records import check_members, describe_members, read_members, run_seeds
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is blended: recipes with their weights, folds, and test videos where there are any."""
+
+    source: ClassFolds
+    weights: dict[str, float]
+    test: VideoTable | None
+    name: str | None
+    notes: list[str]
+    members: list
+
+    @property
+    def classes(self) -> np.ndarray:
+        """(C,) category ids."""
+        return self.source.videos.vocabulary.ids
+
+
+def run(common: Common, config: ClassEnsembleConfig) -> None:
+    """Blends what inference left, writes the result and reports.
+
+    Raises:
+        VidsimError: probabilities are missing, are of other videos, classes or models than those
+            there are, weights do not fit, or the result would replace a file that is none.
+    """
+    plan = _plan(common, config)
+    tested = _tested(common, plan) if plan.test is not None else {}
+    marks = _marks(common, plan, tested)
+    path, folder, notes = (
+        result_path(common, plan.name),
+        ensemble_dir(common, plan.name),
+        plan.notes,
+    )
+    if plan.test is not None:
+        chosen = plan.classes[tested[ENSEMBLE].argmax(axis=1)]
+        moved = write_result(path, _texts(plan.test.ids), chosen.tolist())
+        if moved is not None:
+            notes = [*notes, f"{path} was another result; it is {moved} now"]
+    content = {
+        "marks": {name: row.to_json() for name, row in marks.items()},
+        "weights": plan.weights,
+        "classes": plan.classes,
+        "test_videos": 0 if plan.test is None else len(plan.test),
+        "made_up_sample": is_made_up(plan.source.videos.table.ids.tolist()),
+        "members": describe_members(plan.members),
+        "seeds": run_seeds(plan.members),
+        "notes": notes,
+        **provenance(),
+    }
+    resolved = {"common": asdict(common), "ensemble": asdict(config), "folds": plan.source.folds}
+    write_json(folder / CONFIG, resolved)
+    write_json(folder / REPORT, content)
+    print_report(marks, plan.weights, notes)
+    if plan.test is not None:
+        print(f"{path}: {len(plan.test):,} videos")
+
+
+def _plan(common: Common, config: ClassEnsembleConfig) -> _Plan:
+    names = registry.names(common.recipes)
+    weights, origin = resolve_weights(names, config.weights)
+    source = ClassFolds(common)
+    name = test_name(config.test_b_file, common.data_dir / TEST, config.out)
+    own = FilePattern(common.data_dir, TEST)
+    files = own if config.test_b_file is None else FilePattern.of(config.test_b_file)
+    tested = name is not None or (common.data_dir / TEST).parent.exists()
+    named = config.test_b_file
+    flags = [] if named is None else ["--test-b-file", named]
+    flags += [] if config.out is None else ["--out", config.out]
+    if tested:
+        refuse_foreign(result_path(common, name))
+    find_members(common, names, source.folds, name, flags, tested)
+    test = open_table(common, files) if tested else None
+    members = read_members(common, names, source.folds, name)
+    checked = check_members(common, members, test.digest if test else None, flags)
+    notes = [f"blend: probabilities, mean over folds; {origin}", *checked]
+    if test is None:
+        notes.insert(0, f"{files} is not there: marks out of fold, and no result.csv")
+    if source.stale:
+        notes.append("the folds were cut of other videos than those that are there now")
+    return _Plan(source, weights, test, name, notes, members)
+
+
+def _tested(common: Common, plan: _Plan) -> dict[str, np.ndarray]:
+    """(N, C) probabilities of the test videos by recipe, the ensemble's last."""
+    assert plan.test is not None
+    ids, root, found = _texts(plan.test.ids), common.task_dir, {}
+    for name in plan.weights:
+        run_ = common.run(name)
+        paths = [member_path(root, run_, fold, plan.name) for fold in plan.source.folds]
+        found[name] = np.mean([read_probabilities(p, ids, plan.classes) for p in paths], axis=0)
+    return found | {ENSEMBLE: _blend(found, plan.weights)}
+
+
+def _marks(common: Common, plan: _Plan, tested: Mapping[str, np.ndarray]) -> dict[str, Marks]:
+    """The marks of each recipe, the ensemble's last."""
+    videos = plan.source.videos
+    folds: dict[str, dict[int, dict[str, float]]] = {}
+    pooled: dict[str, list[np.ndarray]] = {}
+    truth = []
+    for fold in plan.source.folds:
+        data, found = plan.source.load(fold), {}
+        ids = _texts(data.table.ids[data.val])
+        for name in plan.weights:
+            path = validation_path(common.task_dir, common.run(name), fold)
+            found[name] = read_probabilities(path, ids, plan.classes)
+        found[ENSEMBLE] = _blend(found, plan.weights)
+        for name, values in found.items():
+            folds.setdefault(name, {})[fold] = data.evaluator()(values)
+            pooled.setdefault(name, []).append(values)
+        truth.append(videos.classes[data.val])
+    together = class_evaluator(np.concatenate(truth), videos.vocabulary)
+    test = _test_marks(plan, tested)
+    return {
+        name: Marks(by_fold, together(np.concatenate(pooled[name])), test.get(name))
+        for name, by_fold in folds.items()
+    }
+
+
+def _test_marks(plan: _Plan, tested: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """By recipe, of the test videos whose category is one of the classes; {} without any."""
+    if plan.test is None or not plan.test.has(CATEGORY_ID):
+        return {}
+    vocabulary = plan.source.videos.vocabulary
+    classes = vocabulary.classes(plan.test.number(CATEGORY_ID))
+    known = classes >= 0
+    if not known.any():
+        return {}
+    judge = class_evaluator(classes[known], vocabulary)
+    count = int(known.sum())
+    plan.notes.append(f"test: {count:,} of {len(known):,} test videos have a category of the list")
+    return {name: judge(values[known]) for name, values in tested.items()}
+
+
+def _blend(found: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
+    """The weighted mean (N, C); weights add up to one."""
+    return np.sum([weights[name] * found[name] for name in weights], axis=0)
+
+
+def _texts(ids: np.ndarray) -> np.ndarray:
+    """(N,) bytes -> (N,) str."""
+    return np.char.decode(ids, "utf-8")

@@ -1,0 +1,51 @@
+"""Flags of retrieval, as data: read without TensorFlow."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from vidsim.config_fields import Config, Count, Range
+from vidsim.objectives.configs import RetrievalLossConfig
+from vidsim.recipes.recipe import TaskConfig
+from vidsim.tasks.configs import FoldConfig
+
+
+@dataclass(frozen=True)
+class RetrievalConfig(TaskConfig):
+    """Flags of `python finetune --task retrieval`. A new objective is one line, here or below."""
+
+    length_pool: Count = 1
+    """Batches whose examples are sorted by length together before they are cut; 1: batches wholly
+    at random, as negatives should be."""
+    retrieval: RetrievalLossConfig = field(default_factory=RetrievalLossConfig)
+
+    def contradictions(self) -> Iterator[str]:
+        yield from super().contradictions()
+        augmentation = self.augmentation
+        if augmentation.modality_dropout:
+            yield (
+                f"{augmentation.said('modality_dropout')}: in retrieval a side has words or frames "
+                "and not both, so that nothing of it would be left; give 0"
+            )
+        for name in ("train_record_pattern", "val_record_pattern"):
+            if getattr(self, name) is not None:
+                yield (
+                    f"{self.said(name)}: retrieval reads the folds of `write_tfrecord.py --task "
+                    "retrieval` and the videos of the data folder; name another by --data-dir"
+                )
+
+
+@dataclass(frozen=True)
+class CaptionFoldConfig(FoldConfig):
+    """How the captions become folds."""
+
+    num_folds: Annotated[int, Range(2, 10_000)] | None = None
+    """Number of folds; default: 5, or one where retrieval/dev_captions.tsv gives its validation."""
+
+
+@dataclass(frozen=True)
+class RetrievalEnsembleConfig(Config):
+    """Flags of `python ensemble --task retrieval`."""
+
+    weights: str | None = None
+    """Weight of every recipe, name=number,name=number; default: equal weights."""

@@ -1,0 +1,187 @@
+"""Blends what inference left by the cosines, and says what it is worth: retrieval.json.
+
+It needs neither a model nor TensorFlow. A blend of models scores a sentence and a video by the
+weighted mean of the models' cosines. That is the dot product of their vectors side by side, each
+scaled to length one and by the root of its weight.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from vidsim.blending.blend import l2_normalize
+from vidsim.blending.member_file import MemberFile
+from vidsim.blending.weights import resolve_weights
+from vidsim.config import Common
+from vidsim.errors import VidsimError
+from vidsim.files import write_json
+from vidsim.metrics.retrieval import RetrievalReport
+from vidsim.provenance import provenance
+from vidsim.recipes import registry
+from vidsim.tasks.configs import InferenceConfig
+from vidsim.tasks.job import Job
+from vidsim.tasks.member_records import (
+    Member,
+    check_members,
+    describe_members,
+    read_members,
+    run_seeds,
+)
+from vidsim.tasks.retrieval.configs import RetrievalEnsembleConfig
+from vidsim.tasks.retrieval.data import evaluator_of
+from vidsim.tasks.retrieval.predictions import EmbeddedSides
+from vidsim.tasks.retrieval.report import ENSEMBLE, Marks, print_marks
+
+FORMAT = 1
+RESULT = "retrieval.json"
+_SCORED_BY = "cosine of two embeddings"
+
+
+def run(common: Common, config: RetrievalEnsembleConfig) -> None:
+    """Scores every recipe and their blend: out of fold, and on the test part where there is one.
+
+    Raises:
+        VidsimError: embeddings are missing, or are not of these runs and data, or weights do not
+            fit.
+    """
+    # 1 Config and data
+    names = registry.names(common.recipes)
+    weights, origin = resolve_weights(names, config.weights)
+    sides = EmbeddedSides(common, InferenceConfig())
+    members = read_members(common, names, sides.folds)
+    notes = [f"blend: cosines averaged by weight; {origin}", *_checked(common, sides, members)]
+
+    # 2 Evaluate
+    marks = Marks(
+        validation={fold: _of_fold(common, sides, weights, fold) for fold in sides.folds},
+        test=_of_test(common, sides, weights),
+    )
+
+    # 3 Write
+    folder = common.task_dir / common.run("ensemble")
+    write_json(folder / RESULT, _result(common, config, weights, marks, notes, members))
+    print_marks(marks, weights, notes)
+    print(f"{folder / RESULT}: written")
+
+
+def _checked(common: Common, sides: EmbeddedSides, members: Sequence[Member]) -> list[str]:
+    """Notes on the files of all members.
+
+    Raises:
+        VidsimError: files are missing, or were made of other videos or sentences than there are.
+    """
+    for member in members:
+        again = (
+            f"make the embeddings again: python inference --task {common.task} --recipes "
+            f"{member.recipe} --folds {member.fold}"
+        )
+        jobs = sides.jobs(common.run(member.recipe), member.fold)
+        missing = [str(job.path) for job in jobs.values() if not job.path.is_file()]
+        if missing:
+            raise VidsimError(f"{', '.join(missing)} not found; {again}")
+        recorded = (member.record or {}).get("data")
+        wanted = {name: job.hashes for name, job in jobs.items()}
+        if recorded is not None and recorded != wanted:
+            differing = [name for name in wanted if recorded.get(name) != wanted[name]]
+            raise VidsimError(
+                f"{member.path.with_suffix('.json')}: its record is of other videos or sentences "
+                f"than there are now ({', '.join(differing or recorded)}); {again}"
+            )
+    return check_members(common, members, sides.test.digest if sides.test else None)
+
+
+def _of_fold(
+    common: Common, sides: EmbeddedSides, weights: Mapping[str, float], fold: int
+) -> dict[str, RetrievalReport]:
+    """Each recipe's, and their blend's, by the models of one fold on what it was not trained on."""
+    jobs = {name: [sides.jobs(common.run(name), fold)] for name in weights}
+    data = sides.load(fold)
+    evaluate = data.evaluator()
+    pairs = _scored(jobs, weights, ("validation_texts", "validation"))
+    return {name: evaluate.report(*pair) for name, pair in pairs.items()}
+
+
+def _of_test(
+    common: Common, sides: EmbeddedSides, weights: Mapping[str, float]
+) -> dict[str, RetrievalReport]:
+    """The same on the test part, by the models of all folds; {} where it has no captions."""
+    if sides.test is None or sides.test_captions is None:
+        return {}
+    jobs = {name: [sides.jobs(common.run(name), fold) for fold in sides.folds] for name in weights}
+    evaluate = evaluator_of(sides.test_captions, sides.test.ids)
+    pairs = _scored(jobs, weights, ("test_texts", "test"))
+    return {name: evaluate.report(*pair) for name, pair in pairs.items()}
+
+
+def _scored(
+    jobs: Mapping[str, Sequence[Mapping[str, Job]]],
+    weights: Mapping[str, float],
+    parts: tuple[str, str],
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Sentences and videos of each recipe and of the blend, whose cosines are the scores."""
+    sides: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for name, of_folds in jobs.items():
+        sides[name] = [(_read(found[parts[0]]), _read(found[parts[1]])) for found in of_folds]
+    found = {name: side_by_side(pairs, [1] * len(pairs)) for name, pairs in sides.items()}
+    every = [(pair, weights[n] / len(pairs)) for n, pairs in sides.items() for pair in pairs]
+    found[ENSEMBLE] = side_by_side([pair for pair, _ in every], [weight for _, weight in every])
+    return found
+
+
+def side_by_side(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]], weights: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors whose cosine is the weighted mean of the cosines of some pairs of matrices.
+
+    Args:
+        pairs: (S, D) sentences and (V, D) videos of each model; a zero vector has cosine 0 to all.
+        weights: of the models, > 0.
+
+    Returns:
+        (S, W) and (V, W) float64, every row of length one. Their last two columns, 0 unless a model
+        gives a zero vector, make up the length in directions that the other side has not.
+    """
+    roots = np.sqrt(np.asarray(weights, np.float64) / np.sum(weights))
+    made = []
+    for side in (0, 1):
+        scaled = [
+            r * l2_normalize(p[side].astype(np.float64)) for r, p in zip(roots, pairs, strict=True)
+        ]
+        joined = np.concatenate(scaled, axis=1)
+        missing = np.sqrt(np.clip(1 - np.square(joined).sum(axis=1), 0, None))
+        missing[missing < 1e-6] = 0  # rounding
+        filled = np.zeros((len(joined), 2))
+        filled[:, side] = missing
+        made.append(np.concatenate([joined, filled], axis=1))
+    return made[0], made[1]
+
+
+def _read(job: Job) -> np.ndarray:
+    return MemberFile(job.path, np.char.decode(job.ids, "utf-8"))[:]
+
+
+def _result(
+    common: Common,
+    config: RetrievalEnsembleConfig,
+    weights: Mapping[str, float],
+    marks: Marks,
+    notes: list[str],
+    members: Sequence[Member],
+) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "mode": "embedding",
+        "scored_by": _SCORED_BY,
+        "weights": dict(weights),
+        **marks.as_json(),
+        "notes": notes,
+        "origin": {
+            "data": common.data_dir,
+            "ensemble": asdict(config),
+            "seeds": run_seeds(members),
+            "members": describe_members(members),
+            **provenance(),
+        },
+    }

@@ -1,0 +1,54 @@
+"""Two towers through one pass: each side as if it were embedded alone; the learned temperature."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from vidsim import schema
+from vidsim.losses.contrastive import multi_positive_info_nce
+from vidsim.models.two_tower import TwoTower
+from vidsim.objectives.configs import RetrievalLossConfig
+from vidsim.objectives.retrieval import RetrievalObjective
+
+
+@pytest.mark.parametrize("family", ["mix_nextvlad", "uniter"])
+def test_equals_both_sides_apart(family, build_smallest, make_inputs):
+    """Sentences without frames, videos without words, side by side and padded to each other."""
+    backbone = build_smallest(family)
+    texts = make_inputs((5, 3, 4), (0, 0, 0))
+    videos = make_inputs((2, 2, 2), (3, 1, 2))
+    both = {}
+    for key in texts.keys() & videos.keys():
+        longest = max(texts[key].shape[1], videos[key].shape[1])
+        padded = []
+        for side in (texts[key], videos[key]):
+            widths = [(0, 0), (0, longest - side.shape[1])] + [(0, 0)] * (side.ndim - 2)
+            padded.append(np.pad(side, widths))
+        both[key] = np.stack(padded, axis=1)
+    both[schema.VIDEO_ROW] = np.array([4, 4, 9], "int32")
+    tower = TwoTower(backbone, [])
+    found = tower(both, training=False)
+    for key, inputs in ((schema.TEXT_EMBEDDING, texts), (schema.VIDEO_EMBEDDING, videos)):
+        alone = backbone(inputs, training=False)[schema.EMBEDDING]
+        np.testing.assert_allclose(found[key], ops.convert_to_numpy(alone), atol=1e-5)
+    assert tower.objective_inputs(both)[schema.VIDEO_ROW] is both[schema.VIDEO_ROW]
+
+
+def test_the_temperature_is_learned_within_its_bounds():
+    """The loss is that of exp(log temperature); a step too far ends at the bound, and goes on."""
+    objective = RetrievalObjective(RetrievalLossConfig(retrieval_temperature=0.2))
+    rng = np.random.default_rng(0)
+    outputs = {
+        schema.TEXT_EMBEDDING: ops.convert_to_tensor(rng.normal(size=(4, 3)), "float32"),
+        schema.VIDEO_EMBEDDING: ops.convert_to_tensor(rng.normal(size=(4, 3)), "float32"),
+    }
+    groups = ops.convert_to_tensor([0, 1, 1, 2])
+    expected = multi_positive_info_nce(*outputs.values(), groups, 0.2)
+    value = objective(outputs=outputs, inputs={schema.VIDEO_ROW: groups})
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+    variable = objective.log_temperature
+    optimizer = keras.optimizers.SGD(1.0)
+    for gradient, temperature in ((-9.0, 0.5), (99.0, 0.001), (-1.0, 0.001 * np.e)):
+        optimizer.apply([ops.convert_to_tensor(gradient)], [variable])
+        np.testing.assert_allclose(np.exp(float(variable.value)), temperature, rtol=1e-4)
