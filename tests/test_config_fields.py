@@ -14,6 +14,11 @@ from vidsim.objectives import configs as objectives
 from vidsim.preprocess.configs import AugmentationConfig
 from vidsim.recipes import mix, uniter
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig
+from vidsim.tasks.classification.configs import (
+    ClassEnsembleConfig,
+    ClassFoldConfig,
+    ClassificationConfig,
+)
 from vidsim.tasks.configs import InferenceConfig
 from vidsim.tasks.similarity.configs import EnsembleConfig, WriteTfrecordConfig
 from vidsim.training.configs import OptimizerConfig
@@ -31,6 +36,10 @@ ALL = (
     objectives.ContrastiveConfig,
     objectives.MaskedLMConfig,
     objectives.SimilarityConfig,
+    objectives.ClassConfig,
+    ClassificationConfig,
+    ClassFoldConfig,
+    ClassEnsembleConfig,
     WriteTfrecordConfig,
     InferenceConfig,
     EnsembleConfig,

@@ -19,7 +19,7 @@ from vidsim.preprocess.pipeline import embedding_dataset
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import TaskConfig, objectives
 from vidsim.tasks.configs import InferenceConfig
-from vidsim.tasks.data_files import PAIRWISE, open_videos
+from vidsim.tasks.data_files import PAIRWISE, frame_widths, open_videos
 from vidsim.tasks.folds import MANIFEST, fold_dir, folds_dir
 from vidsim.tasks.job import Job
 from vidsim.tasks.task import Task
@@ -124,6 +124,9 @@ class ToyFolds:
 
     def hashes(self, fold):
         return {"videos": self.table.digest, "val": len(self.load(fold).val)}
+
+    def widths(self):
+        return frame_widths([self.table])
 
     def titles(self):
         return self.table.titles
