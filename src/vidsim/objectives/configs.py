@@ -169,7 +169,7 @@ class RetrievalLossConfig(ObjectiveConfig):
 
     retrieval_weight: Weight = 1.0
     """Weight of the contrast between sentences and videos."""
-    retrieval_temperature: Annotated[float, Range(0.001, 0.5)] = 0.05
+    retrieval_temperature: Annotated[float, Range(0.001, 0.5)] = 0.1
     """Divides the cosines (no unit): where it starts, for it is learned, within 0.001 and 0.5."""
 
     @property
