@@ -215,7 +215,7 @@ class EmbeddingSource:
         return self._validated[fold]
 
     def _checkpoint(self, name: str, fold: int) -> Path:
-        """The best one of the finetuning, or --ckpt-file: of this recipe and fold, or pretrained."""
+        """The best of the finetuning, or --ckpt-file: of this recipe and fold, or pretrained."""
         named = self._config.ckpt_file
         folder = self._common.save_dir / "finetune" / self._common.run(name) / f"fold{fold}"
         checkpoint = find_checkpoint(named) if named else best_of_finished(folder)
