@@ -215,12 +215,19 @@ class EmbeddingSource:
         return self._validated[fold]
 
     def _checkpoint(self, name: str, fold: int) -> Path:
-        """The best of the finetuning, or --ckpt-file: of this recipe and fold, or pretrained."""
+        """The best one of the finetuning, or --ckpt-file, which may be one of pretraining.
+
+        Raises:
+            VidsimError: there is none, or it is of another recipe, fold or stage.
+        """
         named = self._config.ckpt_file
         folder = self._common.save_dir / "finetune" / self._common.run(name) / f"fold{fold}"
         checkpoint = find_checkpoint(named) if named else best_of_finished(folder)
         info = read_description(checkpoint)
-        for what, wanted in (("recipe", name), ("fold", fold)):
+        expected: dict[str, str | int] = {"recipe": name, "fold": fold}
+        if named is None:
+            expected["stage"] = "finetune"
+        for what, wanted in expected.items():
             if info.get(what, wanted) != wanted:
                 raise VidsimError(
                     f"{checkpoint}: this checkpoint is of {what} {info[what]}, and asked for is "
