@@ -72,7 +72,10 @@ def test_what_cannot_be_shared_is_refused(fields, words):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"batch_size": 7}, "--batch-size 7 .*cannot be divided among --devices 2"),
+        (
+            {"batch_size": 7},
+            r"batch-size 7 \(from the recipe\) cannot be divided among --devices 2 ",
+        ),
         ({"dtype_policy": "mixed_float16"}, "take mixed_bfloat16"),
     ],
 )

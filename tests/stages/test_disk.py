@@ -157,5 +157,5 @@ def test_folders_that_may_not_be_written(tmp_path, capsys):
     assert cli.main(["write_tfrecord", *flags]) == 0
     assert cli.main(["pretrain", "--recipes", "mix", "--size", "tiny", *flags]) == 1
     err = capsys.readouterr().err
-    assert f"{tmp_path}/save: this is a file" in err
+    assert f"{tmp_path}/save: this is a file; accepted is a folder" in err
     assert err.count("\n") == 1

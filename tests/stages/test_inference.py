@@ -231,3 +231,21 @@ def test_a_checkpoint_of_another_recipe_or_fold(fresh, tokenizer, tags, build_sm
         with pytest.raises(VidsimError, match=said):
             inference.run(common, config)
     assert not written(common)
+
+
+def test_a_pretrained_checkpoint_embeds_only_where_it_is_named(
+    fresh, tokenizer, tags, build_smallest
+):
+    """In a finetuning's folder it would be taken for one that learned from ratings."""
+    common = fresh(recipes="uniter", folds="0")
+    run = common.save_dir / "finetune" / "uniter" / "fold0"
+    shutil.rmtree(run / "ckpt-1")
+    backbone = build_smallest("uniter", vocab_size=len(tokenizer))
+    info = {"recipe": "uniter", "stage": "pretrain"}
+    Checkpoint(backbone, tokenizer, tags, info).save(run / "ckpt-1")
+    with pytest.raises(VidsimError, match="is of stage pretrain, and asked for is stage finetune"):
+        inference.run(common, InferenceConfig())
+    assert not written(common)
+    inference.run(common, InferenceConfig(ckpt_file=run / "ckpt-1"))
+    names = {"uniter/fold0.npz", "uniter/fold0_val.npz", "uniter/fold0.json"}
+    assert written(common).keys() == names

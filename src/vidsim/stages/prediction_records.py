@@ -190,14 +190,23 @@ class PredictionRecords:
         return PredictionRecord(title, checkpoint, place, jobs, details, common.redo, product)
 
     def _checkpoint(self, name: str, fold: int) -> Path:
-        """The best one of the finetuning, or --ckpt-file: of this recipe, fold and task."""
+        """The best one of the finetuning, or --ckpt-file, which may be one of pretraining.
+
+        Raises:
+            VidsimError: there is none, or it is of another recipe, fold, task or stage.
+        """
         named = self._config.ckpt_file
         folder = self._common.task_dir / "finetune" / self._common.run(name) / f"fold{fold}"
         checkpoint = find_checkpoint(named) if named else best_of_finished(folder)
         info = read_description(checkpoint)
-        task = info.get("task", {}).get("name", PUBLISHED_TASK)
-        asked = (("recipe", name, info.get("recipe", name)), ("fold", fold, info.get("fold", fold)))
-        for what, wanted, found in (*asked, ("task", self.task.name, task)):
+        asked: list[tuple[str, str | int, str | int]] = [
+            ("recipe", name, info.get("recipe", name)),
+            ("fold", fold, info.get("fold", fold)),
+            ("task", self.task.name, info.get("task", {}).get("name", PUBLISHED_TASK)),
+        ]
+        if named is None:
+            asked.append(("stage", "finetune", info.get("stage", "finetune")))
+        for what, wanted, found in asked:
             if found != wanted:
                 raise VidsimError(
                     f"{checkpoint}: this checkpoint is of {what} {found}, and asked for is "

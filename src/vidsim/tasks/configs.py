@@ -23,8 +23,8 @@ class InferenceConfig(Config):
     test_batch_size: Count = 128
     """Videos embedded at a time."""
     ckpt_file: Path | None = None
-    """A checkpoint or a run's folder, for one recipe and one fold; default: each finetuning's best
-    one."""
+    """A checkpoint or a run's folder, of finetuning or pretraining, for one recipe and one fold;
+    default: each finetuning's best one."""
     out: str | None = None
     """Name of the folder under <save>/inference/<recipe>/ for other videos than the test videos of
     the data folder; default: made from the name of --test-b-file."""
