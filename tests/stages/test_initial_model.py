@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.input_shape import InputTensors
@@ -12,7 +13,8 @@ from vidsim.recipes.registry import load
 from vidsim.records.video import Video
 from vidsim.records.video_table import load_videos
 from vidsim.records.writer import write_videos
-from vidsim.stages.initial_model import FoundData, first_checkpoint, fresh_model
+from vidsim.stages import pretrain
+from vidsim.stages.initial_model import FoundData, check_fits, first_checkpoint, fresh_model
 from vidsim.tasks.data_files import frame_widths
 
 WORDS = ["a cat cooks", "a dog sings"] * 20
@@ -54,3 +56,26 @@ def test_two_widths_or_none(table, tags, tmp_path):
     assert frame_widths([load_videos(path)]) == {}
     with pytest.raises(VidsimError, match=r"not one frame in the data.*--modalities title"):
         fresh_model(load("uniter", "tiny")[0], None, FoundData(WORDS, tags, {}))
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"vlad_groups": 5}, "--vlad-groups 5 .* does not divide the 12 .* widens a frame of 6"),
+        ({"vlad_expansion": 1e-9}, "does not divide the 0 numbers"),
+    ],
+)
+def test_what_does_not_go_with_the_width_is_said_before_any_run(flags, message, tmp_path):
+    """The first recipe could be trained, and is not."""
+    write_videos(
+        tmp_path / "pointwise" / "a.tfrecords",
+        [Video(str(n), "a cat", np.ones((2, 6), "float16")) for n in range(9)],
+    )
+    common = Common(data_dir=tmp_path, save_dir=tmp_path / "save")
+    mix = load("mix", "tiny")[0].but(model={"vlad_expansion": 2.0, "vlad_groups": 4} | flags)
+    recipes = [load("uniter", "tiny")[0], mix]
+    batches = [recipe.but(pretrain={"batch_size": 2, "val_batch_size": 2}) for recipe in recipes]
+    with pytest.raises(VidsimError, match="recipe mix: .*" + message):
+        pretrain.run(common, batches)
+    assert not (tmp_path / "save").exists()
+    check_fits(mix.but(model={"vlad_expansion": 2.0, "vlad_groups": 4}), None, {"frames": 6})

@@ -1,7 +1,6 @@
 """The challenge's own measure: does the cosine of two embeddings rank pairs as people do?"""
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from vidsim.errors import VidsimError
 
@@ -42,6 +41,8 @@ def spearman(a: np.ndarray, b: np.ndarray) -> float:
 
     Reference: Spearman 1904, The proof and measurement of association between two things.
     """
+    from scipy.stats import spearmanr  # takes a while to load, and who checks files needs none
+
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if a.shape != b.shape or a.ndim != 1:
         raise ValueError(f"two lists of one length are needed, not {a.shape} and {b.shape}")

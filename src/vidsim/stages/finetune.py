@@ -18,7 +18,7 @@ from vidsim.recipes.recipe import Recipe, TaskConfig, without_tags
 from vidsim.records.video_table import VideoTable
 from vidsim.stages.compiled import compiled
 from vidsim.stages.data_parallel import data_parallel
-from vidsim.stages.initial_model import FoundData, first_checkpoint
+from vidsim.stages.initial_model import FoundData, check_fits, first_checkpoint
 from vidsim.stages.training_records import FinetuneRecords, FoldSources
 from vidsim.stages.training_run import TrainingRun, batches_from, train
 from vidsim.tasks.data_files import open_tags
@@ -63,6 +63,8 @@ def run(common: Common, recipes: list[Recipe]) -> None:
         finetuning.once = len(todo) == 1
         if todo and records.missing:
             raise records.missing
+        if todo:
+            check_fits(recipe, records.encoder, source.widths())
         waiting += [(finetuning, todo)] * bool(todo)
     for finetuning, todo in waiting:
         for fold in todo:

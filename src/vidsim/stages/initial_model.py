@@ -52,11 +52,7 @@ def fresh_model(recipe: Recipe, encoder: EncoderFolder | None, found: FoundData)
         VidsimError: the data have no frames, and the recipe reads them.
     """
     config, tags = recipe.model, found.tags
-    if not found.widths and config.modalities != "title":
-        raise VidsimError(
-            f"{recipe.name}: not one frame in the data, so that nothing says how many numbers one "
-            "has; a model of texts alone is made by --modalities title"
-        )
+    check_fits(recipe, encoder, found.widths)
     if encoder is None:
         tokenizer = TitleTokenizer.train(found.titles, config.vocab_size)
         shape = config.encoder(len(tokenizer))
@@ -70,6 +66,33 @@ def fresh_model(recipe: Recipe, encoder: EncoderFolder | None, found: FoundData)
     spec = InputSpec(shape, len(tags), dict(found.widths), fields, separator=separator)
     backbone = build_backbone(config, spec)
     return Checkpoint(backbone, tokenizer, tags, {})
+
+
+def check_fits(recipe: Recipe, encoder: EncoderFolder | None, widths: Mapping[str, int]) -> None:
+    """Says what would stop the recipe's model from being built, before any other is trained.
+
+    Args:
+        recipe: family and size.
+        encoder: the folder of --bert-dir; None without it.
+        widths: numbers in a vector of each stream, by tensor; {} where the data have none.
+
+    Raises:
+        VidsimError: the data have no frames and the recipe reads them, or its numbers do not go
+            with the width of theirs.
+    """
+    config = recipe.model
+    if not widths and config.modalities != "title":
+        raise VidsimError(
+            f"{recipe.name}: not one frame in the data, so that nothing says how many numbers one "
+            "has; a model of texts alone is made by --modalities title"
+        )
+    shape = encoder.encoder_config(config) if encoder else config.encoder(config.vocab_size)
+    fields = tuple(name for name, _ in config.texts)
+    any_token = 0  # the vocabulary is not known yet; a trained one and a folder's have a [SEP]
+    spec = InputSpec(shape, 0, dict(widths), fields, separator=any_token)
+    misfits = list(config.misfits(spec))
+    if misfits:
+        raise VidsimError(f"recipe {recipe.name}: " + "; ".join(misfits))
 
 
 def load_encoder(

@@ -16,7 +16,7 @@ from vidsim.pretrained.encoder_folder import EncoderFolders
 from vidsim.recipes.recipe import Recipe, objectives, without_tags
 from vidsim.stages.compiled import compiled
 from vidsim.stages.data_parallel import data_parallel
-from vidsim.stages.initial_model import FoundData, fresh_model, load_encoder
+from vidsim.stages.initial_model import FoundData, check_fits, fresh_model, load_encoder
 from vidsim.stages.training_records import (
     PretrainFiles,
     finished_pretraining,
@@ -51,7 +51,10 @@ def run(common: Common, recipes: list[Recipe]) -> None:
         recipe.check("pretrain")
     files, encoders = PretrainFiles(common), EncoderFolders(common.bert_dir)
     runs = [Pretraining(common, recipe, files, encoders, len(recipes)) for recipe in recipes]
-    for run_ in [run_ for run_ in runs if not run_.is_done()]:
+    waiting = [run_ for run_ in runs if not run_.is_done()]
+    for run_ in waiting:
+        check_fits(run_.recipe, run_.encoder, run_.widths)
+    for run_ in waiting:
         with sole_process(run_.record.folder):
             if not run_.record.is_done():  # another process may have made it in the meantime
                 run_.make()
@@ -84,6 +87,7 @@ class Pretraining:
         self.encoder = encoders.choose(recipe.model.positions)
         self.data = files.open(self.config)
         self.videos = self.data.training()
+        self.widths = frame_widths([self.videos])
         count = len(self.videos)
         self.steps = self.config.steps(steps_per_epoch(count, self.config.batch_size, "videos"))
         self.runs = runs
@@ -164,7 +168,7 @@ class Pretraining:
         fields = {name: self.videos.text(name) for name, _ in self.recipe.model.texts}
         texts = [text for field in fields.values() for text in field]
         texts += self.data.validation.titles()
-        found = FoundData(texts, self.data.tags, frame_widths([self.videos]), fields)
+        found = FoundData(texts, self.data.tags, self.widths, fields)
         first = fresh_model(self.recipe, self.encoder, found)
         backbone, config = first.backbone, self.config
         if not len(self.data.tags):
