@@ -8,12 +8,14 @@ from vidsim.records.writer import write_videos
 
 
 def test_what_a_data_set_may_lack(tmp_path, capsys):
-    """Titles alone, frames alone, no tags and no list of them: said, and no problem of the file."""
+    """Titles or frames alone, no tags and no list of them, no ratings, no test videos: all well."""
     frames = np.ones((2, 512), np.float16)
     write_videos(tmp_path / "pointwise" / "a.tfrecords", [Video("1", "a")])
     write_videos(tmp_path / "pointwise" / "b.tfrecords", [Video("2", frames=frames)])
-    assert main(["check", str(tmp_path)]) == 1
+    assert main(["check", str(tmp_path)]) == 0
     out = capsys.readouterr().out
+    assert f"{tmp_path / 'pairwise'} (not there: no rated pairs to finetune on)\n" in out
+    assert f"{tmp_path / 'test_b'} (not there: no videos for a result.zip)\n" in out
     assert "a.tfrecords (no frames; no tags)\n" in out
     assert "b.tfrecords (frames of 512 numbers; no titles; no tags)\n" in out
     assert "tag_list.txt (not there, and not needed: no video has tags)\n" in out

@@ -6,6 +6,7 @@ It trusts no index and writes nothing, and it starts at once: no TensorFlow, no 
 from collections.abc import Iterator
 
 from vidsim.config import Common
+from vidsim.errors import VidsimError
 from vidsim.records.file_pattern import FilePattern
 from vidsim.records.video_table import VideoTable, lost_file, lost_files, matching_files
 from vidsim.stages.file_checks import Known, check_tags, check_videos
@@ -14,11 +15,11 @@ from vidsim.tasks.file_report import FileReport
 from vidsim.tasks.registry import TASKS
 
 _VIDEOS = "*.tfrecords"
-_FOLDERS = {  # and the file of videos without which a stage cannot do
-    "pointwise": _VIDEOS,
-    "pairwise": "pairwise.tfrecords",
-    "test_a": None,
-    "test_b": "test_b.tfrecords",
+_FOLDERS = {  # the file of videos that each must have, and what cannot be done without the folder
+    "pointwise": (_VIDEOS, "no videos to pretrain on"),
+    "pairwise": ("pairwise.tfrecords", "no rated pairs to finetune on"),
+    "test_a": (None, None),
+    "test_b": ("test_b.tfrecords", "no videos for a result.zip"),
 }
 
 
@@ -33,9 +34,13 @@ def run(common: Common) -> bool:
         Whether all is well. What is wrong has been printed.
 
     Raises:
-        VidsimError: `bert_dir` has no tokenizer that is supported.
+        VidsimError: there is no such folder, or none of TFRecords in it; or `bert_dir` has no
+            tokenizer that is supported.
     """
     common.check_fields()
+    if not any((common.data_dir / name).is_dir() for name in _FOLDERS):
+        known = ", ".join(f"{name}/" for name in _FOLDERS)
+        raise VidsimError(f"{common.data_dir}: not a data folder; it has none of {known}")
     titles = TitleCheck(common.bert_dir)
     reports = []
     for report in _reports(common, titles):
@@ -64,8 +69,11 @@ def _reports(common: Common, titles: TitleCheck) -> Iterator[FileReport]:
         yield report
     known = Known(tags, titles)
     tables: dict[str, VideoTable | None] = {}
-    for name, needed in _FOLDERS.items():
-        yield from _folder(common, name, needed, known, tables)
+    for name, (needed, without) in _FOLDERS.items():
+        if (common.data_dir / name).is_dir():
+            yield from _folder(common, name, needed, known, tables)
+        elif without:
+            yield FileReport(common.data_dir / name, notes=[f"not there: {without}"])
     for task in TASKS.values():
         yield from task.check_files(common, tables)
     if not path.exists() and known.tagged:
