@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +12,12 @@ from vidsim.errors import VidsimError
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.preprocess.frames import sample_frames
 from vidsim.preprocess.text_sequence import FieldTexts, TextSequences, text_sequences
+from vidsim.tasks.loaded_model import load_with_head, take_weights
+from vidsim.tasks.registry import TASKS
+from vidsim.tasks.task import Task
 from vidsim.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
-    load_weights,
     model_shape,
     verified_description,
 )
@@ -53,7 +56,7 @@ class VideoModel:
 
     def __init__(self, checkpoint: Checkpoint):
         self.checkpoint = checkpoint
-        self.model = EmbeddingModel(checkpoint.backbone)
+        self.model = _embedding_model(checkpoint)
         self.width = checkpoint.backbone.spec.frame_size
         self._config = checkpoint.backbone.config
         self.fields = tuple(name for name, _ in self._config.texts)
@@ -127,11 +130,24 @@ class VideoModels:
             self._shapes[folder] = repr(model_shape(verified_description(folder)))
         shape = self._shapes[folder]
         if shape not in self._models:
-            self._models[shape] = VideoModel(load_checkpoint(folder))
+            task = _task(verified_description(folder))
+            loaded = load_with_head(folder, task) if task else load_checkpoint(folder)
+            self._models[shape] = VideoModel(loaded)
         elif self._loaded[shape] != folder:
-            load_weights(self._models[shape].checkpoint.backbone, folder)
+            take_weights(self._models[shape].checkpoint, folder)
         self._loaded[shape] = folder
         return self._models[shape]
+
+
+def _task(info: Mapping[str, Any]) -> Task | None:
+    """What a checkpoint was finetuned for; None if for nothing, or for a task not loaded here."""
+    return TASKS.get(info.get("task", {}).get("name"))
+
+
+def _embedding_model(checkpoint: Checkpoint) -> EmbeddingModel:
+    """The embedding of a checkpoint's task."""
+    backbone, task = checkpoint.backbone, _task(checkpoint.info)
+    return task.embedding_model(backbone, checkpoint.head) if task else EmbeddingModel(backbone)
 
 
 def common_width(models: Mapping[str, VideoModel]) -> int | None:

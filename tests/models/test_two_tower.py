@@ -4,18 +4,20 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from scipy.special import erf
 
 from vidsim import schema
 from vidsim.losses.contrastive import multi_positive_info_nce
-from vidsim.models.two_tower import TwoTower
+from vidsim.models.two_tower import TowerEmbedding, Towers, TwoTower
 from vidsim.objectives.configs import RetrievalLossConfig
 from vidsim.objectives.retrieval import RetrievalObjective
 
 
-@pytest.mark.parametrize("family", ["mix_nextvlad", "uniter"])
-def test_equals_both_sides_apart(family, build_smallest, make_inputs):
+@pytest.mark.parametrize(("family", "hidden"), [("mix_nextvlad", 0), ("uniter", 0), ("uniter", 6)])
+def test_equals_both_sides_apart(family, hidden, build_smallest, make_inputs):
     """Sentences without frames, videos without words, side by side and padded to each other."""
     backbone = build_smallest(family)
+    head = Towers(8, hidden, 0.5) if hidden else None
     texts = make_inputs((5, 3, 4), (0, 0, 0))
     videos = make_inputs((2, 2, 2), (3, 1, 2))
     both = {}
@@ -27,12 +29,24 @@ def test_equals_both_sides_apart(family, build_smallest, make_inputs):
             padded.append(np.pad(side, widths))
         both[key] = np.stack(padded, axis=1)
     both[schema.VIDEO_ROW] = np.array([4, 4, 9], "int32")
-    tower = TwoTower(backbone, [])
+    tower = TwoTower(backbone, [], head)
+    model = TowerEmbedding(backbone, head) if head else None
     found = tower(both, training=False)
     for key, inputs in ((schema.TEXT_EMBEDDING, texts), (schema.VIDEO_EMBEDDING, videos)):
-        alone = backbone(inputs, training=False)[schema.EMBEDDING]
-        np.testing.assert_allclose(found[key], ops.convert_to_numpy(alone), atol=1e-5)
+        alone = ops.convert_to_numpy(backbone(inputs, training=False)[schema.EMBEDDING])
+        if head is not None:
+            alone = by_hand(head.text if key == schema.TEXT_EMBEDDING else head.video, alone)
+            np.testing.assert_allclose(model(inputs), alone, atol=1e-5)
+        np.testing.assert_allclose(found[key], alone, atol=1e-5)
     assert tower.objective_inputs(both)[schema.VIDEO_ROW] is both[schema.VIDEO_ROW]
+
+
+def by_hand(tower, x):
+    """Normalised, 6 numbers through GELU, 8 numbers."""
+    x = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-3)
+    gamma, beta, first, first_bias, second, second_bias = map(np.asarray, tower.get_weights())
+    hidden = (x * gamma + beta) @ first + first_bias
+    return hidden * (1 + erf(hidden / np.sqrt(2))) / 2 @ second + second_bias
 
 
 def test_the_temperature_is_learned_within_its_bounds():

@@ -2,17 +2,61 @@
 
 from collections.abc import Mapping
 
+import keras
 from keras import ops
 
 from vidsim import schema
 from vidsim.layers.numeric import Tensor
+from vidsim.models.backbone import Backbone
+from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.task_model import TaskModel
 
 _BY_PAIR = (schema.VIDEO_ROW,)
 
 
+class Towers(keras.layers.Layer):
+    """A projection of its own for each side, after the backbone that both share.
+
+    LayerNorm, dropout, Dense with GELU, dropout, Dense. The backbone's last layer is one for words
+    and frames; here each side gets weights that fit what it comes from.
+
+    Args:
+        size: numbers of an embedding, in and out (D).
+        hidden: numbers between the two layers.
+        dropout: before and after the first layer; with few sentences a high one.
+
+    Shapes:
+        embeddings (B, D), is_video (B,) -> (B, D) float32
+    """
+
+    def __init__(self, size: int, hidden: int, dropout: float):
+        super().__init__(name="towers", dtype="float32")
+        self.text = self._tower("text", size, hidden, dropout)
+        self.video = self._tower("video", size, hidden, dropout)
+        self.built = True
+
+    def call(self, embeddings: Tensor, is_video: Tensor, training: bool | None = None) -> Tensor:
+        x = ops.cast(embeddings, "float32")
+        text, video = self.text(x, training=training), self.video(x, training=training)
+        return ops.where(is_video[:, None], video, text)
+
+    def _tower(self, name: str, size: int, hidden: int, dropout: float) -> keras.Sequential:
+        tower = keras.Sequential(
+            [
+                keras.layers.LayerNormalization(name="norm"),
+                keras.layers.Dropout(dropout / 2, name="dropout"),
+                keras.layers.Dense(hidden, activation="gelu", name="hidden"),
+                keras.layers.Dropout(dropout, name="hidden_dropout"),
+                keras.layers.Dense(size, name="project"),
+            ],
+            name=name,
+        )
+        tower.build((None, size))
+        return tower
+
+
 class TwoTower(TaskModel):
-    """Trains a backbone on sentences and the videos they describe.
+    """Trains a backbone, and its Towers where there are some, on sentences and their videos.
 
     Inputs as the backbone's, with an axis of the two sides after the batch axis: side 0 is a
     sentence without frames, side 1 a video without words: token_ids (B, 2, L),
@@ -25,9 +69,14 @@ class TwoTower(TaskModel):
     what the family shares between its modalities.
     """
 
+    head: Towers | None
+
     def call(self, inputs: Mapping[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
-        outputs = self.backbone(self.objective_inputs(inputs), training=training)
+        rows = self.objective_inputs(inputs)
+        outputs = self.backbone(rows, training=training)
         embedding = outputs[schema.EMBEDDING]
+        if self.head is not None:
+            embedding = self.head(embedding, has_frames(rows), training=training)
         sides = ops.reshape(embedding, (-1, 2, embedding.shape[-1]))
         return outputs | {
             schema.TEXT_EMBEDDING: sides[:, 0],
@@ -40,3 +89,23 @@ class TwoTower(TaskModel):
             key: value if key in _BY_PAIR else ops.reshape(value, (-1, *ops.shape(value)[2:]))
             for key, value in inputs.items()
         }
+
+
+class TowerEmbedding(EmbeddingModel):
+    """Inputs of a backbone -> (B, D) float32: what has frames as a video, the rest as a sentence.
+
+    It shares the weights and is compiled once.
+    """
+
+    def __init__(self, backbone: Backbone, head: Towers):
+        super().__init__(backbone)
+        self.head = head
+
+    def call(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        embedding = self.backbone(inputs, training=False)[schema.EMBEDDING]
+        return self.head(embedding, has_frames(inputs), training=False)
+
+
+def has_frames(inputs: Mapping[str, Tensor]) -> Tensor:
+    """(B,) whether a row of a backbone's inputs has a frame."""
+    return ops.any(ops.cast(inputs[schema.FRAME_MASK], "bool"), axis=1)

@@ -18,16 +18,13 @@ from vidsim.preprocess.input_shape import InputTensors
 from vidsim.records.video_table import VideoTable
 from vidsim.stages.prediction_records import PredictionRecord, PredictionRecords
 from vidsim.tasks.configs import InferenceConfig
-from vidsim.tasks.loaded_model import LoadedModel
+from vidsim.tasks.loaded_model import LoadedModel, load_with_head, take_weights
 from vidsim.tasks.task import Task
 from vidsim.training.checkpoint import (
     Checkpoint,
-    load_checkpoint,
-    load_weights,
     model_shape,
     verified_description,
 )
-from vidsim.training.task_head import load_head
 
 
 def run(common: Common, config: InferenceConfig) -> None:
@@ -70,19 +67,15 @@ class _Predictor:
 
     def load(self, folder: Path) -> LoadedModel:
         """Takes over a checkpoint's weights; builds the model first where the shape is new."""
-        description = verified_description(folder)
-        shape = model_shape(description)
+        shape = model_shape(verified_description(folder))
         if self._model is None or shape != self._shape:
-            self._checkpoint: Checkpoint = load_checkpoint(folder)
-            self._shape, backbone = shape, self._checkpoint.backbone
-            settings = description.get("task", {}).get("settings", {})
-            self._head = self._task.head(backbone, settings)
-            model = self._task.prediction_model(backbone, self._head)
+            self._checkpoint: Checkpoint = load_with_head(folder, self._task)
+            self._shape = shape
+            parts = self._checkpoint.backbone, self._checkpoint.head
+            model = self._task.prediction_model(*parts)
             self._model = LoadedModel(model, self._examples, self._batch_size)
         else:
-            load_weights(self._checkpoint.backbone, folder)
-        if self._head is not None:
-            load_head(self._head, folder)
+            take_weights(self._checkpoint, folder)
         return self._model
 
     def _examples(self, table: VideoTable) -> Examples:

@@ -1,5 +1,6 @@
 """One task, compiled once, trained many times: the folds of a recipe share their graphs."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -47,7 +48,7 @@ class Trainer:
         self._reported = getattr(optimizer, "gradient_norm", None)
         variables = [*task.variables, *task.optimizer.variables, *task.metrics_variables]
         variables = [variable for variable in variables if variable is not self._reported]
-        self._variables = {f"{i} {variable.path}": variable for i, variable in enumerate(variables)}
+        self._variables = {_name(f"{i} {v.path}"): v for i, v in enumerate(variables)}
         self._first = self._compact_state() if restartable else None
 
     def state(self) -> dict[str, np.ndarray]:
@@ -60,6 +61,7 @@ class Trainer:
         Raises:
             VidsimError: it is of another task or optimizer.
         """
+        state = {_name(name): value for name, value in state.items()}
         if state.keys() != self._variables.keys():
             raise VidsimError(
                 f"a saved state has {len(state)} variables and this training {len(self._variables)}"
@@ -115,6 +117,14 @@ class Trainer:
 
     def _compact_state(self) -> dict[str, np.ndarray]:
         return {name: _compact(_copy(variable)) for name, variable in self._variables.items()}
+
+
+def _name(path: str) -> str:
+    """The place and path of a variable without the numbers by which Keras counts in a process.
+
+    Another process, or the same one later, counts from elsewhere.
+    """
+    return re.sub(r"_[0-9]+(?=/|$)", "", path)
 
 
 def _keep(variables: list[keras.Variable]) -> Any:

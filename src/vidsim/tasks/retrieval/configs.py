@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from vidsim.config_fields import Config, Count, Range
+from vidsim.config_fields import Config, Count, Range, Rate
 from vidsim.objectives.configs import RetrievalLossConfig
 from vidsim.recipes.recipe import TaskConfig
 from vidsim.tasks.configs import FoldConfig
@@ -17,6 +17,11 @@ class RetrievalConfig(TaskConfig):
     length_pool: Count = 1
     """Batches whose examples are sorted by length together before they are cut; 1: batches wholly
     at random, as negatives should be."""
+    tower_hidden: Annotated[int, Range(0, 2**16)] = 0
+    """Hidden size of two layers that each side has of its own behind the model; 0: none, the two
+    sides differ by what the model itself does with words and frames."""
+    tower_dropout: Rate = 0.5
+    """Dropout between those two layers; half as much before them."""
     retrieval: RetrievalLossConfig = field(default_factory=RetrievalLossConfig)
 
     def contradictions(self) -> Iterator[str]:

@@ -1,8 +1,10 @@
 """What retrieval reads: captions, and the videos of the data folder that they may name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -98,20 +100,19 @@ class CaptionFolds:
 
     Args:
         common: folders and --folds.
+        settings: what the head depends on.
 
     Attributes:
         folds: their numbers.
         fewest: training sentences of the smallest fold there is.
-        settings: nothing; the cosine has no head.
+        settings: the same.
 
     Raises:
         VidsimError: they are not written yet, or are damaged.
     """
 
-    settings: ClassVar[dict[str, Any]] = {}
-
-    def __init__(self, common: Common):
-        self._common = common
+    def __init__(self, common: Common, settings: Mapping[str, Any] = MappingProxyType({})):
+        self._common, self.settings = common, dict(settings)
         self.manifest = read_manifest(common)
         self.folds = parse_folds(common.folds, len(self.manifest.folds))
         self.fewest = min(entry.train_captions for entry in self.manifest.folds)

@@ -28,9 +28,13 @@ if TYPE_CHECKING:
     from vidsim.models.backbone import Backbone
     from vidsim.models.embedding_model import EmbeddingModel
     from vidsim.models.task_model import TaskModel
+    from vidsim.models.two_tower import Towers
     from vidsim.preprocess.pipeline import Batches
     from vidsim.tasks.loaded_model import LoadedModel
     from vidsim.tasks.retrieval.validation import RetrievalValidation
+
+
+_HEAD = ("tower_hidden", "tower_dropout")
 
 
 class Retrieval(Task):
@@ -55,6 +59,7 @@ class Retrieval(Task):
         values: dict[str, Any] = {"modality_dropout": 0.0}
         if size == "small":  # negatives are the loss: large batches
             values |= {"batch_size": 256, "lr": 2e-3, "warmup_steps": 10, "eval_freq": 25}
+            values |= {"tower_hidden": 2048}
         return values
 
     def fold_config(self) -> CaptionFoldConfig:
@@ -74,7 +79,10 @@ class Retrieval(Task):
         return fold_differences(common, config)
 
     def open_folds(self, common: Common, config: RetrievalConfig) -> CaptionFolds:
-        return CaptionFolds(common)
+        return CaptionFolds(common, {name: getattr(config, name) for name in _HEAD})
+
+    def fold_key(self, config: RetrievalConfig) -> tuple[Any, ...]:
+        return tuple(getattr(config, name) for name in _HEAD)
 
     def check_files(
         self, common: Common, tables: Mapping[str, VideoTable | None]
@@ -82,6 +90,12 @@ class Retrieval(Task):
         from vidsim.tasks.retrieval.file_checks import check_captions
 
         yield from check_captions(common, tables)
+
+    def head(self, backbone: "Backbone", settings: Mapping[str, Any]) -> "Towers | None":
+        from vidsim.models.two_tower import Towers
+
+        hidden, dropout = (settings[name] for name in _HEAD)
+        return Towers(backbone.config.hidden_size, hidden, dropout) if hidden else None
 
     def task_model(
         self, backbone: "Backbone", head: "keras.layers.Layer | None", config: RetrievalConfig
@@ -100,7 +114,7 @@ class Retrieval(Task):
             for variable in backbone.encoder_variables():
                 variable.trainable = False
         outputs = (*backbone.output_keys, TEXT_EMBEDDING, VIDEO_EMBEDDING)
-        return TwoTower(backbone, build_objectives(objectives(config), backbone, outputs))
+        return TwoTower(backbone, build_objectives(objectives(config), backbone, outputs), head)
 
     def dataset(self, model: "LoadedModel", data: FoldCaptions, batches: "Batches") -> Any:
         from vidsim.preprocess.pipeline import text_video_dataset
@@ -119,9 +133,16 @@ class Retrieval(Task):
     def prediction_model(
         self, backbone: "Backbone", head: "keras.layers.Layer | None"
     ) -> "EmbeddingModel":
-        from vidsim.models.embedding_model import EmbeddingModel
+        return self.embedding_model(backbone, head)
 
-        return EmbeddingModel(backbone)
+    def embedding_model(
+        self, backbone: "Backbone", head: "keras.layers.Layer | None"
+    ) -> "EmbeddingModel":
+        from vidsim.models.two_tower import TowerEmbedding, Towers
+
+        if isinstance(head, Towers):
+            return TowerEmbedding(backbone, head)
+        return super().embedding_model(backbone, head)
 
     def open_predictions(self, common: Common, config: InferenceConfig) -> EmbeddedSides:
         return EmbeddedSides(common, config)
