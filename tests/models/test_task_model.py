@@ -121,7 +121,7 @@ def test_state_is_declared_once(build_smallest, make_inputs):
     task = Remembers(backbone, build_objectives([TagConfig()], backbone, backbone.output_keys))
     assert [v.name for v in task.owned_state] == ["queue", "count", "kernel", "bias"]
     assert not {id(v) for v in task.owned_state} & {id(v) for v in task.trainable_variables}
-    trainer = Trainer(task, build_optimizer(OptimizerConfig(), steps=9, planned=9))
+    trainer = Trainer(task, build_optimizer(OptimizerConfig(), backbone, steps=9, planned=9))
     inputs = make_inputs([5, 4], [3, 2])
     tags = np.eye(4, dtype="float32")[[0] * len(inputs[schema.TOKEN_IDS])]
 

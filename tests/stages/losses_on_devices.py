@@ -125,6 +125,7 @@ class Videos:
     config = types.SimpleNamespace(max_frames=FRAMES)
     tokenizer = types.SimpleNamespace(special=SpecialTokens(0, 1, 2, 3, 4))
     num_labels = LABELS
+    names = ("token_ids", "token_mask", "frames", "frame_mask", "tags")
     all = np.arange(23)
 
     def __len__(self):

@@ -20,6 +20,7 @@ from vidsim.records.labels import read_labels
 from vidsim.records.pairs import read_pair_file
 from vidsim.records.sample import write_sample
 from vidsim.stages import write_tfrecord
+from vidsim.tasks.similarity import write_folds
 from vidsim.tasks.similarity.configs import WriteTfrecordConfig
 
 
@@ -206,7 +207,7 @@ def test_pairs_in_both_parts_of_a_fold_are_counted(run, data_dir):
 def test_an_interrupted_run_leaves_no_manifest(run, data_dir, monkeypatch):
     run()
     with monkeypatch.context() as patch:
-        patch.setattr(write_tfrecord, "write_folds", lambda *_: 1 / 0)
+        patch.setattr(write_folds, "write_folds", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(num_folds=4, redo=True)
     with pytest.raises(VidsimError, match="not written yet"):

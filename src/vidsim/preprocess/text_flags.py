@@ -1,7 +1,6 @@
 """Which text fields a model reads, how much of each and how: three flags read and checked."""
 
 from vidsim import schema
-from vidsim.records.fields import text_fields
 
 LEAST = 3
 """Tokens of a field: [CLS], a word and [SEP]."""
@@ -25,8 +24,12 @@ def text_problems(fields: str, lengths: str, assembly: str = "none") -> dict[str
     """What is accepted of each of the three flags that is wrong, by its name."""
     problems: dict[str, str] = {}
     names = [name.strip() for name in fields.split(",")]
-    if any(name not in text_fields() for name in names) or len(set(names)) < len(names):
-        problems["text_fields"] = f"a comma list of different ones of {', '.join(text_fields())}"
+    if names != [schema.TITLE]:
+        from vidsim.records.fields import text_fields  # loads NumPy, for which no help text waits
+
+        known = text_fields()
+        if not {*names} <= {*known} or len(set(names)) < len(names):
+            problems["text_fields"] = f"a comma list of different ones of {', '.join(known)}"
     words = [word.strip() for word in lengths.split(",")] if lengths else [str(LEAST)] * len(names)
     whole = all(word.isdecimal() and LEAST <= int(word) <= 2**16 for word in words)
     if not whole or len(words) != len(names):
