@@ -14,7 +14,7 @@ case ${1-} in
         .venv/bin/python -m ruff format --check .
         .venv/bin/python -m basedpyright --pythonpath .venv/bin/python
         # files share what they prepare (tests/conftest.py); the slowest ones are listed at the end
-        set -- ${1:+-m "not slow"} --numprocesses 2 --dist loadgroup --durations 25
+        set -- ${1:+-m "not slow"} --numprocesses 2 --dist loadfile --durations 25
         ;;
 esac
 exec .venv/bin/python -m pytest "$@"

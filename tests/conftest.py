@@ -24,11 +24,34 @@ def pytest_report_header():
     return f"{CXC}: {os.environ.get(CXC) or 'not set, tests on real ratings are skipped'}"
 
 
+_LONGEST = (  # begun first, so that no worker is left alone with one of them at the end
+    "tests/test_story.py",
+    "tests/test_processes.py",
+    "tests/tasks/classification/test_story.py",
+    "tests/tasks/retrieval/test_story.py",
+    "tests/test_readme.py",
+)
+_TOGETHER = {f"tests/stages/test_{name}.py": "finetuning" for name in ("disk", "kill", "numbers")}
+
+
 def pytest_collection_modifyitems(items):
-    """One worker has a file, or the files that name one TOGETHER: they share what they prepare."""
-    for item in items:
-        name = getattr(getattr(item, "module", None), "TOGETHER", item.location[0])
-        item.add_marker(pytest.mark.xdist_group(name))
+    """Long files first, the others as they come."""
+    order = {name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: order.get(item.nodeid.split("::")[0], len(order)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """One worker has a file, or the files that share what they prepare, in the order above."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            name = nodeid.split("::")[0]
+            return _TOGETHER.get(name, name)
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -286,7 +286,7 @@ def test_all_checks_run(tree, script, marked):
         call("ruff", "check", "."),
         call("ruff", "format", "--check", "."),
         call("basedpyright", "--pythonpath", ".venv/bin/python"),
-        call("pytest", *marked, "--numprocesses", "2", "--dist", "loadgroup", "--durations", "25"),
+        call("pytest", *marked, "--numprocesses", "2", "--dist", "loadfile", "--durations", "25"),
     ]
 
 

@@ -25,8 +25,6 @@ from vidsim.training.tensor_file import save_tensors
 
 pytestmark = pytest.mark.slow
 
-TOGETHER = "finetuning"
-
 
 @pytest.fixture
 def small_files():

@@ -20,7 +20,6 @@ from vidsim.recipes import mix
 from vidsim.stages.run_folders import best_of_finished, pretrained_checkpoint
 from vidsim.training.training_log import TrainingLog
 
-TOGETHER = "finetuning"
 SAVED = re.compile(r"^replace .*/\.state-(\d+)\.\w+\.tmp$", re.MULTILINE)
 
 

@@ -11,8 +11,6 @@ from vidsim.training import divergence
 from vidsim.training.checkpoint_keeper import best_checkpoint
 
 pytestmark = pytest.mark.slow
-
-TOGETHER = "finetuning"
 PEAK = 2e-3  # of --size tiny
 
 
