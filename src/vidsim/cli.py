@@ -24,6 +24,7 @@ from vidsim.provenance import installed_versions
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
 from vidsim.stages.embed_config import EmbedConfig
+from vidsim.stages.extract_config import ExtractConfig
 from vidsim.system_errors import remedy
 
 if TYPE_CHECKING:
@@ -39,12 +40,14 @@ STAGES = {
     "inference": "Embed the test videos with every model.",
     "ensemble": "Blend all embeddings into the submission and report.",
     "embed": "Embed any videos with any checkpoint, recipe or ensemble.",
+    "extract": "Turn video files and pictures into features.",
 }
 _OWN: "dict[str, Callable[[Task], Config]]" = {
     "write_tfrecord": lambda task: task.fold_config(),
     "inference": lambda task: task.inference_config(),
     "ensemble": lambda task: task.ensemble_config(),
     "embed": lambda _: EmbedConfig(),
+    "extract": lambda _: ExtractConfig(),
 }
 _TRAINING = ("pretrain", "finetune")
 _HELP = ("-h", "--help", "--help-all")
@@ -155,6 +158,9 @@ def _run(command: str, words: list[str]) -> None:
         from vidsim.stages import ensemble as stage
     elif command == "write_tfrecord":
         from vidsim.stages import write_tfrecord as stage
+    elif command == "extract":
+        _start_keras()
+        from vidsim.stages import extract as stage
     else:
         _start_keras()
         from vidsim.stages import embed as stage
@@ -193,6 +199,7 @@ _COMMANDS: dict[str, Callable[[str, list[str]], bool | None]] = {
     "inference": _run,
     "ensemble": _run,
     "embed": _run,
+    "extract": _run,
 }
 
 

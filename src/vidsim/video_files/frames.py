@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vidsim.video_files.packet_index import index_packets, open_video
+from vidsim.video_files.packet_index import index_packets, open_video, words_of
 from vidsim.video_files.pictures import check_readable, check_size, read_folder, read_picture
 from vidsim.video_files.reasons import Reason, Unreadable
 from vidsim.video_files.sampling import Sampling
@@ -198,7 +198,7 @@ class _PacketReader:
         except MemoryError:
             raise
         except av.FFmpegError as error:
-            self.problem = self.problem or str(error)
+            self.problem = self.problem or words_of(error)
 
     def _frames(self, packet: Any) -> list[Any]:
         """The frames that come out; none where the decoder finds damage."""
@@ -209,5 +209,5 @@ class _PacketReader:
         except MemoryError:
             raise
         except av.FFmpegError as error:
-            self.problem = self.problem or str(error)
+            self.problem = self.problem or words_of(error)
             return []

@@ -82,7 +82,7 @@ def open_video(path: Path, threads: int) -> tuple[Any, Any]:
     except MemoryError:
         raise
     except (av.FFmpegError, ValueError, RuntimeError) as error:
-        raise Unreadable(Reason.UNKNOWN_FORMAT, str(error)) from None
+        raise Unreadable(Reason.UNKNOWN_FORMAT, words_of(error)) from None
     try:
         return container, _video_stream(container, threads)
     except BaseException:
@@ -112,6 +112,11 @@ def _video_stream(container: Any, threads: int) -> Any:
     return stream
 
 
+def words_of(error: Exception) -> str:
+    """What a library says of an error, without the file's name."""
+    return str(getattr(error, "strerror", None) or error)
+
+
 def index_packets(container: Any, stream: Any) -> PacketIndex:
     """Reads all packets of a stream that was opened just now."""
     import av
@@ -131,20 +136,24 @@ def index_packets(container: Any, stream: Any) -> PacketIndex:
         pass  # what was read before can be decoded
     if not flags:
         raise Unreadable(Reason.NO_FRAMES, "no packet in the stream")
-    unit = Fraction(stream.time_base or Fraction(1, 90000))
-    shown, by_stamp = np.array(stamps, np.int64), True
-    if (shown == _NONE).any():
-        shown, unit = _from_order(np.array(decoded, np.int64), stream, unit)
-        by_stamp = False
-    return _index(shown, np.array(lengths, np.int64), np.array(flags), unit, by_stamp)
+    columns = [np.array(column, np.int64) for column in (stamps, decoded, lengths)]
+    unit = Fraction(stream.time_base or 0)
+    if unit <= 0 or (columns[0] == _NONE).any():
+        shown, length, unit = _from_order(columns, stream, unit)
+        return _index(shown, length, np.array(flags), unit, by_stamp=False)
+    return _index(columns[0], columns[2], np.array(flags), unit, by_stamp=True)
 
 
-def _from_order(decoded: np.ndarray, stream: Any, unit: Fraction) -> tuple[np.ndarray, Fraction]:
-    """Time stamps of packets that have none: times of decoding, or the stream's rate."""
-    if (decoded != _NONE).all() and (np.diff(decoded) > 0).all():
-        return decoded, unit
+def _from_order(
+    columns: list[np.ndarray], stream: Any, unit: Fraction
+) -> tuple[np.ndarray, np.ndarray, Fraction]:
+    """Times where packets have none: those of decoding, or the stream's rate; their lengths."""
+    _, decoded, lengths = columns
+    if unit > 0 and (decoded != _NONE).all() and (np.diff(decoded) > 0).all():
+        return decoded, lengths, unit
     rate = stream.average_rate or stream.guessed_rate
-    return np.arange(len(decoded)), 1 / Fraction(rate) if rate else _OTHERWISE
+    count = len(decoded)
+    return np.arange(count), np.ones(count, int), 1 / Fraction(rate) if rate else _OTHERWISE
 
 
 def _index(

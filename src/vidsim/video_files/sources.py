@@ -63,7 +63,7 @@ def find_videos(folder: Path) -> VideoSources:
         if rank is not None:
             ranked.setdefault(path.name if path.is_dir() else path.stem, []).append((rank, path))
         elif not path.name.startswith("."):
-            ending = path.suffix.lower() or ("/" if path.is_dir() else "no ending")
+            ending = "folder" if path.is_dir() else path.suffix.lower() or "without ending"
             strange[ending] = strange.get(ending, 0) + 1
     found, thumbnails = VideoSources(), 0
     for name, paths in ranked.items():
@@ -78,9 +78,10 @@ def find_videos(folder: Path) -> VideoSources:
         thumbnails += len(paths) - 1
         found.files[checked_id(name, chosen[0])] = chosen[0]
     if thumbnails:
-        found.notes.append(f"{thumbnails:,} pictures beside a video of their name are left out")
+        pictures = f"{thumbnails:,} picture{'s' * (thumbnails > 1)}"
+        found.notes.append(f"left out, as videos have their names: {pictures}")
     if strange:
-        kinds = ", ".join(f"{count:,} of {ending}" for ending, count in sorted(strange.items()))
+        kinds = ", ".join(f"{count:,} {ending}" for ending, count in sorted(strange.items()))
         found.notes.append(f"what is no video is left out: {kinds}")
     if not found.files:
         raise VidsimError(
