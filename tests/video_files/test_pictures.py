@@ -121,7 +121,7 @@ def bomb(path, width, height):
         return struct.pack(">I", len(body)) + checked + struct.pack(">I", zlib.crc32(checked))
 
     head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    rows = zlib.compress(bytes((width // 8 + 1) * height), 1)
+    rows = zlib.compress(bytes((1 + -(-width // 8)) * height), 1)
     content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows)
     path.write_bytes(content + chunk(b"IEND", b""))
     return path

@@ -16,11 +16,12 @@ import numpy as np
 
 from vidsim.video_files import messages
 from vidsim.video_files.frames import read_frames
+from vidsim.video_files.libraries import load_libraries
 from vidsim.video_files.limits import Limits, limit_computing, limit_memory
 from vidsim.video_files.reasons import Reason, Unreadable
 from vidsim.video_files.sampling import Sampling
 
-_NICE = 10  # behind the model, which waits for all of its threads after every layer
+_NICE = 0  # behind the model, which waits for all of its threads after every layer
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Setup:
 def main() -> None:
     """Answers until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that asks
+    load_libraries()  # before memory is limited, and as long as one can be told what is wrong
     source, target = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     for handle in (0, 1, 2):  # libraries may print

@@ -16,6 +16,7 @@ from vidsim.video_files.decoder import Setup
 from vidsim.video_files.reasons import Reason, Unreadable
 
 _START_SECONDS = 120  # for a start on a machine that is busy
+_END_SECONDS = 10  # between the end of its words and its own
 
 
 class DecoderProcess:
@@ -55,11 +56,14 @@ class DecoderProcess:
                     self._end(messages.read_json(content))
                     return
                 else:
-                    raise messages.Closed
+                    raise messages.Nonsense
         except messages.TookTooLong:
             self.close()
             waited = f"{self._setup.limits.waiting(path):.0f} s by the clock"
             raise Unreadable(Reason.TIME_LIMIT, waited) from None
+        except messages.Nonsense:
+            self.close()
+            raise Unreadable(Reason.CRASHED, "it said what makes no sense") from None
         except (messages.Closed, OSError):
             raise self._death(path) from None
         except GeneratorExit:
@@ -103,7 +107,7 @@ class DecoderProcess:
         try:
             messages.write(process.stdin.fileno(), messages.SETUP, pickle.dumps(self._setup))
             kind, _ = reader.read()
-        except (messages.Closed, messages.TookTooLong, OSError):
+        except (messages.Closed, messages.Nonsense, messages.TookTooLong, OSError):
             kind = b""
         if kind != messages.READY:
             self.close()
@@ -117,9 +121,9 @@ class DecoderProcess:
         """Why the process ended before its answer did."""
         process = self._process
         try:
-            process.wait(timeout=5)
+            process.wait(timeout=_END_SECONDS)
         except subprocess.TimeoutExpired:
-            pass  # it said what makes no sense
+            pass  # it closed its end, and goes on
         self.close()
         status = process.returncode
         if status == -signal.SIGXCPU:
@@ -136,5 +140,5 @@ class DecoderProcess:
         try:
             reason = Reason(str(said.get("reason")))
         except ValueError:
-            raise messages.Closed from None
+            raise messages.Nonsense from None
         raise Unreadable(reason, str(said.get("detail", ""))[:300])

@@ -17,3 +17,11 @@ def decoder_version() -> str:
             f"reading video files needs PyAV and Pillow ({error}); sh setup.sh video installs them"
         ) from None
     return f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}, Pillow {PIL.__version__}"
+
+
+def load_libraries() -> None:
+    """Imports all that decoding needs, modules that are usually loaded later too."""
+    import av  # noqa: F401
+    from PIL import Image, ImageOps  # noqa: F401
+
+    Image.preinit()

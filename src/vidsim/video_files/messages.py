@@ -21,7 +21,11 @@ _MOST_BYTES = 1 << 31
 
 
 class Closed(Exception):
-    """The other side is gone, or says what makes no sense."""
+    """The other side is gone."""
+
+
+class Nonsense(Exception):
+    """The other side says what makes no sense."""
 
 
 class TookTooLong(Exception):
@@ -48,11 +52,12 @@ class Reader:
 
         Raises:
             Closed: there is none, or no whole one.
+            Nonsense: it is none of those above.
             TookTooLong: the seconds are used up.
         """
         kind, length = _HEAD.unpack(self._take(_HEAD.size))
         if kind not in (SETUP, JOB, FRAME, END, READY) or length > _MOST_BYTES:
-            raise Closed
+            raise Nonsense
         return kind, self._take(length)
 
     def _take(self, length: int) -> memoryview:
@@ -99,14 +104,14 @@ def read_json(content: memoryview) -> dict[str, Any]:
     """The content of a message of JSON.
 
     Raises:
-        Closed: it is none.
+        Nonsense: it is none.
     """
     try:
         found = json.loads(bytes(content))
     except (ValueError, RecursionError):
-        raise Closed from None
+        raise Nonsense from None
     if not isinstance(found, dict):
-        raise Closed
+        raise Nonsense
     return found
 
 
@@ -120,12 +125,12 @@ def read_frame(content: memoryview) -> tuple[float, np.ndarray]:
     """Seconds and the frame, without a copy.
 
     Raises:
-        Closed: the bytes are not as many as its shape says.
+        Nonsense: the bytes are not as many as its shape says.
     """
     if len(content) < _FRAME.size:
-        raise Closed
+        raise Nonsense
     seconds, *shape = _FRAME.unpack_from(content)
     values = np.frombuffer(content, np.uint8)[_FRAME.size :]
     if values.nbytes != 4 * shape[0] * shape[1] * shape[2]:
-        raise Closed
+        raise Nonsense
     return seconds, values.view("<f4").reshape(shape)

@@ -32,8 +32,8 @@ def read_picture(path: Path) -> np.ndarray:
         with Image.open(path, formats=_FORMATS) as image:
             check_size(*image.size)
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            return np.array(_eight_bits(upright).convert("RGB"))
+            ImageOps.exif_transpose(image, in_place=True)
+            return np.array(_eight_bits(image).convert("RGB"))
     except UnidentifiedImageError:
         raise Unreadable(Reason.UNKNOWN_FORMAT, "no JPEG, PNG or WebP") from None
     except MemoryError:
