@@ -20,7 +20,7 @@ SOURCE = ROOT / "src"
 
 DEVICE_ROOMS = ("layers", "models", "objectives", "losses", "metrics", "recipes")
 TENSORFLOW_ROOMS = ("records", "preprocess", "stages")
-PACKAGES = "records preprocess layers losses objectives models pretrained recipes"
+PACKAGES = "records tables preprocess layers losses objectives models pretrained recipes"
 ORDER = PACKAGES.split()
 PRIVATE = ("keras.src", "tensorflow.python", "tf.python")
 
@@ -198,16 +198,17 @@ def test_a_package_imports_none_above_it():
 def test_dependencies_are_declared_and_used():
     """The shipped code needs each declared package and no other; tests may have the extras' too.
 
-    What only the extra text brings is imported where it is used, in a function.
+    What only some extras bring is imported where it is used, in a function.
     """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = declared(project["dependencies"])
-    late = declared(project["optional-dependencies"]["text"])
+    extras = project["optional-dependencies"]
+    late = declared(extras["text"] + extras["parquet"])
     assert outside(HOUSE) | {"tensorboard"} == needed | late  # tf.summary imports tensorboard
     at_once = {n.partition(".")[0] for tree in MODULES.values() for n in imported_at_once(tree)}
     assert "numpy" in at_once and not at_once & late
-    extras = [name for extra in project["optional-dependencies"].values() for name in extra]
-    assert outside(EVERYTHING) <= needed | declared(extras)
+    every = [name for extra in extras.values() for name in extra]
+    assert outside(EVERYTHING) <= needed | declared(every)
 
 
 def test_no_private_modules():
