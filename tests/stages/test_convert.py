@@ -74,9 +74,8 @@ def test_the_layout_of_the_challenge(given, tmp_path, capsys):
     train = load_videos(str(data / "pointwise" / "*.tfrecords"))
     everything = {v.decode() for t in (rated, test) for v in t.ids.tolist()}
     assert everything == set(IDS) and (len(rated), len(test)) == (8, 4)
-    assert {v.decode() for v in train.ids.tolist()} == everything - set(
-        v.decode() for v in test.ids.tolist()
-    ) | {"free"}
+    tested = {v.decode() for v in test.ids.tolist()}
+    assert {v.decode() for v in train.ids.tolist()} == everything - tested | {"free"}
     assert (data / "pointwise" / "rated.tfrecords").is_symlink()
     for video, frames in {**frames_of(rated), **frames_of(test)}.items():
         if not len(FRAMES[video]):
