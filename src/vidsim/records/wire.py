@@ -241,7 +241,9 @@ def _delimited(tag: int, payload: list[bytes]) -> list[bytes]:
 
 def _encoded_list(kind: str, values: Sequence) -> list[bytes]:
     if kind == BYTES:
-        return [part for value in values for part in _delimited(_FIELD_1, [value])]
+        sizes = {len(value) for value in values}  # vectors have one
+        before = {size: bytes((_FIELD_1,)) + _varint_bytes(size) for size in sizes}
+        return [part for value in values for part in (before[len(value)], value)]
     if not values:
         return []
     if kind == FLOAT:
