@@ -17,6 +17,7 @@ from vidsim.recipes import mix, uniter
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig
 from vidsim.stages.convert_config import ConvertConfig
 from vidsim.stages.embed_config import EmbedConfig
+from vidsim.stages.extract_config import ExtractConfig
 from vidsim.tasks.classification.configs import (
     ClassEnsembleConfig,
     ClassFoldConfig,
@@ -57,6 +58,7 @@ ALL = (
     InferenceConfig,
     EnsembleConfig,
     EmbedConfig,
+    ExtractConfig,
     ConvertConfig,
 )
 NEEDED = {
