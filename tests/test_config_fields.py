@@ -63,6 +63,7 @@ ALL = (
 )
 NEEDED = {
     EmbedConfig: {"checkpoint": Path("c"), "videos": "v", "out": Path("o.npz")},
+    ExtractConfig: {"video_files": Path("v"), "features_out": Path("f")},
     ConvertConfig: {"videos": Path("v.csv")},
 }
 NO_NUMBERS = (True, "3", [1], math.nan, math.inf, -math.inf)
