@@ -205,7 +205,7 @@ def test_dependencies_are_declared_and_used():
     needed = declared(project["dependencies"])
     extras = project["optional-dependencies"]
     late = set().union(*(declared(extras[name]) for name in ("text", "video", "onnx")))
-    late -= {"av", "onnxruntime"}
+    late -= {"av"}
     assert outside(HOUSE) | {"tensorboard"} == needed | late  # tf.summary imports tensorboard
     at_once = {n.partition(".")[0] for tree in MODULES.values() for n in imported_at_once(tree)}
     assert "numpy" in at_once and not at_once & late

@@ -40,6 +40,18 @@ def _swin_tiny(file: str) -> Extractor:
     return load_swin_tiny(file)
 
 
+def _onnx(folder: str) -> Extractor:
+    from vidsim.extractors.onnx_folder import load_onnx
+
+    return load_onnx(folder)
+
+
+def _application(named: str) -> Extractor:
+    from vidsim.extractors.applications import load_application
+
+    return load_application(named)
+
+
 EXTRACTORS = {
     "efficientnet_lite0": ExtractorKind(
         "efficientnet_lite0",
@@ -55,6 +67,16 @@ EXTRACTORS = {
         "vit:FOLDER",
         "a Hugging Face folder of ViT, DeiT, CLIP or SigLIP, or its name on the Hub",
         _vit,
+    ),
+    "applications": ExtractorKind(
+        "applications:NAME=FILE",
+        "a model of keras.applications, such as EfficientNetB3 (1536 numbers), and its weights",
+        _application,
+    ),
+    "onnx": ExtractorKind(
+        "onnx:FOLDER",
+        "model.onnx, preprocess.json, golden.npz; any model that you export (sh setup.sh onnx)",
+        _onnx,
     ),
 }
 
