@@ -20,7 +20,10 @@ SOURCE = ROOT / "src"
 
 DEVICE_ROOMS = ("layers", "models", "objectives", "losses", "metrics", "recipes")
 TENSORFLOW_ROOMS = ("records", "preprocess", "stages")
-PACKAGES = "records preprocess layers losses objectives models pretrained extractors recipes"
+PACKAGES = (
+    "records video_files tables preprocess layers losses objectives models pretrained extractors "
+    "recipes"
+)
 ORDER = PACKAGES.split()
 PRIVATE = ("keras.src", "tensorflow.python", "tf.python")
 
@@ -199,13 +202,12 @@ def test_a_package_imports_none_above_it():
 def test_dependencies_are_declared_and_used():
     """The shipped code needs each declared package and no other; tests may have the extras' too.
 
-    What only an extra brings is imported where it is used, in a function.
+    What only some extras bring is imported where it is used, in a function.
     """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = declared(project["dependencies"])
     extras = project["optional-dependencies"]
-    late = set().union(*(declared(extras[name]) for name in ("text", "video", "onnx")))
-    late -= {"av"}
+    late = set().union(*(declared(extras[name]) for name in ("text", "parquet", "video", "onnx")))
     assert outside(HOUSE) | {"tensorboard"} == needed | late  # tf.summary imports tensorboard
     at_once = {n.partition(".")[0] for tree in MODULES.values() for n in imported_at_once(tree)}
     assert "numpy" in at_once and not at_once & late
