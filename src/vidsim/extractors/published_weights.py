@@ -56,6 +56,10 @@ class PublishedTensors:
         """Whether the file has the tensor."""
         return self._prefix + name in self._tensors
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a tensor that is there."""
+        return self._tensors[self._prefix + name].shape
+
     def left(self) -> list[str]:
         """Names of the tensors that were not taken."""
         return sorted(set(self._tensors) - self._taken)

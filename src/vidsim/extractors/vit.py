@@ -1,7 +1,7 @@
 """Vision transformers, and CLIP's reader of texts: blocks that ViT, DeiT, CLIP and SigLIP share.
 
-Pre-norm layers over a fixed number of tokens. The encoders of texts in `layers` are post-norm and
-read packed rows, so nothing of those fits here.
+Pre-norm layers over tokens of which none is padding. The encoders of texts in `layers` are post-norm
+and read packed rows, so nothing of those fits here.
 """
 
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ class LayerNames:
 
 
 class VisionLayer(keras.layers.Layer):
-    """A pre-norm transformer layer over a fixed number of tokens.
+    """A pre-norm transformer layer.
 
     Args:
         config: of the transformer.
@@ -112,13 +112,13 @@ class VisionLayer(keras.layers.Layer):
         return x + self.contract(self.expand(self.mlp_norm(x)))
 
     def _attend(self, x: Tensor) -> Tensor:
-        tokens, heads, width = x.shape[1], self.config.heads, self.config.width
+        tokens, heads, width = ops.shape(x)[1], self.config.heads, self.config.width
         qkv = ops.reshape(self.qkv(x), (-1, tokens, 3, heads, width // heads))
         query, key, value = ops.unstack(ops.transpose(qkv, (2, 0, 3, 1, 4)), 3)  # (B, N, S, H)
         scores = ops.matmul(query * (width // heads) ** -0.5, ops.transpose(key, (0, 1, 3, 2)))
         if self.config.causal:
-            seen = np.tril(np.ones((tokens, tokens), bool))
-            scores = ops.where(seen, scores, -1e9)
+            place = ops.arange(tokens)
+            scores = ops.where(place[:, None] >= place, scores, -1e9)
         context = ops.matmul(ops.softmax(scores), value)
         return self.out(ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, tokens, width)))
 
