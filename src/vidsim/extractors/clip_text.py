@@ -1,4 +1,4 @@
-"""CLIP's reader of texts: its tokenizer and tower, from the folder that has the pictures' tower too."""
+"""CLIP's tokenizer and tower of texts, from the folder that has the tower of pictures too."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Vision transformers, and CLIP's reader of texts: blocks that ViT, DeiT, CLIP and SigLIP share.
 
-Pre-norm layers over tokens of which none is padding. The encoders of texts in `layers` are post-norm
-and read packed rows, so nothing of those fits here.
+Pre-norm layers over tokens of which none is padding. The encoders of texts in `layers` are
+post-norm and read packed rows, so nothing of those fits here.
 """
 
 from dataclasses import dataclass

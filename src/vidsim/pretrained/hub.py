@@ -37,7 +37,7 @@ def local_folder(name: str, asked: str = "--bert-dir") -> Path:
         name: a folder; minilm (see packages); or a repository like hfl/chinese-roberta-wwm-ext,
             perhaps with @revision. Of a repository only the files that are read are fetched, with
             weights in one format. They are kept where all of Hugging Face's libraries keep them
-            (HF_HOME), and taken from there where HF_HUB_OFFLINE is set or the Hub cannot be reached.
+            (HF_HOME), and taken from there where HF_HUB_OFFLINE is set or the Hub is not reached.
         asked: the flag or function that was given the name, for messages.
 
     Raises:
