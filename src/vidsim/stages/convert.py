@@ -101,7 +101,7 @@ class _Conversion:
         lines += self._log.lines()
         for line in lines:
             say(line)
-        record.finish({"stamp": _stamp(data, files), "report": lines})
+        record.finish({"stamp": data.stamp(files), "report": lines})
         say(f"-> {self._folder}")
 
     def _tables(self) -> _Tables:
@@ -185,7 +185,7 @@ class _Conversion:
         }
 
     def _done_already(self, data: DataFiles, files: list[Output], ended: dict[str, Any]) -> None:
-        if ended["stamp"] != _stamp(data, files):
+        if ended["stamp"] != data.stamp(files):
             raise VidsimError(
                 f"{self._folder}: the features were changed since it was made of them; what is "
                 "there is not overwritten: name another --data-dir, or take it away"
@@ -193,8 +193,3 @@ class _Conversion:
         for line in self._log.lines():
             say(line)
         say(f"done already: {self._folder}")
-
-
-def _stamp(data: DataFiles, files: list[Output]) -> str:
-    rows = [output.rows for output in files]
-    return data.stamp(np.unique(np.concatenate(rows)) if rows else np.empty(0, np.int64))

@@ -1,10 +1,12 @@
 """The features of a table's videos: of another program, or extracted from the videos themselves."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 
 from vidsim.errors import VidsimError
+from vidsim.records.feature_origin import FeatureOrigin
 from vidsim.records.shown import shown
 from vidsim.tables.feature_files import Features, open_features
 from vidsim.tables.row_log import RowLog
@@ -12,6 +14,7 @@ from vidsim.tables.video_list import VideoList
 
 EXTRACTED = "features"
 """The folder beside what is made of it."""
+EXTRACTOR, MAX_FRAMES = "efficientnet_lite0", 32
 
 
 def extracted(
@@ -42,8 +45,32 @@ def extracted(
     for note in sources.notes:
         print(note, flush=True)
     made = out / EXTRACTED
-    extract_features(sources.files, load_extractor(extractor), Sampling(*sampling), made)
+    how = load_extractor(extractor), Sampling(*sampling)
+    print(extract_features(sources.files, *how, made), flush=True)
     return made
+
+
+def extraction(
+    extractor: str | None, max_frames: int | None, fps: float | None, origin: FeatureOrigin | None
+) -> tuple[str, tuple[int, float | None]]:
+    """How features are to be made: as flags say, else as those that the models know were made.
+
+    Args:
+        extractor: of --extractor.
+        max_frames: of --max-frames.
+        fps: of --fps.
+        origin: of the models' features, where it is known.
+
+    Returns:
+        the extractor's name, and (max_frames, fps).
+    """
+    count = rate = None
+    if origin is not None and max_frames is None and fps is None:
+        count = re.fullmatch(r"(\d+) frames? at bin centres", origin.sampling)
+        rate = re.fullmatch(r"(\d[\d.e+-]*) frames? a second", origin.sampling)
+    named = extractor or (origin.extractor if origin is not None else EXTRACTOR)
+    frames = int(count[1]) if count else max_frames or MAX_FRAMES
+    return named, (frames, float(rate[1]) if rate else fps)
 
 
 def find_features(

@@ -4,10 +4,8 @@ A file is whole or not there. Beside the data lies, as long as they are written,
 that is finished: what it was made of, and what was left out.
 """
 
-import hashlib
 import itertools
 import json
-import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,20 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from vidsim import schema
 from vidsim.files import atomic_file, write_json
-from vidsim.records.shown import shown
-from vidsim.records.video import Video
-from vidsim.records.writer import video_record, write_records
+from vidsim.records.writer import write_records
 from vidsim.tables.feature_files import Features, VideoFeatures
-from vidsim.tables.prefetch import prefetched
+from vidsim.tables.record_maker import RecordMaker
 from vidsim.tables.row_log import RowLog
 from vidsim.tables.values import TableVideo
 from vidsim.tables.video_list import VideoList
 
 PAIRWISE, TEST = "pairwise/pairwise.tfrecords", "test_b/test_b.tfrecords"
 POINTWISE = "pointwise/videos-{:05d}.tfrecords"
-_NO_FEATURES = VideoFeatures(None, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,10 +94,7 @@ class DataFiles:
         self, folder: Path, notes: Path, videos: VideoList, features: Features | None, log: RowLog
     ):
         self._folder, self._notes, self._log = folder, notes, log
-        self._videos, self._features = videos, features
-        self._places = np.full(len(videos), -1)
-        if features is not None:
-            self._places = features.ids.find(videos.ids.ids)
+        self._videos, self._maker = videos, RecordMaker(videos, features)
         self.written = Written()
 
     def write(self, files: list[Output], advance: Callable[[int], None]) -> None:
@@ -116,7 +107,7 @@ class DataFiles:
             rows = np.concatenate([output.rows for output in group])
             chosen = _taken(self._videos.videos(), rows)
             for output in group:
-                stamp = self.stamp(output.rows)
+                stamp = self._maker.stamp(output.rows)
                 found = self._finished(output, stamp)
                 if found is None:
                     found = self._write(output, chosen, stamp, advance)
@@ -126,14 +117,10 @@ class DataFiles:
                     advance(len(output.rows))
                 self.written.add(found)
 
-    def stamp(self, rows: np.ndarray) -> str:
-        """sha256 (hex) over ids and the size and time of each one's file of features."""
-        sha = hashlib.sha256()
-        ids, places = self._videos.ids.ids[rows].tolist(), self._places[rows].tolist()
-        for video, place in zip(ids, places, strict=True):
-            stamp = self._features.stamp(place) if self._features and place >= 0 else (-1, -1)
-            sha.update(struct.pack("<qq", *stamp) + video + b"\0")
-        return sha.hexdigest()
+    def stamp(self, files: list[Output]) -> str:
+        """sha256 (hex) of all that the files are made of, as `RecordMaker.stamp`."""
+        rows = [output.rows for output in files]
+        return self._maker.stamp(np.unique(np.concatenate(rows)) if rows else np.empty(0, np.int64))
 
     def _write(
         self,
@@ -161,47 +148,22 @@ class DataFiles:
         log: RowLog,
         advance: Callable[[int], None],
     ) -> Iterator[bytes]:
-        places = self._places[output.rows].tolist()
-        for place, given in zip(places, prefetched(self._read, places), strict=True):
-            row = next(chosen)
+        maker = self._maker
+        for row, given in zip(output.rows.tolist(), maker.read(output.rows), strict=True):
+            video = next(chosen)
             advance(1)
             try:
                 features = given()
-                record = video_record(self._video(row, features, found))
+                found.width = found.width or _width(video, features)
+                record = maker.record(video, features, found.width)
             except ValueError as error:
-                path = self._features.file(place) if self._features else self._videos.table.path
-                log.bad(path, str(path), f"{error} (id {shown(row.id.decode())})")
-                found.gone += (row.id,)
+                path = maker.file(row)
+                log.bad(path, str(path), f"{error} (id {shown(video.id.decode())})")
+                found.gone += (video.id,)
                 continue
             found.videos += 1
             found.without_frames += features.frames is None
             yield record
-
-    def _read(self, place: int) -> VideoFeatures:
-        return _NO_FEATURES if self._features is None or place < 0 else self._features.read(place)
-
-    def _video(self, row: TableVideo, features: VideoFeatures, found: Written) -> Video:
-        frames = features.frames
-        if frames is not None:
-            width, first = found.width = found.width or (frames.shape[1], row.id.decode())
-            if frames.shape[1] != width:
-                raise ValueError(
-                    f"frames of {frames.shape[1]} numbers, and those of {shown(first)} have "
-                    f"{width}; one data set has one width"
-                )
-        tags = self._videos.tags.numbers
-        category = self._videos.categories.numbers
-        texts = {name: text for name, text in row.texts.items() if text}
-        if schema.TITLE not in self._videos.fields and row.captions:
-            texts[schema.TITLE] = row.captions[0]
-        return Video(
-            row.id.decode(),
-            frames=frames,
-            tags=tuple(tags[tag] for tag in row.tags) or None,
-            category=category[row.category] if row.category else None,
-            more=texts,
-            frame_times=features.times,
-        )
 
     def _finished(self, output: Output, stamp: str) -> Written | None:
         """What a file has that was finished of the same videos and features; None without one."""
@@ -258,3 +220,8 @@ def _taken(videos: Iterator[TableVideo], rows: np.ndarray) -> Iterator[TableVide
         if number == row:
             yield video
             row = next(wanted, None)
+
+
+def _width(video: TableVideo, features: VideoFeatures) -> tuple[int, str] | None:
+    frames = features.frames
+    return None if frames is None else (frames.shape[1], video.id.decode())

@@ -3,12 +3,9 @@
 A video's features are read when it is written, so memory does not grow with their number.
 """
 
-import functools
 import io
 import json
-import math
 import os
-import shutil
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -22,13 +19,12 @@ from vidsim.records.feature_origin import FeatureOrigin
 from vidsim.records.given_frames import frames_of
 from vidsim.records.shown import shown
 from vidsim.tables.id_index import IdIndex, packed
+from vidsim.tables.npy_files import array_of, mapped_member
 
 FAILED_FILE = "failed.jsonl"
 FEATURES, TIMES, IDS, SPLITS = "features", "times", "ids", "splits"
 _ENDINGS = (".npy", ".npz")
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, struct.error)
-_LONGEST_HEADER = 1 << 16  # of a .npy file of numbers, bytes
-_LOCAL_HEADER = struct.Struct("<26x2H")  # of a zip member: the lengths of its name and extra field
 
 
 class VideoFeatures(NamedTuple):
@@ -120,7 +116,7 @@ class FolderFeatures:
         path = self.file(place)
         try:
             data = path.read_bytes()
-            array, times = (_array(data), None) if path.suffix == ".npy" else _members(data)
+            array, times = (array_of(data), None) if path.suffix == ".npy" else _members(data)
         except _DAMAGE as error:
             raise ValueError(f"cannot be read ({error})") from None
         return _checked(array, times)
@@ -157,7 +153,7 @@ class ArchiveFeatures:
                     )
                 ids = arrays[IDS]
                 splits = arrays[SPLITS] if SPLITS in arrays.files else None
-            self._features = _mapped(path, scratch)
+            self._features = mapped_member(path, FEATURES, scratch)
             stat = path.stat()
         except _DAMAGE as error:
             raise VidsimError(f"{path}: cannot be read ({error})") from None
@@ -211,34 +207,6 @@ class ArchiveFeatures:
         return splits
 
 
-def _array(data: bytes) -> np.ndarray:
-    """The array of a .npy file."""
-    (shape, fortran, dtype), start = _beginning(data)
-    array = np.frombuffer(data, dtype, math.prod(shape), start) if math.prod(shape) else []
-    return np.asarray(array, dtype).reshape(shape, order="F" if fortran else "C")
-
-
-def _beginning(data: bytes) -> tuple[tuple[tuple[int, ...], bool, np.dtype], int]:
-    """What the header of a .npy file says, and where its numbers begin."""
-    if data[:6] != b"\x93NUMPY" or len(data) < 12:
-        raise ValueError("this is no .npy file")
-    wide = data[6] > 1  # of version 2 on, the header's length has four bytes
-    start = (12 + int.from_bytes(data[8:12], "little")) if wide else 10 + data[8] + 256 * data[9]
-    return _header(data[:start]), start
-
-
-@functools.lru_cache(maxsize=1024)
-def _header(beginning: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, order and type of a .npy file; numpy takes longer for them than for the numbers."""
-    file = io.BytesIO(beginning)
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0
-    found = (read if version == (1, 0) else np.lib.format.read_array_header_2_0)(file)
-    if found[2].hasobject:
-        raise ValueError("an array of objects; numbers are expected")
-    return found
-
-
 def _members(data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         if FEATURES not in arrays.files:
@@ -277,24 +245,3 @@ def _failed(path: Path) -> dict[bytes, str]:
                 f"{path}:{number}: {shown(line)}; an object with id and reason is expected"
             ) from None
     return found
-
-
-def _mapped(path: Path, scratch: Path) -> np.ndarray:
-    """The features of an archive, mapped and not read."""
-    with zipfile.ZipFile(path) as archive:
-        info = archive.getinfo(f"{FEATURES}.npy")
-        if info.compress_type != zipfile.ZIP_STORED:
-            scratch.mkdir(parents=True, exist_ok=True)
-            unpacked = scratch / f"{FEATURES}.npy"
-            with archive.open(info) as source, unpacked.open("wb") as target:
-                shutil.copyfileobj(source, target, 1 << 20)
-            return np.load(unpacked, mmap_mode="r", allow_pickle=False)
-    with path.open("rb") as file:
-        file.seek(info.header_offset)
-        name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
-        file.seek(info.header_offset + _LOCAL_HEADER.size + name + extra)
-        begin = file.tell()
-        (shape, fortran, dtype), start = _beginning(file.read(_LONGEST_HEADER))
-        if 0 in shape:
-            return np.zeros(shape, dtype)
-        return np.memmap(path, dtype, "r", begin + start, shape, "F" if fortran else "C")
