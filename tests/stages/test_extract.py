@@ -100,6 +100,7 @@ def test_features_and_times_of_every_video(clips, extractor, tmp_path, capsys):
     assert failures(tmp_path / "out")[0]["file"] == str(clips / "empty.mp4")
     assert "5 videos have features, 15 frames extracted; 2 videos gave none" in said
     assert set(extractor.batches) == {8} and len(extractor.batches) == 2  # across videos
+    assert extractor.last[6].any() and not extractor.last[7].any()  # of 16 rows 15 are frames
     assert FeatureOrigin.read(tmp_path / "out") == FeatureOrigin(
         "grid", "0" * 64, 48, decoder_version(), "4 frames at bin centres"
     )

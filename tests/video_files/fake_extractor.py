@@ -46,6 +46,7 @@ class GridExtractor:
 
     def extract(self, batch):
         self.batches.append(len(batch))
+        self.last = batch.copy()
         cells = batch.reshape(len(batch), GRID, 2, GRID, 2, 3)
         return cells.mean((2, 4)).reshape(len(batch), self.width)
 

@@ -18,6 +18,7 @@ from made_files import (
 )
 from vidsim.video_files import frames as frames_module
 from vidsim.video_files.frames import read_frames
+from vidsim.video_files.packet_index import PacketIndex
 from vidsim.video_files.reasons import Reason, Unreadable
 from vidsim.video_files.sampling import Sampling
 
@@ -85,6 +86,27 @@ def test_only_what_is_needed_is_decoded(films, monkeypatch):
     monkeypatch.setattr(reader, "_frames", counted)
     assert numbers(path, Sampling(1)) == [20]
     assert sum(decoded) <= 15  # key 12 to frame 20, and the first frame for how it is turned
+    decoded.clear()
+    assert numbers(path) == CENTRES
+    assert sum(decoded) <= 40  # nothing had to be looked for twice
+
+
+def test_where_decoding_begins():
+    """Key 4 is shown at 400; packet 5 at 300, and is made of frames before the key."""
+    stamps, packets = np.array([0, 100, 200, 300, 400, 500]), np.array([0, 2, 1, 5, 4, 6])
+    index = PacketIndex(
+        unit=Fraction(1, 1000),
+        count=7,
+        keys=np.array([0, 4]),
+        key_stamps=np.array([0, 400]),
+        stamps=stamps,
+        packets=packets,
+        end=600,
+        by_stamp=True,
+        one_each=True,
+    )
+    assert [index.start_of(frame) for frame in range(6)] == [0, 0, 0, 0, 4, 4]
+    assert [index.start_of(frame, earlier=1) for frame in (0, 3, 5)] == [0, 0, 0]
 
 
 def test_what_headers_say_of_frames_does_not_count(films):
