@@ -16,6 +16,7 @@ from vidsim.stages.convert_lists import ListFiles
 from vidsim.stages.convert_record import ConvertRecord
 from vidsim.stages.convert_report import about_ratings, about_table, about_videos, say
 from vidsim.stages.video_features import EXTRACTED, extracted, find_features
+from vidsim.tables.caption_list import read_captions
 from vidsim.tables.column_names import SPLIT, parse_columns
 from vidsim.tables.data_files import DataFiles, Output, outputs
 from vidsim.tables.feature_files import Features
@@ -115,6 +116,9 @@ class _Conversion:
             ratings = read_ratings(config.ratings, videos.ids, self._scale, self._columns, log)
             for line in about_ratings(ratings, self._scale, config.ratings):
                 say(line)
+        if config.captions is not None:  # read for its mistakes; written when the videos are
+            for _ in read_captions(config.captions, videos.ids, self._columns, log):
+                pass
         return _Tables(videos, ratings, self._parts(videos, ratings))
 
     def _parts(self, videos: VideoList, ratings: Ratings | None) -> Parts:
@@ -167,7 +171,7 @@ class _Conversion:
         lines = [*lists.vocabularies(self._config)]
         if tables.ratings is not None:
             lines += lists.ratings(tables.ratings)
-        return [*lines, *lists.captions(self._config.captions, self._columns, self._log)]
+        return [*lines, *lists.captions(self._config.captions, self._columns)]
 
     def _identity(self) -> dict[str, Any]:
         """What the data folder depends on, but for what is in the features."""
