@@ -15,7 +15,9 @@ from vidsim.objectives import configs as objectives
 from vidsim.preprocess.configs import AugmentationConfig
 from vidsim.recipes import mix, uniter
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig
+from vidsim.stages.convert_config import ConvertConfig
 from vidsim.stages.embed_config import EmbedConfig
+from vidsim.stages.extract_config import ExtractConfig
 from vidsim.tasks.classification.configs import (
     ClassEnsembleConfig,
     ClassFoldConfig,
@@ -56,8 +58,14 @@ ALL = (
     InferenceConfig,
     EnsembleConfig,
     EmbedConfig,
+    ExtractConfig,
+    ConvertConfig,
 )
-NEEDED = {EmbedConfig: {"checkpoint": Path("c"), "videos": "v", "out": Path("o.npz")}}
+NEEDED = {
+    EmbedConfig: {"checkpoint": Path("c"), "videos": "v", "out": Path("o.npz")},
+    ExtractConfig: {"video_files": Path("v"), "features_out": Path("f")},
+    ConvertConfig: {"videos": Path("v.csv")},
+}
 NO_NUMBERS = (True, "3", [1], math.nan, math.inf, -math.inf)
 NONE_IN = {  # what no field accepts, whatever its range
     int: (*NO_NUMBERS, -1, 0.5, 2.0, 2**70),

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vidsim.embedder import Embedder
     from vidsim.recipes.registry import load_recipe_file
+    from vidsim.records.given_videos import write_videos
 
-__all__ = ["Embedder", "load_recipe_file"]
+__all__ = ["Embedder", "load_recipe_file", "write_videos"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,4 +20,8 @@ def __getattr__(name: str) -> Any:
         from vidsim.recipes.registry import load_recipe_file
 
         return load_recipe_file
+    if name == "write_videos":
+        from vidsim.records.given_videos import write_videos
+
+        return write_videos
     raise AttributeError(f"module 'vidsim' has no attribute {name!r}")

@@ -7,6 +7,7 @@ started or anything is written.
 
 import dataclasses
 import difflib
+import importlib
 import io
 import os
 import platform
@@ -23,7 +24,9 @@ from vidsim.errors import VidsimError
 from vidsim.provenance import installed_versions
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
+from vidsim.stages.convert_config import ConvertConfig
 from vidsim.stages.embed_config import EmbedConfig
+from vidsim.stages.extract_config import ExtractConfig
 from vidsim.system_errors import remedy
 
 if TYPE_CHECKING:
@@ -38,15 +41,19 @@ STAGES = {
     "finetune": "Finetune every recipe on every fold's rated pairs.",
     "inference": "Embed the test videos with every model.",
     "ensemble": "Blend all embeddings into the submission and report.",
+    "convert": "Own tables, features and ratings to a data folder.",
     "embed": "Embed any videos with any checkpoint, recipe or ensemble.",
+    "extract": "Turn video files and pictures into features.",
 }
 _OWN: "dict[str, Callable[[Task], Config]]" = {
     "write_tfrecord": lambda task: task.fold_config(),
     "inference": lambda task: task.inference_config(),
     "ensemble": lambda task: task.ensemble_config(),
+    "convert": lambda _: ConvertConfig(),
     "embed": lambda _: EmbedConfig(),
+    "extract": lambda _: ExtractConfig(),
 }
-_TRAINING = ("pretrain", "finetune")
+_TRAINING, _COMPUTING = ("pretrain", "finetune"), ("inference", "embed")
 _HELP = ("-h", "--help", "--help-all")
 
 
@@ -148,17 +155,10 @@ def _run(command: str, words: list[str]) -> None:
     if read is None:
         return
     common, parts = read[0], read[1][""]
-    if command == "inference":
+    config = cast(Any, parts[command])
+    if command in _COMPUTING or getattr(config, "video_files", None) is not None:
         _start_keras()
-        from vidsim.stages import inference as stage
-    elif command == "ensemble":
-        from vidsim.stages import ensemble as stage
-    elif command == "write_tfrecord":
-        from vidsim.stages import write_tfrecord as stage
-    else:
-        _start_keras()
-        from vidsim.stages import embed as stage
-    stage.run(common, cast(Any, parts[command]))
+    importlib.import_module(f"vidsim.stages.{command}").run(common, config)
 
 
 def _train(command: str, words: list[str]) -> None:
@@ -192,7 +192,9 @@ _COMMANDS: dict[str, Callable[[str, list[str]], bool | None]] = {
     "finetune": _train,
     "inference": _run,
     "ensemble": _run,
+    "convert": _run,
     "embed": _run,
+    "extract": _run,
 }
 
 

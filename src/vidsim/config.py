@@ -52,14 +52,16 @@ class Common(Config):
     <run>.old-1. Without it the command stops."""
     seed: Annotated[Seed, _TRAIN] = 42
     """Seed of weights, dropout and data order."""
-    fold_seed: Annotated[Seed, UsedBy(("write_tfrecord",))] = 42
-    """Seed of the folds."""
+    fold_seed: Annotated[Seed, UsedBy(("write_tfrecord", "convert"))] = 42
+    """Seed of the folds, and of what convert keeps for the test."""
     output_zip: Annotated[Path | None, UsedBy(("ensemble",))] = None
     """The submission; default: result.zip, with --run-name and --out in its name where they are
     given."""
     on_bad_record: Annotated[
         OnBadRecord,
-        UsedBy(("write_tfrecord", "pretrain", "finetune", "inference", "ensemble", "embed")),
+        UsedBy(
+            ("write_tfrecord", "pretrain", "finetune", "inference", "ensemble", "embed", "convert")
+        ),
     ] = "stop"
     """A record that is damaged or no video: stop says which it is and ends, skip goes on without
     it. What was skipped is counted and listed, in every run again."""

@@ -90,7 +90,7 @@ def checked_texts(titles: Any, name: str) -> list[str]:
     """
     if isinstance(titles, str):
         raise VidsimError(f"encode: {name} is one text; a list of texts is needed")
-    texts = _listed(titles, name, "texts")
+    texts = listed(titles, name, "texts")
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise VidsimError(
@@ -114,7 +114,7 @@ def _videos(frames: Any, width: int) -> list[np.ndarray]:
             f"encode: frames is one array of shape {frames.shape}; a list of videos' frames is "
             f"needed, or an array (videos, n, {width}): [frames] where it is of one video"
         )
-    videos = _listed(frames, "frames", f"arrays (n, {width})")
+    videos = listed(frames, "frames", f"arrays (n, {width})")
     return [_video(video, number, width) for number, video in enumerate(videos)]
 
 
@@ -142,7 +142,7 @@ def _video(video: Any, number: int, width: int) -> np.ndarray:
     return array
 
 
-def _listed(values: Any, name: str, kind: str) -> list[Any]:
+def listed(values: Any, name: str, kind: str) -> list[Any]:
     """The values of an iterable in its order."""
     unordered = isinstance(values, Mapping | Set | bytes | bytearray)
     if unordered or not isinstance(values, Iterable):

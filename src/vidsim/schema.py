@@ -10,6 +10,7 @@ TITLE = "title"
 ASR_TEXT = "asr_text"
 OCR_TEXT = "ocr_text"
 FRAME_FEATURE = "frame_feature"
+FRAME_TIME = "frame_time"  # seconds at which the frames were taken; kept, and read by no model
 ACTION_FEATURE = "action_feature"
 REGION_FEATURE = "region_feature"
 REGION_BOX = "region_box"

@@ -15,6 +15,7 @@ from vidsim.preprocess.text_sequence import FieldTexts, TextSequences, text_sequ
 from vidsim.tasks.loaded_model import load_with_head, take_weights
 from vidsim.tasks.registry import TASKS
 from vidsim.tasks.task import Task
+from vidsim.records.feature_origin import FeatureOrigin
 from vidsim.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -148,6 +149,23 @@ def _embedding_model(checkpoint: Checkpoint) -> EmbeddingModel:
     """The embedding of a checkpoint's task."""
     backbone, task = checkpoint.backbone, _task(checkpoint.info)
     return task.embedding_model(backbone, checkpoint.head) if task else EmbeddingModel(backbone)
+
+
+def common_origin(models: Mapping[str, VideoModel]) -> FeatureOrigin | None:
+    """What made the features that the models were trained on; None where no checkpoint says it.
+
+    Raises:
+        VidsimError: two of them were trained on features of different origins.
+    """
+    found: tuple[str, FeatureOrigin] | None = None
+    for name, model in models.items():
+        origin = FeatureOrigin.of(model.checkpoint.info.get("features"))
+        if origin is None or model.width is None:
+            continue
+        if found is not None:
+            origin.require_readable(found[1], f"the models of {found[0]} and {name}")
+        found = found or (name, origin)
+    return None if found is None else found[1]
 
 
 def common_width(models: Mapping[str, VideoModel]) -> int | None:

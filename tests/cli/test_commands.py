@@ -151,7 +151,9 @@ def test_stages_without_recipes_take_the_common_options(stage, asked, leave):
 
 @pytest.mark.parametrize("stage", cli.STAGES)
 def test_every_stage_takes_what_run_sh_passes_on(stage, asked, capsys, leave):
-    needed = ["--checkpoint", "c", "--videos", "v", "--out", "o"] if stage == "embed" else []
+    needed = {"embed": ["--checkpoint", "c", "--videos", "v", "--out", "o"]}
+    needed |= {"extract": ["--video-files", "v", "--features-out", "f"]}
+    needed = (needed | {"convert": ["--videos", "v.csv"]}).get(stage, [])
     flags = [*needed, "--recipes", "mix", "--on-bad-record", "skip"]
     assert leave([stage, *needed]) == leave([stage, *flags]) == 0
     assert [call[0].on_bad_record for call in asked] == ["stop", "skip"]
@@ -166,6 +168,21 @@ def test_embed_says_what_must_be_named(asked, capsys, leave):
         (both, "one of --checkpoint FOLDER and --blend"),
     ):
         assert leave(["embed", *words]) == 1
+        assert missing in capsys.readouterr().err
+    assert asked == []
+
+
+def test_convert_says_what_must_be_named_and_what_excludes_each_other(asked, capsys, leave):
+    for words, missing in (
+        ([], "--videos names a table"),
+        (["--features", "f", "--video-files", "d"], "--features and --video-files: one of them"),
+        (["--rating-range", "0,5"], "--rating-range has no meaning without --ratings"),
+        (["--folds-only", "--test-share", "0.1"], "--folds-only and --test-share"),
+        (["--fps", "1"], "--fps 1.0 has no meaning without --video-files"),
+        (["--test-share", "1"], "--test-share 1.0: accepted are numbers from 0 to 1, 1 itself"),
+    ):
+        named = ["--videos", "v.csv"] * bool(words)
+        assert leave(["convert", *named, *words]) == 1
         assert missing in capsys.readouterr().err
     assert asked == []
 

@@ -1,4 +1,4 @@
-"""Where a pretrained encoder is: a folder of one's own, or the Hugging Face Hub's cache."""
+"""Where a pretrained model is: in a folder, a package, or the Hugging Face Hub's cache."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -9,6 +9,7 @@ from typing import Any
 
 from vidsim.errors import VidsimError
 from vidsim.pretrained.json_files import read_json
+from vidsim.pretrained.packages import MODELS, packaged_path
 from vidsim.pretrained.weight_files import ACCEPTED
 
 MODULES, SENTENCES = "modules.json", "sentence_bert_config.json"
@@ -20,6 +21,10 @@ _DESCRIPTIONS = (
     "vocab.txt",
     "special_tokens_map.json",
     "added_tokens.json",
+    "vocab.json",  # CLIP's
+    "merges.txt",
+    "preprocessor_config.json",
+    "processor_config.json",
     SENTENCES,
 )
 _SECONDS = 10  # to wait for the Hub's first answer; the library itself would wait for ever
@@ -29,14 +34,14 @@ def local_folder(name: str, asked: str = "--bert-dir") -> Path:
     """The folder with a name's files, fetched from the Hub if need be.
 
     Args:
-        name: a folder, or a repository like hfl/chinese-roberta-wwm-ext, perhaps with @revision.
-            Fetched are only the files that are read, with weights in one format. They are kept
-            where all of Hugging Face's libraries keep them (HF_HOME), and taken from there where
-            HF_HUB_OFFLINE is set or the Hub cannot be reached.
+        name: a folder; minilm (see packages); or a repository like hfl/chinese-roberta-wwm-ext,
+            perhaps with @revision. Of a repository only the files that are read are fetched, with
+            weights in one format. They are kept where all of Hugging Face's libraries keep them
+            (HF_HOME), and taken from there where HF_HUB_OFFLINE is set or the Hub is not reached.
         asked: the flag or function that was given the name, for messages.
 
     Raises:
-        VidsimError: no such folder, or why it could not be fetched and what to do.
+        VidsimError: no such folder, no such package, or why it could not be fetched and what to do.
     """
     if not name:
         raise VidsimError(f"{asked}: an empty name; accepted are folders and Hub names")
@@ -45,6 +50,8 @@ def local_folder(name: str, asked: str = "--bert-dir") -> Path:
         return path
     if path.exists():
         raise VidsimError(f"{asked} {name}: this is a file; accepted are folders and Hub names")
+    if name in MODELS:
+        return packaged_path(*MODELS[name], f"{asked} {name}")
     if name[0] in "./~" or name.count("/") > 1 or name.endswith("/") or "\\" in name:
         raise VidsimError(f"{asked} {name}: no such folder")
     repository, _, revision = name.partition("@")

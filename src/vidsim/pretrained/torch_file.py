@@ -22,6 +22,8 @@ _ZIP_START, _LOCAL_HEADER = b"PK\x03\x04", 30
 _LEGACY_MAGIC, _LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _PICKLE_BYTES = 4 << 20
 """More than ten thousand tensors take; a longer pickle is there to fill memory."""
+_UNDER = ("state_dict", "model")
+"""Where the dict is of a file that holds more."""
 _VIEWS, _SPARE_BYTES = 8, 1 << 20
 """All tensors together may have this many times the file's bytes (tied weights share them), and so
 many more; without a limit a small file could ask for any amount of memory."""
@@ -41,7 +43,7 @@ def read_torch_file(path: Path) -> dict[str, np.ndarray]:
 
     Args:
         path: a file of `torch.save(model.state_dict(), path)`, or one with that dict under
-            "state_dict".
+            "state_dict" or "model".
 
     Returns:
         The tensors by name, each in memory of its own; bfloat16, which numpy lacks, as float32.
@@ -194,8 +196,9 @@ def _shaped(flat: np.ndarray, tensor: TorchTensor) -> np.ndarray:
 
 def _tensors(tree: Any) -> dict[str, TorchTensor]:
     """The tensors of a state dict; numbers and text beside them are no weights."""
-    if isinstance(tree, dict) and isinstance(tree.get("state_dict"), dict):
-        tree = tree["state_dict"]
+    for key in _UNDER:
+        if isinstance(tree, dict) and isinstance(tree.get(key), dict):
+            tree = tree[key]
     tensors = {}
     for name, value in tree.items() if isinstance(tree, dict) else ():
         if isinstance(value, TorchTensor):
@@ -205,6 +208,6 @@ def _tensors(tree: Any) -> dict[str, TorchTensor]:
     if not tensors:
         raise VidsimError(
             f"holds a {type(tree).__name__} without tensors; accepted is a dict of names and "
-            'tensors, or one under "state_dict"'
+            f"tensors, or one under {' or '.join(_UNDER)}"
         )
     return tensors

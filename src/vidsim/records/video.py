@@ -22,6 +22,8 @@ class Video:
         category: five digits in the challenge, of which three are the first level.
         asr_text: speech transcript, in the challenge often the literal "nan".
         more: values of other fields by name, as the kind of each accepts them (`FIELDS`).
+        frame_times: (n,) seconds at which the frames were taken, where they are known. They are in
+            the record for whoever looks at it; no reader of vidsim takes them.
     """
 
     id: str
@@ -31,6 +33,7 @@ class Video:
     category: int | None = None
     asr_text: str | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
+    frame_times: np.ndarray | None = None
 
     def content(self) -> dict[str, Any]:
         """The values of the fields that the record has, in the order in which they are written.

@@ -78,22 +78,34 @@ def self_contained_records(table: VideoTable, rows: np.ndarray, sim: np.ndarray)
             yield frame_record(encode_example(features))
 
 
+def video_record(video: Video) -> bytes:
+    """The framed record of a video.
+
+    Raises:
+        ValueError: a value is not as its field's kind accepts it.
+    """
+    features = {schema.ID: Feature(BYTES, (video.id.encode(),))}
+    for name, value in video.content().items():
+        try:
+            FIELDS[name].check(value)
+        except ValueError as error:
+            raise ValueError(f"{name} of {video.id}: {error}") from None
+        features[name] = FIELDS[name].encode(value)
+    if video.frame_times is not None:
+        features[schema.FRAME_TIME] = Feature(FLOAT, video.frame_times.tolist())
+    return frame_record(encode_example(features))
+
+
 def _encoded_videos(videos: Iterable[Video]) -> Iterator[bytes]:
     """Framed records of videos whose streams have one width each."""
     widths: dict[str, tuple[int, str]] = {}
     for video in videos:
-        features = {schema.ID: Feature(BYTES, (video.id.encode(),))}
         for name, value in video.content().items():
-            try:
-                FIELDS[name].check(value)
-            except ValueError as error:
-                raise ValueError(f"{name} of {video.id}: {error}") from None
-            features[name] = FIELDS[name].encode(value)
-            if FIELDS[name].in_place and len(value):
+            if FIELDS[name].in_place and len(value) and np.ndim(value) == 2:
                 width, first = widths.setdefault(name, (value.shape[1], video.id))
                 if width != value.shape[1]:
                     raise ValueError(
                         f"{name} of {video.id}: vectors of {value.shape[1]} numbers, and those of "
                         f"{first} have {width}; one file has one width"
                     )
-        yield frame_record(encode_example(features))
+        yield video_record(video)

@@ -15,11 +15,11 @@ from vidsim.tasks.file_report import FileReport
 from vidsim.tasks.registry import TASKS
 
 _VIDEOS = "*.tfrecords"
-_FOLDERS = {  # the file of videos that each must have, and what cannot be done without the folder
+_FOLDERS = {  # the file of videos that each must have, and what it means that the folder lacks
     "pointwise": (_VIDEOS, "no videos to pretrain on"),
-    "pairwise": ("pairwise.tfrecords", "no rated pairs to finetune on"),
+    "pairwise": ("pairwise.tfrecords", "no ratings, pretraining validates by its own loss"),
     "test_a": (None, None),
-    "test_b": ("test_b.tfrecords", "no videos for a result.zip"),
+    "test_b": ("test_b.tfrecords", "no test, the ensemble gives its table and no submission"),
 }
 
 

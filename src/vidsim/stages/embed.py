@@ -1,8 +1,6 @@
 """Embeds any videos with any trained models: a checkpoint, a recipe's folds, or an ensemble."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -14,14 +12,26 @@ from vidsim.locks import sole_process
 from vidsim.model_set import ModelSet, find_model_set
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.input_shape import InputTensors
+from vidsim.records.feature_origin import FeatureOrigin
 from vidsim.records.file_pattern import FilePattern
 from vidsim.records.text_table import TABLES, TextTable
 from vidsim.records.video_table import VideoTable
 from vidsim.stages.embed_config import EmbedConfig
+from vidsim.stages.embed_videos import (
+    FeaturedVideos,
+    RecordedVideos,
+    Videos,
+    WrittenVideos,
+    scratch_folder,
+)
 from vidsim.stages.embedding_output import EmbeddingOutput
+from vidsim.stages.video_features import extracted, extraction, find_features
+from vidsim.tables.column_names import parse_columns
+from vidsim.tables.row_log import RowLog
+from vidsim.tables.video_list import VideoList, VideoNames
 from vidsim.tasks.data_files import PAIRWISE, POINTWISE, TEST, open_table
 from vidsim.tasks.loaded_model import embed_videos
-from vidsim.video_models import VideoModel, VideoModels, common_width
+from vidsim.video_models import VideoModel, VideoModels, common_origin, common_width
 
 
 def run(common: Common, config: EmbedConfig) -> None:
@@ -35,64 +45,38 @@ def run(common: Common, config: EmbedConfig) -> None:
     """
     config.check_fields()
     # ---- 1 Models and videos -------------------------------------------------------------------
-    chosen, videos = _chosen(config), _opened(common, str(config.videos))
-    models = VideoModels()
+    chosen, models, out = _chosen(config), VideoModels(), config.out or Path()
     first = {name: models.load(folders[0]) for name, folders in chosen.recipes.items()}
-    _compare(first, videos)
+    with sole_process(out), scratch_folder(out) as scratch:
+        videos = _opened(common, config, common_origin(first), scratch)
+        _compare(first, videos)
+        _embed_all(config, videos, chosen, models)
 
+
+def _embed_all(config: EmbedConfig, videos: Videos, chosen: ModelSet, models: VideoModels) -> None:
     # ---- 2 What is done already ----------------------------------------------------------------
     out = config.out or Path()
     identity = {"models": chosen.identity(), "videos": videos.digest, "count": len(videos)}
-    with sole_process(out):
-        output = EmbeddingOutput(out, identity, len(videos), config.shard_size)
-        if output.is_done():
-            output.clear()  # it may have been killed just before that
-            print(f"embed: done already: {out}", flush=True)
-            return
-        output.begin()
-        missing = set(output.missing())
-        count = len(chosen.checkpoints)
-        by = f"{count} models of {chosen.folder}" if count > 1 else str(chosen.checkpoints[0])
-        print(f"embed: {videos} by {by}", flush=True)
+    output = EmbeddingOutput(out, identity, len(videos), config.shard_size)
+    if output.is_done():
+        output.clear()  # it may have been killed just before that
+        print(f"embed: done already: {out}", flush=True)
+        return
+    output.begin()
+    count = len(chosen.checkpoints)
+    by = f"{count} models of {chosen.folder}" if count > 1 else str(chosen.checkpoints[0])
+    print(f"embed: {videos} by {by}", flush=True)
 
-        # ---- 3 Embed and write -----------------------------------------------------------------
-        with StepProgress() as progress:
-            progress.step("embed", len(videos), "videos")
-            for number, table in enumerate(videos.parts(config.shard_size)):
-                if number in missing:
-                    output.write(number, table.ids, _embed(chosen, models, table, config))
-                progress.advance(len(table))
-        output.finish()
+    # ---- 3 Embed and write ---------------------------------------------------------------------
+    missing = set(output.missing())
+    with StepProgress() as progress:
+        progress.step("embed", len(videos), "videos")
+        progress.advance(output.rows_of(set(range(output.shards)) - missing))
+        for number, table in videos.parts(config.shard_size, missing):
+            output.write(number, table.ids, _embed(chosen, models, table, config))
+            progress.advance(len(table))
+    output.finish()
     print(f"embed: {len(videos):,} videos -> {out}", flush=True)
-
-
-class _Videos(Protocol):
-    """Videos that are given a part at a time."""
-
-    @property
-    def digest(self) -> str: ...
-    def __len__(self) -> int: ...
-    def has(self, name: str) -> bool: ...
-    def width(self, name: str) -> int | None: ...
-    def parts(self, size: int) -> Iterator[VideoTable]: ...
-
-
-class _Recorded:
-    """The videos of TFRecord files."""
-
-    def __init__(self, table: VideoTable):
-        self._table, self.digest = table, table.digest
-        self.has, self.width = table.has, table.width
-
-    def __len__(self) -> int:
-        return len(self._table)
-
-    def __str__(self) -> str:
-        return str(self._table)
-
-    def parts(self, size: int) -> Iterator[VideoTable]:
-        for start in range(0, len(self), size):
-            yield self._table.take(np.arange(start, min(start + size, len(self))))
 
 
 def _chosen(config: EmbedConfig) -> ModelSet:
@@ -105,13 +89,18 @@ def _chosen(config: EmbedConfig) -> ModelSet:
     return chosen
 
 
-def _opened(common: Common, named: str) -> _Videos:
-    """The videos of --videos."""
+def _opened(
+    common: Common, config: EmbedConfig, origin: FeatureOrigin | None, scratch: Path
+) -> Videos:
+    """The videos of --videos, with the features that are named; `origin` is that of the models'."""
+    named = str(config.videos)
     path = Path(named)
+    if config.features is not None or config.video_files is not None:
+        return _featured(config, path, origin, scratch)
     if path.suffix.lower() in TABLES:
-        return TextTable(path)
+        return WrittenVideos(TextTable(path))
     if not path.is_dir():
-        return _Recorded(open_table(common, named))
+        return RecordedVideos(open_table(common, named), None)
     patterns = [FilePattern(path, pattern) for pattern in (POINTWISE, PAIRWISE, TEST)]
     files = [file for pattern in patterns for file in pattern.files()]
     if not files:
@@ -120,10 +109,25 @@ def _opened(common: Common, named: str) -> _Videos:
             f"themselves, as {path / '*.tfrecords'}"
         )
     print(f"embed: of {path}: {', '.join(str(p) for p in patterns if p.files())}", flush=True)
-    return _Recorded(open_table(common, files))
+    return RecordedVideos(open_table(common, files), FeatureOrigin.read(path))
 
 
-def _compare(models: dict[str, VideoModel], videos: _Videos) -> None:
+def _featured(
+    config: EmbedConfig, table: Path, origin: FeatureOrigin | None, scratch: Path
+) -> Videos:
+    """A table's videos with features; raw videos are read as those that the models know."""
+    log, out = RowLog(), config.out or Path()
+    videos = VideoList(table, VideoNames(parse_columns(config.columns)), log)
+    path = config.features
+    if config.video_files is not None:
+        extractor, sampling = extraction(config.extractor, config.max_frames, config.fps, origin)
+        path = out.with_name(f"{out.stem}.features")
+        extracted(videos, config.video_files, path, extractor, sampling)
+    features, _ = find_features(videos, path or Path(), scratch, log)
+    return FeaturedVideos(videos, features, scratch)
+
+
+def _compare(models: dict[str, VideoModel], videos: Videos) -> None:
     """Compares what the models read with what the videos have."""
     width, found = common_width(models), videos.width(schema.FRAME_FEATURE)
     if width is not None and found is not None and width != found:
@@ -134,9 +138,12 @@ def _compare(models: dict[str, VideoModel], videos: _Videos) -> None:
         print(f"embed: no frames in {videos}; they are embedded by their texts alone", flush=True)
     if width is None and found is not None:
         print("embed: the models read texts alone, and no frames", flush=True)
+    origin = common_origin(models)
+    if origin is not None and videos.origin is not None and width is not None:
+        videos.origin.require_readable(origin, "the models")
     read = {field for model in models.values() for field in model.fields}
     for name in (schema.ASR_TEXT, schema.OCR_TEXT):
-        if name not in read and isinstance(videos, TextTable) and videos.has(name):
+        if name not in read and not isinstance(videos, RecordedVideos) and videos.has(name):
             print(f"embed: the models do not read {name}", flush=True)
 
 

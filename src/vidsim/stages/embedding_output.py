@@ -7,7 +7,7 @@ on, and one for other models or videos stops.
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,16 @@ class EmbeddingOutput:
         """Makes the folder and says in it what it is for."""
         if not (self._folder / MANIFEST).exists():
             write_json(self._folder / MANIFEST, self._identity)
+
+    @property
+    def shards(self) -> int:
+        """How many there are in the end."""
+        return len(self._slices)
+
+    def rows_of(self, numbers: Iterable[int]) -> int:
+        """How many videos some shards have."""
+        slices = [self._slices[number] for number in numbers]
+        return sum(rows.stop - rows.start for rows in slices)
 
     def missing(self) -> Iterator[int]:
         """The numbers of the shards that are not there, or damaged."""

@@ -15,6 +15,7 @@ from vidsim.preprocess.pipeline import steps_per_epoch
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.pretrained.encoder_folder import EncoderFolders
 from vidsim.recipes.recipe import Recipe, TaskConfig, without_tags
+from vidsim.records.feature_origin import FeatureOrigin, origin_info
 from vidsim.records.video_table import VideoTable
 from vidsim.stages.compiled import compiled
 from vidsim.stages.data_parallel import data_parallel
@@ -170,7 +171,7 @@ class Finetuning:
         }
         task = {"name": self.task.name, "settings": self.source.settings}
         stage = {"recipe": self.recipe.name, "stage": "finetune", "fold": fold, "task": task}
-        return {**stage, "run": fields}
+        return {**stage, **origin_info(self.common.data_dir), "run": fields}
 
     def _about_data(self, data: FoldData) -> dict[str, Any]:
         """What a fold is trained and validated on, for metrics.json."""
@@ -187,7 +188,8 @@ class Finetuning:
         texts = {} if start else self._texts()
         titles = [] if start or encoder else self.source.titles()
         tags = open_tags(self.common, self.config)
-        found = FoundData(titles, tags, self.source.widths(), texts)
+        origin = FeatureOrigin.read(self.common.data_dir)
+        found = FoundData(titles, tags, self.source.widths(), texts, origin)
         first = first_checkpoint(self.recipe, start, encoder, found)
         backbone = first.backbone
         if frozen:

@@ -15,6 +15,7 @@ from vidsim.preprocess.text_assembly import TextAssembler
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.pretrained.encoder_folder import EncoderFolder
 from vidsim.recipes.recipe import Recipe
+from vidsim.records.feature_origin import FeatureOrigin
 from vidsim.training.checkpoint import Checkpoint, load_checkpoint
 from vidsim.training.checkpoint_keeper import JUDGED_BY_SPEARMAN
 from vidsim.training.run_identity import config_differences
@@ -30,12 +31,14 @@ class FoundData:
         tags: the columns of the classifier.
         widths: numbers in a vector of each stream, by tensor; {} where the data have none.
         texts: of the training videos by field, from which --text-assembly counts words.
+        origin: of the features, where the data folder states it.
     """
 
     titles: Sequence[str]
     tags: TagVocabulary
     widths: Mapping[str, int]
     texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    origin: FeatureOrigin | None = None
 
 
 def fresh_model(recipe: Recipe, encoder: EncoderFolder | None, found: FoundData) -> Checkpoint:
@@ -125,7 +128,7 @@ def first_checkpoint(
 
     Raises:
         VidsimError: the pretrained model has another shape or other tags than asked for, or
-            reads frames of another width than the data have.
+            reads frames of another width or another origin than the data have.
     """
     name = recipe.name
     if start is None:
@@ -162,6 +165,9 @@ def _check_start(checkpoint: Checkpoint, start: Path, recipe: Recipe, found: Fou
                 f"{start} reads {name} of {built} numbers, and those of the data have {width}; "
                 "pretrain on data of this width, or start without by --pretrain_model_dir none"
             )
+    before = FeatureOrigin.of(checkpoint.info.get("features"))
+    if before is not None and found.origin is not None and found.widths:
+        found.origin.require_readable(before, str(start))
     differing = config_differences(checkpoint.backbone.config, recipe.model)
     if differing:
         raise VidsimError(

@@ -14,6 +14,7 @@ from vidsim.preprocess.input_shape import InputTensors
 from vidsim.preprocess.pipeline import pretraining_dataset, steps_per_epoch
 from vidsim.pretrained.encoder_folder import EncoderFolders
 from vidsim.recipes.recipe import Recipe, objectives, without_tags
+from vidsim.records.feature_origin import origin_info
 from vidsim.stages.compiled import compiled
 from vidsim.stages.data_parallel import data_parallel
 from vidsim.stages.initial_model import FoundData, check_fits, fresh_model, load_encoder
@@ -150,7 +151,8 @@ class Pretraining:
             print(f"{title}: {self.data.validation.note}")
 
     def _training_run(self, state: TrainingState) -> TrainingRun:
-        about, data = {"recipe": self.recipe.name, "stage": "pretrain"}, self._about_data()
+        about = {"recipe": self.recipe.name, "stage": "pretrain"}
+        about, data = about | origin_info(self.common.data_dir), self._about_data()
         place = (self.record.title, self.record.folder)
         return TrainingRun(*place, self.steps, "videos", self.config, about, data, state)
 
