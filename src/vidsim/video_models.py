@@ -12,10 +12,10 @@ from vidsim.errors import VidsimError
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.preprocess.frames import sample_frames
 from vidsim.preprocess.text_sequence import FieldTexts, TextSequences, text_sequences
+from vidsim.records.feature_origin import FeatureOrigin
 from vidsim.tasks.loaded_model import load_with_head, take_weights
 from vidsim.tasks.registry import TASKS
 from vidsim.tasks.task import Task
-from vidsim.records.feature_origin import FeatureOrigin
 from vidsim.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
