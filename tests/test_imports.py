@@ -130,6 +130,7 @@ def long_functions(source: Source) -> list[str]:
 def outside(sources: dict[str, Source]) -> set[str]:
     """Top-level names imported from neither the standard library nor this repository."""
     shared = {path.stem for path in (ROOT / "tests" / "fuzz").glob("fuzz_*.py")}
+    shared |= {path.stem for path in (ROOT / "tests" / "extractors").glob("made_*.py")}
     roots = {name.partition(".")[0] for s in sources.values() for name in imported(s.tree)}
     neighbours = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
     return roots - sys.stdlib_module_names - {"vidsim", "door"} - neighbours - shared
