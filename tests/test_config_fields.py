@@ -17,6 +17,7 @@ from vidsim.recipes import mix, uniter
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig
 from vidsim.stages.convert_config import ConvertConfig
 from vidsim.stages.embed_config import EmbedConfig
+from vidsim.stages.extract_config import ExtractConfig
 from vidsim.tasks.classification.configs import (
     ClassEnsembleConfig,
     ClassFoldConfig,
@@ -57,10 +58,12 @@ ALL = (
     InferenceConfig,
     EnsembleConfig,
     EmbedConfig,
+    ExtractConfig,
     ConvertConfig,
 )
 NEEDED = {
     EmbedConfig: {"checkpoint": Path("c"), "videos": "v", "out": Path("o.npz")},
+    ExtractConfig: {"video_files": Path("v"), "features_out": Path("f")},
     ConvertConfig: {"videos": Path("v.csv")},
 }
 NO_NUMBERS = (True, "3", [1], math.nan, math.inf, -math.inf)

@@ -20,11 +20,8 @@ SOURCE = ROOT / "src"
 
 DEVICE_ROOMS = ("layers", "models", "objectives", "losses", "metrics", "recipes")
 TENSORFLOW_ROOMS = ("records", "preprocess", "stages")
-PACKAGES = (
-    "records video_files tables preprocess layers losses objectives models pretrained extractors "
-    "recipes"
-)
-ORDER = PACKAGES.split()
+LOWER = "records video_files tables preprocess layers losses objectives models pretrained"
+ORDER = [*LOWER.split(), "extractors", "recipes"]
 PRIVATE = ("keras.src", "tensorflow.python", "tf.python")
 
 FILE_LINES = 300
@@ -129,8 +126,8 @@ def long_functions(source: Source) -> list[str]:
 
 def outside(sources: dict[str, Source]) -> set[str]:
     """Top-level names imported from neither the standard library nor this repository."""
-    shared = {path.stem for path in (ROOT / "tests" / "fuzz").glob("fuzz_*.py")}
-    shared |= {path.stem for path in (ROOT / "tests" / "extractors").glob("made_*.py")}
+    places = ("extractors", "fuzz", "video_files")  # pytest's pythonpath
+    shared = {path.stem for name in places for path in (ROOT / "tests" / name).glob("*.py")}
     roots = {name.partition(".")[0] for s in sources.values() for name in imported(s.tree)}
     neighbours = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
     return roots - sys.stdlib_module_names - {"vidsim", "door"} - neighbours - shared
@@ -208,12 +205,12 @@ def test_dependencies_are_declared_and_used():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = declared(project["dependencies"])
     extras = project["optional-dependencies"]
-    late = set().union(*(declared(extras[name]) for name in ("text", "parquet", "video", "onnx")))
+    late = declared([r for n in ("text", "parquet", "video", "onnx") for r in extras[n]])
     assert outside(HOUSE) | {"tensorboard"} == needed | late  # tf.summary imports tensorboard
     at_once = {n.partition(".")[0] for tree in MODULES.values() for n in imported_at_once(tree)}
     assert "numpy" in at_once and not at_once & late
-    optional = [name for extra in extras.values() for name in extra]
-    assert outside(EVERYTHING) <= needed | declared(optional)
+    every = [name for extra in extras.values() for name in extra]
+    assert outside(EVERYTHING) <= needed | declared(every)
 
 
 def test_no_private_modules():

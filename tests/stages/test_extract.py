@@ -5,22 +5,22 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "video_files"))
-from fake_extractor import GridExtractor, Misbehaving
-from made_files import corners, film, grey, greys, level
 from PIL import Image
 
+from fake_extractor import GridExtractor, Misbehaving
+from made_files import corners, film, grey, greys, level
+from vidsim import cli
 from vidsim.cli import main
 from vidsim.errors import Interrupted, VidsimError
 from vidsim.records.feature_origin import FeatureOrigin
-from vidsim.stages import extract as stage
 from vidsim.stages.extract import Work, extract_features
 from vidsim.video_files.libraries import decoder_version
 from vidsim.video_files.limits import Limits
@@ -48,11 +48,11 @@ def clips(tmp_path_factory):
 
 @pytest.fixture
 def extractor(monkeypatch):
-    """What --extractor loads."""
-    from vidsim.extractors import registry
-
+    """What --extractor loads, without TensorFlow."""
     made = GridExtractor()
-    monkeypatch.setattr(registry, "load_extractor", lambda named: made)
+    registry = types.SimpleNamespace(load_extractor=lambda named: made)
+    monkeypatch.setitem(sys.modules, "vidsim.extractors.registry", registry)
+    monkeypatch.setattr(cli, "_start_keras", lambda: None)
     return made
 
 
@@ -230,28 +230,30 @@ def test_numbers_that_are_none_are_a_reason(clips, tmp_path):
     assert failures(tmp_path)[0]["detail"] == "192 of 192 numbers"
 
 
+SLOW_COMMAND = """
+import sys, time, types
+from vidsim import cli
+from fake_extractor import GridExtractor
+
+class Slow(GridExtractor):
+    def extract(self, batch):
+        print("batch", flush=True)
+        time.sleep(0.5)
+        return super().extract(batch)
+
+loaded = types.SimpleNamespace(load_extractor=lambda named: Slow())
+sys.modules["vidsim.extractors.registry"] = loaded  # TensorFlow takes seconds
+cli._start_keras = lambda: None
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
 def test_ctrl_c_ends_the_command_and_its_decoders(clips, tmp_path):
     """As a terminal sends it, to all processes of the group."""
-    program = f"""
-        import sys, time
-        from vidsim import cli
-        from fake_extractor import GridExtractor
-        from vidsim.extractors import registry
-
-        class Slow(GridExtractor):
-            def extract(self, batch):
-                print("batch", flush=True)
-                time.sleep(0.5)
-                return super().extract(batch)
-
-        registry.load_extractor = lambda named: Slow()
-        cli._start_keras = lambda: None
-        sys.exit(cli.main(sys.argv[1:]))
-    """
     words = ["extract", "--video-files", str(clips), "--features-out", str(tmp_path / "out")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(program), *words, "--batch-size", "2"],
+        [sys.executable, "-c", SLOW_COMMAND, *words, "--batch-size", "2"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -281,5 +283,3 @@ def group_lives(group):
     except ProcessLookupError:
         return False
     return True
-
-

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from made_files import corners, film, greys
 
 

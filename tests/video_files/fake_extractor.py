@@ -1,5 +1,6 @@
-"""An extractor of no model: the mean colour of each cell of a grid. And some preprocessings that misbehave."""
+"""An extractor without a model - mean colours of a grid - and preprocessings that misbehave."""
 
+import itertools
 import os
 import signal
 import time
@@ -28,7 +29,7 @@ class GridPreprocessing:
 
 
 def pairs(edges):
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
 
 
 class GridExtractor:

@@ -92,7 +92,17 @@ def boxes(content: bytes, start: int = 0, end: int | None = None) -> list[tuple[
         if size < 8:
             break
         found.append((name, start, start + size))
-        if name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"dinf", b"moof", b"traf"):
+        if name in (
+            b"moov",
+            b"trak",
+            b"mdia",
+            b"minf",
+            b"stbl",
+            b"edts",
+            b"dinf",
+            b"moof",
+            b"traf",
+        ):
             found += boxes(content, start + 8, start + size)
         start += size
     return found

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from fake_extractor import GridPreprocessing, Misbehaving
 from made_files import boxes, slow_film
 from test_pictures import bomb
-
 from vidsim.video_files.decoder import Setup
 from vidsim.video_files.decoder_pool import DecoderPool
 from vidsim.video_files.decoder_process import DecoderProcess
@@ -63,13 +63,13 @@ def test_what_is_no_video(decoder, tmp_path):
 
 
 def test_an_mp4_cut_at_every_box(decoder, films, tmp_path):
-    """With its index behind the frames and before them: frames or a reason, and the next is read."""
+    """Its index behind the frames or before them: frames or a reason, and the next is read."""
     path, found = tmp_path / "cut.mp4", []
     late = films("late_index.mp4", qp=20)
     early = films("early_index.mp4", qp=20, movflags="faststart")
     for content in (late.read_bytes(), early.read_bytes()):
         cuts = {at for _, start, end in boxes(content) for at in (start, start + 4, start + 8, end)}
-        middle = [box for box in boxes(content) if box[0] == b"mdat"][0]
+        middle = next(box for box in boxes(content) if box[0] == b"mdat")
         cuts |= {(middle[1] + middle[2]) // 2, len(content) - 1}
         for cut in sorted(cuts):
             path.write_bytes(content[:cut])
@@ -142,7 +142,7 @@ def test_videos_come_in_order_and_none_is_lost(films, tmp_path):
             except Unreadable as error:
                 found.append((key, error.reason))
             if key == 9:
-                os.kill(pool._decoders[0]._process.pid, signal.SIGKILL)
+                os.kill(pool._decoders[0]._running.process.pid, signal.SIGKILL)
     expected = [(i, Reason.UNKNOWN_FORMAT if i % 3 == 1 else 2) for i in range(20)]
     others = [(one, two) for one, two in zip(found, expected, strict=True) if one != two]
     assert len(others) <= 1 and all(one[1] is Reason.CRASHED for one, _ in others)
@@ -159,7 +159,7 @@ def test_nobody_waits_for_a_pool_that_is_left(films):
         time.sleep(1)
         ahead = len(pool._videos)
         frames = sum(waiting._items.qsize() for _, waiting in pool._videos) + video._items.qsize()
-        processes = [decoder._process.pid for decoder in pool._decoders]
+        processes = [decoder._running.process.pid for decoder in pool._decoders]
     assert key == 0 and 40 < frames < 250 and ahead < 10  # of 40,000: memory does not grow
     assert time.monotonic() - began < 30
     assert not any(alive(pid) for pid in processes)
@@ -175,7 +175,7 @@ def test_decoders_end_with_the_process_that_asks(films, tmp_path):
         decoder = process_for()
         frames = decoder.decode(Path({str(films.corners("upright.mp4", qp=4))!r}))
         next(frames)
-        print(decoder._process.pid, flush=True)
+        print(decoder._running.process.pid, flush=True)
         time.sleep(1000)
     """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

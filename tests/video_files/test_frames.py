@@ -1,10 +1,11 @@
-"""The right frames of sound files, whatever the container: their times, their colours, their side up."""
+"""The right frames, whatever the container: times, colours, which side is up."""
 
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
+
 from made_files import (
     boxes,
     corners,
@@ -15,7 +16,6 @@ from made_files import (
     turned,
     turned_first_frame,
 )
-
 from vidsim.video_files import frames as frames_module
 from vidsim.video_files.frames import read_frames
 from vidsim.video_files.reasons import Reason, Unreadable

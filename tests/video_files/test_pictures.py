@@ -6,9 +6,9 @@ import zlib
 
 import numpy as np
 import pytest
-from made_files import corners
 from PIL import Image
 
+from made_files import corners
 from vidsim.video_files.frames import read_frames
 from vidsim.video_files.pictures import MOST_PIXELS
 from vidsim.video_files.reasons import Reason, Unreadable

@@ -1,7 +1,7 @@
 """Turns video files into features: decoders work ahead in processes, one model takes the frames."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ class Work:
 
     batch_size: int = 32
     decoders: int | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,7 @@ def extract_features(
     return counts
 
 
-def _extracted(
-    pool: DecoderPool[str], batches: FrameBatches, failures: Failures
-) -> Iterator[None]:
+def _extracted(pool: DecoderPool[str], batches: FrameBatches, failures: Failures) -> Iterator[None]:
     """Yields once for each video that is done."""
     for video_id, video in pool:
         batches.begin(video_id)

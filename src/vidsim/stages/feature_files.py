@@ -99,7 +99,7 @@ class FrameBatches:
         self._videos.append(_Video(video_id))
 
     def add(self, seconds: float, frame: np.ndarray) -> list[Finished]:
-        """A frame (h, w, c) float32 of the current video; returns the videos it completed a batch of.
+        """Takes a frame (h, w, c) float32 of the current video; returns videos that it finished.
 
         Raises:
             Unreadable: it is of another shape than the frames before.
@@ -130,7 +130,9 @@ class FrameBatches:
         if self._owners and self._batch is not None:
             self._batch[len(self._owners) :] = 0
             vectors = np.asarray(self._extractor.extract(self._batch), np.float32)
-            for video, vector in zip(self._owners, vectors, strict=False):  # rows of zeros have none
+            for video, vector in zip(
+                self._owners, vectors, strict=False
+            ):  # rows of zeros have none
                 video.vectors.append(vector)
             self._owners = []
         return self._written()
@@ -199,4 +201,6 @@ class Failures:
                 if problem is not None:
                     line = {"id": video_id, "file": str(path), "reason": problem.reason.value}
                     line["detail"] = problem.detail
-                    file.write((json.dumps(line, ensure_ascii=False) + "\n").encode(errors="replace"))
+                    file.write(
+                        (json.dumps(line, ensure_ascii=False) + "\n").encode(errors="replace")
+                    )

@@ -21,8 +21,6 @@ from vidsim.video_files.limits import Limits, limit_computing, limit_memory
 from vidsim.video_files.reasons import Reason, Unreadable
 from vidsim.video_files.sampling import Sampling
 
-_NICE = 0  # behind the model, which waits for all of its threads after every layer
-
 
 @dataclass(frozen=True)
 class Setup:
@@ -49,7 +47,6 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for handle in (0, 1, 2):  # libraries may print
         os.dup2(nothing, handle)
-    os.nice(_NICE)
     reader = messages.Reader(source)
     setup: Setup = pickle.loads(reader.read()[1])
     limit_memory(setup.limits.megabytes)

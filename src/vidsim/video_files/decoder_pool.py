@@ -130,9 +130,10 @@ class DecoderPool(Generic[Key]):
     def _take(self, room: threading.Semaphore) -> tuple[Path, DecodedVideo] | None:
         """The next file, in whose turn its frames will be read."""
         with self._lock:
-            key, path = (None, None) if self._stopped else next(self._files, (None, None))
-            if path is None:
+            found = None if self._stopped else next(self._files, None)
+            if found is None:
                 return None
+            key, path = found
             video = DecodedVideo(room)
             self._videos.append((key, video))
             self._more.notify_all()

@@ -1,5 +1,6 @@
 """A decoder in a process of its own, which may die: then there is another for the next file."""
 
+import contextlib
 import os
 import pickle
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +19,14 @@ from vidsim.video_files.reasons import Reason, Unreadable
 
 _START_SECONDS = 120  # for a start on a machine that is busy
 _END_SECONDS = 10  # between the end of its words and its own
+
+
+class _Running(NamedTuple):
+    """A process, and the two ends of its pipes that are ours."""
+
+    process: subprocess.Popen[bytes]
+    ask: int
+    answers: messages.Reader
 
 
 class DecoderProcess:
@@ -31,8 +41,7 @@ class DecoderProcess:
 
     def __init__(self, setup: Setup):
         self._setup, self.starts = setup, 0
-        self._process: subprocess.Popen[bytes] | None = None
-        self._reader: messages.Reader | None = None
+        self._running: _Running | None = None
         self._stopped = False
 
     def decode(self, path: Path) -> Iterator[tuple[float, np.ndarray]]:
@@ -44,16 +53,16 @@ class DecoderProcess:
             Unreadable: why there are no frames, or no more of them.
             VidsimError: no process can be started.
         """
-        process, reader = self._started()
-        reader.seconds = self._setup.limits.waiting(path)
+        running = self._started()
+        running.answers.seconds = self._setup.limits.waiting(path)
         try:
-            messages.write(process.stdin.fileno(), messages.JOB, os.fsencode(path.absolute()))
+            messages.write(running.ask, messages.JOB, os.fsencode(path.absolute()))
             while True:
-                kind, content = reader.read()
+                kind, content = running.answers.read()
                 if kind == messages.FRAME:
                     yield messages.read_frame(content)
                 elif kind == messages.END:
-                    self._end(messages.read_json(content))
+                    _raise_reason(messages.read_json(content))
                     return
                 else:
                     raise messages.Nonsense
@@ -65,7 +74,7 @@ class DecoderProcess:
             self.close()
             raise Unreadable(Reason.CRASHED, "it said what makes no sense") from None
         except (messages.Closed, OSError):
-            raise self._death(path) from None
+            raise self._death(running.process, path) from None
         except GeneratorExit:
             self.close()
             raise
@@ -73,40 +82,41 @@ class DecoderProcess:
     def stop(self) -> None:
         """Ends the process for ever; to be called by another thread than the one that decodes."""
         self._stopped = True
-        process = self._process
-        if process is not None:
-            process.kill()
+        running = self._running
+        if running is not None:
+            running.process.kill()
 
     def close(self) -> None:
         """Ends the process, whatever it is doing."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait()
-            process.stdin.close()
-            process.stdout.close()
+        running, self._running = self._running, None
+        if running is not None:
+            running.process.kill()
+            running.process.communicate()  # also closes our ends of its pipes
 
-    def _started(self) -> tuple[subprocess.Popen[bytes], messages.Reader]:
+    def _started(self) -> _Running:
         """The process, a new one if need be."""
-        if self._process is not None and self._reader is not None:
-            return self._process, self._reader
+        if self._running is not None:
+            return self._running
         command = [sys.executable, "-P", "-m", "vidsim.video_files.decoder"]
-        self._process = process = subprocess.Popen(
+        # Threads of its own would take address space, of which it has little.
+        own = {"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"}
+        process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
-            # Threads of its own would take address space, of which it has little.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
+            env=os.environ | own,
         )
+        assert process.stdin is not None and process.stdout is not None
+        answers = messages.Reader(process.stdout.fileno())
+        self._running = running = _Running(process, process.stdin.fileno(), answers)
+        self.starts += 1
         if self._stopped:
             process.kill()
-        self.starts += 1
-        self._reader = reader = messages.Reader(process.stdout.fileno())
-        reader.seconds = _START_SECONDS
+        answers.seconds = _START_SECONDS
         try:
-            messages.write(process.stdin.fileno(), messages.SETUP, pickle.dumps(self._setup))
-            kind, _ = reader.read()
+            messages.write(running.ask, messages.SETUP, pickle.dumps(self._setup))
+            kind, _ = answers.read()
         except (messages.Closed, messages.Nonsense, messages.TookTooLong, OSError):
             kind = b""
         if kind != messages.READY:
@@ -115,28 +125,26 @@ class DecoderProcess:
                 f"the decoder could not be started: {' '.join(command)} ended with status "
                 f"{process.returncode}; its words are above"
             )
-        return process, reader
+        return running
 
-    def _death(self, path: Path) -> Unreadable:
+    def _death(self, process: subprocess.Popen[bytes], path: Path) -> Unreadable:
         """Why the process ended before its answer did."""
-        process = self._process
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it closed its end, and goes on
             process.wait(timeout=_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass  # it closed its end, and goes on
         self.close()
         status = process.returncode
         if status == -signal.SIGXCPU:
-            limit = f"{self._setup.limits.computing(path) * self._setup.threads:.0f} s of computing"
-            return Unreadable(Reason.TIME_LIMIT, limit)
+            limit = self._setup.limits.computing(path) * self._setup.threads
+            return Unreadable(Reason.TIME_LIMIT, f"{limit:.0f} s of computing")
         if status < 0:
             name = signal.Signals(-status).name
             return Unreadable(Reason.CRASHED, f"{name} ended the decoder")
         return Unreadable(Reason.CRASHED, f"status {status}")
 
-    def _end(self, said: dict) -> None:
-        if not said:
-            return
+
+def _raise_reason(said: dict[str, Any]) -> None:
+    """Raises what the decoder says in the end, if it is more than that it is the end."""
+    if said:
         try:
             reason = Reason(str(said.get("reason")))
         except ValueError:

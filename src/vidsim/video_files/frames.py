@@ -157,7 +157,8 @@ class _PacketReader:
 
     def __init__(self, path: Path, threads: int):
         self._path, self._threads = path, threads
-        self._container, self._stream = None, None
+        self._container: Any = None
+        self._stream: Any = None
         self._packets: Iterator[Any] = iter(())
         self._next, self.problem = 0, ""
 
@@ -184,7 +185,7 @@ class _PacketReader:
         decoder.flush_buffers()
 
     def _read(self, run: _Run) -> Iterator[Any]:
-        import av
+        from av.error import FFmpegError
 
         try:
             for packet in self._packets:
@@ -197,17 +198,17 @@ class _PacketReader:
                     return
         except MemoryError:
             raise
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             self.problem = self.problem or words_of(error)
 
     def _frames(self, packet: Any) -> list[Any]:
         """The frames that come out; none where the decoder finds damage."""
-        import av
+        from av.error import FFmpegError
 
         try:
             return self._stream.codec_context.decode(packet)
         except MemoryError:
             raise
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             self.problem = self.problem or words_of(error)
             return []

@@ -43,7 +43,8 @@ class Reader:
     """
 
     def __init__(self, handle: int):
-        self._handle, self.seconds = handle, None
+        self._handle = handle
+        self.seconds: float | None = None
         self._poll = select.poll()
         self._poll.register(handle, select.POLLIN | select.POLLHUP)
 

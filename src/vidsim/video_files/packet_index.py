@@ -73,6 +73,7 @@ def open_video(path: Path, threads: int) -> tuple[Any, Any]:
         Unreadable: no known format, no stream of video, or no decoder for it.
     """
     import av
+    from av.error import FFmpegError
 
     options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
     options["max_pixels"] = str(MOST_PIXELS)  # of the decoders that look for sizes
@@ -81,7 +82,7 @@ def open_video(path: Path, threads: int) -> tuple[Any, Any]:
         container = av.open(f"file:{path}", options=options, metadata_errors="replace")
     except MemoryError:
         raise
-    except (av.FFmpegError, ValueError, RuntimeError) as error:
+    except (FFmpegError, ValueError, RuntimeError) as error:
         raise Unreadable(Reason.UNKNOWN_FORMAT, words_of(error)) from None
     try:
         return container, _video_stream(container, threads)
@@ -119,7 +120,7 @@ def words_of(error: Exception) -> str:
 
 def index_packets(container: Any, stream: Any) -> PacketIndex:
     """Reads all packets of a stream that was opened just now."""
-    import av
+    from av.error import FFmpegError
 
     stamps, decoded, lengths, flags = array("q"), array("q"), array("q"), array("b")
     try:
@@ -132,7 +133,7 @@ def index_packets(container: Any, stream: Any) -> PacketIndex:
             flags.append(packet.is_keyframe | packet.is_discard << 1)
     except MemoryError:
         raise
-    except av.FFmpegError:
+    except FFmpegError:
         pass  # what was read before can be decoded
     if not flags:
         raise Unreadable(Reason.NO_FRAMES, "no packet in the stream")

@@ -10,11 +10,10 @@ from vidsim.errors import VidsimError
 from vidsim.records.shown import shown
 from vidsim.records.video_id import is_video_id
 
-VIDEO_ENDINGS = frozenset(
-    ".3g2 .3gp .asf .avi .divx .dv .f4v .flv .gif .h264 .h265 .hevc .ivf .m2ts .m2v .m4a .m4v .mka "
-    ".mkv .mov .mp3 .mp4 .mpeg .mpg .mts .mxf .nut .obu .ogg .ogv .rm .rmvb .ts .vob .webm .wmv "
-    ".y4m".split()
-)
+_ENDINGS = """
+    3g2 3gp asf avi divx dv f4v flv gif h264 h265 hevc ivf m2ts m2v m4a m4v mka mkv mov mp3 mp4 mpeg
+    mpg mts mxf nut obu ogg ogv rm rmvb ts vob webm wmv y4m"""
+VIDEO_ENDINGS = frozenset(f".{ending}" for ending in _ENDINGS.split())
 """Lower case; those of sound files too, whose outcome is a named reason and no silence."""
 PICTURE_ENDINGS = frozenset((".jpeg", ".jpg", ".png", ".webp"))
 MOST_ID_BYTES = 200
