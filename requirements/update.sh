@@ -13,7 +13,10 @@ lock() {
 
 lock core.txt "$@" ../pyproject.toml build.in
 known=$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' core.txt)
-for extra in cuda dev jieba parquet soak text video; do # what they add to core.txt
+for extra in cuda dev jieba onnx parquet soak text video; do # what they add to core.txt
     # shellcheck disable=SC2086 # two words for each package
     lock "$extra.txt" "$@" --extra "$extra" --constraints core.txt $known ../pyproject.toml build.in
 done
+# Folders of weights, of which one asks for PyTorch to be used with; nothing of it is needed here.
+# shellcheck disable=SC2086
+lock weights.txt "$@" --no-deps --extra weights --constraints core.txt $known ../pyproject.toml

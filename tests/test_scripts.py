@@ -113,7 +113,7 @@ def test_setup_installs_once(fresh, shell):
     assert done.returncode == 0, done.stderr
     assert call("-m", "venv", "--clear", ".venv") in calls
     packages, checkout = installs(calls)
-    assert packages.endswith("<--require-hashes><-r><requirements/core.txt>")
+    assert packages.endswith("<--no-deps><--require-hashes><-r><requirements/core.txt>")
     assert checkout.endswith("<--no-deps><--no-build-isolation><-e><.>")
     done, calls = fresh.run("setup.sh", shell=shell)
     assert (done.returncode, done.stdout, calls) == (0, "", [])

@@ -18,6 +18,7 @@ from vidsim.pretrained.encoder_folder import EncoderFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 ON_JAX = ("bert_wide", "roformer_narrow")
+EXTRACTORS_ON_JAX = ("test_folders[clip]", "test_texts_of_clip", "test_swin")
 
 
 @pytest.fixture
@@ -50,11 +51,12 @@ def test_hidden_states_and_gradients(
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="this is the other process")
 @pytest.mark.slow
 def test_the_same_on_jax():
-    """The two cases that differ most, in a process with the other backend."""
+    """The two cases that differ most, and three extractors, in a process with the other backend."""
     cases = [f"test_hidden_states_and_gradients[{name}]" for name in ON_JAX]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     command += [f"tests/pretrained/test_parity.py::{case}" for case in cases]
+    command += [f"tests/extractors/test_parity.py::{case}" for case in EXTRACTORS_ON_JAX]
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert f"{len(ON_JAX)} passed" in run.stdout
+    assert f"{len(ON_JAX) + len(EXTRACTORS_ON_JAX)} passed" in run.stdout

@@ -250,7 +250,8 @@ def test_a_member_that_says_it_is_larger(read):
         ([], "holds a list without tensors"),
         ({}, "holds a dict without tensors"),
         ({"epoch": 1, "state_dict": {"name": "x", "none": None}}, "holds a dict without tensors"),
-        ({"model": {"x": 1}}, "'model' is a dict; accepted are tensors"),
+        ({"model": {"x": 1}}, "holds a dict without tensors"),
+        ({"net": {"x": 1}}, "'net' is a dict; accepted are tensors"),
         ({"w": [1]}, "'w' is a list"),
     ],
 )

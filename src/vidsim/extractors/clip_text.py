@@ -113,6 +113,10 @@ class TokenEmbedding(keras.layers.Layer):
         self.words = self.add_weight((words, width), name="words")
         self.positions = self.add_weight((positions, width), name="positions")
 
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """See VisionLayer."""
+        return (*input_shape, self.words.shape[1])
+
     def call(self, tokens: Tensor) -> Tensor:
         """The sum of both."""
         return ops.take(self.words, tokens, axis=0) + self.positions[: ops.shape(tokens)[1]]

@@ -106,6 +106,10 @@ class VisionLayer(keras.layers.Layer):
             layer.build(input_shape)
         self.contract.build((*input_shape[:-1], self.config.intermediate))
 
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Known without a trace, which JAX cannot make of a number of tokens that is not known."""
+        return input_shape
+
     def call(self, x: Tensor) -> Tensor:
         """Attention, then the feed-forward network; each is added to what it read."""
         x = x + self._attend(self.attention_norm(x))
