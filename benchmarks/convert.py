@@ -4,9 +4,9 @@
 
 First videos of 32 x 1536 float16 numbers, each in a file of its own, beside the rate at which the
 disk takes as many bytes in one file (with fsync; both read warm files). Then so many rows of a CSV
-file with one frame of 8 numbers each, from one .npz, half of them and all: memory must not grow with
-the features, and by little with the rows. Memory is the peak of what the process holds of its own
-(RssAnon), in MB, imports included.
+file with one frame of 8 numbers each, from one .npz, half of them and all: memory must not grow
+with the features, and by little with the rows. Memory is the peak of what the process holds of its
+own (RssAnon), in MB, imports included.
 """
 
 import argparse
