@@ -1,7 +1,7 @@
-"""What stands behind every door: the stage of that name, run by a Python that has vidsim.
+"""Runs the stage of a command's name by a Python that has vidsim.
 
 `python finetune` is typed with whatever Python comes first on the path, and vidsim is installed in
-the checkout's own .venv. So a door that cannot import vidsim hands over to .venv, and one that
+the checkout's own .venv. So a command that cannot import vidsim hands over to .venv, and one that
 finds none there says what to type. Only the standard library, and no syntax newer than Python 3.6:
 it must run in order to tell.
 """

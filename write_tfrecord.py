@@ -1,4 +1,4 @@
-"""Door 0, `python write_tfrecord.py`: rated pairs to folds of TFRecords. See data/README.md."""
+"""`python write_tfrecord.py`: rated pairs to folds of TFRecords. See data/README.md."""
 
 from door import enter
 

@@ -2,8 +2,8 @@
 
     python benchmarks/scale.py [--videos 1000] [--factors 1,4,16] [--folder DIR] [--plot FILE.png]
 
-Made videos of a few frames, the model of `--size tiny`, every stage by its door in a process of its
-own. Pretraining makes a fixed number of updates for the memory, and whole epochs of at least that
+Made videos of a few frames, the model of `--size tiny`, every stage by its command in a process of
+its own. Pretraining makes a fixed number of updates for the memory, and whole epochs of at least that
 many for the time, which is counted from the tenth line of progress to the last.
 
 Memory is the peak of RssAnon, what a process holds of its own, sampled every 10 ms from /proc
@@ -58,7 +58,7 @@ class Size:
     folder: Path
 
     def flags(self, recipes: str, folds: str) -> list[str]:
-        """Of any door."""
+        """Of any command."""
         places = ["--data-dir", str(self.folder / "data"), "--save-dir", str(self.folder / "save")]
         zipped = ["--output-zip", str(self.folder / "result.zip")]
         return [*places, *zipped, "--size", "tiny", "--recipes", recipes, "--folds", folds]

@@ -1,4 +1,4 @@
-"""Door 2, run by path: `python finetune`. README.md beside this says what goes in and out."""
+"""Run by path: `python finetune`. README.md beside this says what goes in and out."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Door 3, run by path: `python inference`. README.md beside this says what goes in and out."""
+"""Run by path: `python inference`. README.md beside this says what goes in and out."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Door 1, run by path: `python pretrain`. README.md beside this says what goes in and out."""
+"""Run by path: `python pretrain`. README.md beside this says what goes in and out."""
 
 import sys
 from pathlib import Path

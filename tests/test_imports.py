@@ -1,4 +1,4 @@
-"""The house rules that can be read off the source: who imports what, and how long things are.
+"""The rules that can be read off the source: who imports what, and how long things are.
 
 Everything is read as an AST, nothing is imported. Each rule is also shown to bite on a made source,
 so that a rule which has gone blind fails here and not in review.
@@ -18,8 +18,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
 
-DEVICE_ROOMS = ("layers", "models", "objectives", "losses", "metrics", "recipes")
-TENSORFLOW_ROOMS = ("records", "preprocess", "stages")
+DEVICE_PACKAGES = ("layers", "models", "objectives", "losses", "metrics", "recipes")
+TENSORFLOW_PACKAGES = ("records", "preprocess", "stages")
 LOWER = "records video_files tables preprocess layers losses objectives models pretrained"
 ORDER = [*LOWER.split(), "extractors", "recipes"]
 PRIVATE = ("keras.src", "tensorflow.python", "tf.python")
@@ -27,7 +27,7 @@ PRIVATE = ("keras.src", "tensorflow.python", "tf.python")
 FILE_LINES = 300
 FUNCTION_LINES = 40
 CONSTRUCTOR_LINES = 120  # of a functional model
-DOOR_LINES = 25
+COMMAND_LINES = 25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,47 +140,52 @@ def declared(requirements: list[str]) -> set[str]:
     return {called.get(name, name) for name in names}
 
 
-HOUSE = read(SOURCE)
-MODULES = {module_name(name): source.tree for name, source in HOUSE.items()}
-DOORS = [*sorted(ROOT.glob("*/__main__.py")), ROOT / "write_tfrecord.py"]
+PACKAGE = read(SOURCE)
+MODULES = {module_name(name): source.tree for name, source in PACKAGE.items()}
+COMMANDS = [*sorted(ROOT.glob("*/__main__.py")), ROOT / "write_tfrecord.py"]
 EVERYTHING = (
-    HOUSE | read(ROOT / "tests", ROOT / "benchmarks") | read(*(d.parent for d in DOORS[:4]))
+    PACKAGE | read(ROOT / "tests", ROOT / "benchmarks") | read(*(d.parent for d in COMMANDS[:4]))
 )
 
 
-def rooms(names: Iterable[str]) -> list[str]:
-    return [m for m in MODULES if any(within(m, f"vidsim.{room}") for room in names)]
+def modules_of(names: Iterable[str]) -> list[str]:
+    return [m for m in MODULES if any(within(m, f"vidsim.{name}") for name in names)]
 
 
 def test_the_files_were_seen():
-    assert len(HOUSE) >= 50
+    assert len(PACKAGE) >= 50
     assert {"vidsim", "vidsim.cli", "vidsim.schema", "vidsim.models.joint"} <= set(MODULES)
     assert "tests/test_imports.py" in EVERYTHING
-    assert [d.parent.name for d in DOORS[:4]] == ["ensemble", "finetune", "inference", "pretrain"]
-    for room in DEVICE_ROOMS + TENSORFLOW_ROOMS:
-        assert len(rooms((room,))) > 1, f"the room {room} is gone: change this test with it"
+    assert [d.parent.name for d in COMMANDS[:4]] == [
+        "ensemble",
+        "finetune",
+        "inference",
+        "pretrain",
+    ]
+    for name in DEVICE_PACKAGES + TENSORFLOW_PACKAGES:
+        assert len(modules_of((name,))) > 1, f"{name} is gone: change this test with it"
 
 
 def test_device_code_runs_on_any_backend():
     """No import of tensorflow in it, nor in any module of vidsim that it can bring in."""
     guilty = {module for module, tree in MODULES.items() if imports_tensorflow(tree)}
-    for module in rooms(DEVICE_ROOMS):
+    for module in modules_of(DEVICE_PACKAGES):
         assert not reachable(module, MODULES) & guilty, f"{module} brings in tensorflow"
 
 
-def test_tensorflow_stays_in_its_rooms():
+def test_tensorflow_stays_in_its_modules_of():
     users = {module for module, tree in MODULES.items() if imports_tensorflow(tree)}
     assert users, "no module imports tensorflow: the rule looks at nothing"
-    assert users <= {*rooms(TENSORFLOW_ROOMS), "vidsim.tensorflow_start"}
+    assert users <= {*modules_of(TENSORFLOW_PACKAGES), "vidsim.tensorflow_start"}
 
 
 def test_stages_know_no_task_and_tasks_no_stage():
     """Only the registry names a task; what a task needs lies below it."""
     own = [m for m in MODULES if within(m, "vidsim.tasks.similarity")]
     assert len(own) > 5
-    for module in rooms(("stages",)):
+    for module in modules_of(("stages",)):
         assert not {n for n in imported(MODULES[module]) if within(n, "vidsim.tasks.similarity")}
-    for module in rooms(("tasks", "training", "blending")):
+    for module in modules_of(("tasks", "training", "blending")):
         assert not {n for n in imported(MODULES[module]) if within(n, "vidsim.stages")}
 
 
@@ -193,7 +198,7 @@ def imports_above(module: str, tree: ast.AST) -> list[str]:
 
 def test_a_package_imports_none_above_it():
     """preprocess knows no model, records no preprocessing, and so on."""
-    above = {module: imports_above(module, MODULES[module]) for module in rooms(ORDER)}
+    above = {module: imports_above(module, MODULES[module]) for module in modules_of(ORDER)}
     assert {module: names for module, names in above.items() if names} == {}
 
 
@@ -206,7 +211,7 @@ def test_dependencies_are_declared_and_used():
     needed = declared(project["dependencies"])
     extras = project["optional-dependencies"]
     late = declared([r for n in ("text", "parquet", "video", "onnx") for r in extras[n]])
-    assert outside(HOUSE) | {"tensorboard"} == needed | late  # tf.summary imports tensorboard
+    assert outside(PACKAGE) | {"tensorboard"} == needed | late  # tf.summary imports tensorboard
     at_once = {n.partition(".")[0] for tree in MODULES.values() for n in imported_at_once(tree)}
     assert "numpy" in at_once and not at_once & late
     every = [name for extra in extras.values() for name in extra]
@@ -229,12 +234,12 @@ def test_files_and_functions_are_short():
     assert [line for source in EVERYTHING.values() for line in long_functions(source)] == []
 
 
-@pytest.mark.parametrize("door", DOORS, ids=lambda door: str(door.relative_to(ROOT)))
-def test_a_door_is_a_place_not_a_package(door):
-    assert len(door.read_text(encoding="utf-8").splitlines()) <= DOOR_LINES
-    if door.parent != ROOT:
-        assert (door.parent / "README.md").is_file(), "a door has a card"
-        assert not (door.parent / "__init__.py").exists()
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.relative_to(ROOT)))
+def test_a_command_is_a_folder_not_a_package(command):
+    assert len(command.read_text(encoding="utf-8").splitlines()) <= COMMAND_LINES
+    if command.parent != ROOT:
+        assert (command.parent / "README.md").is_file(), "a command has a README"
+        assert not (command.parent / "__init__.py").exists()
 
 
 # --- the rules bite -------------------------------------------------------------------------------

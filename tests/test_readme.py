@@ -29,7 +29,7 @@ def commands() -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_doors_are_run_as_the_readme_says(tmp_path):
+def test_the_commands_are_run_as_the_readme_says(tmp_path):
     """With one recipe and one fold of the sample, in the checkout's own environment."""
     if not (ROOT / ".venv" / "vidsim.stamp").exists():
         pytest.skip("no .venv made by setup.sh here; sh test.sh makes it")
@@ -65,7 +65,7 @@ def test_the_doors_are_run_as_the_readme_says(tmp_path):
 
 
 def the_library_example_runs(folder, environment):
-    """In the folder where the doors' results lie."""
+    """In the folder where the commands' results lie."""
     block = next(block for block in blocks("python") if "Embedder" in block)
     run = subprocess.run(
         ["python3", "-c", f"{block}\nassert embeddings.shape == (2, 256)"],

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted(path.name for path in ROOT.glob("*.sh"))
 SHELLS = [shell for shell in ("sh", "dash", "bash") if shutil.which(shell)]
 SHELL = "dash" if "dash" in SHELLS else "sh"
-DOORS = ["write_tfrecord.py", "pretrain", "finetune", "inference", "ensemble"]
+COMMANDS = ["write_tfrecord.py", "pretrain", "finetune", "inference", "ensemble"]
 
 # A call is logged, its words in <>. It fails at STUB_FAIL, and kills its caller at STUB_KILL.
 STUB = r"""#!/bin/sh
@@ -201,7 +201,7 @@ def test_run_opens_the_doors_in_order(tree):
     flags = ["--folds", "0,1", "--output-zip", "a b.zip", "--recipes="]
     done, calls = tree.run("run.sh", *flags)
     assert done.returncode == 0, done.stderr
-    assert calls == [plan(*flags), *[call(door, *flags) for door in DOORS]]
+    assert calls == [plan(*flags), *[call(command, *flags) for command in COMMANDS]]
     assert "SAMPLE" not in done.stdout
     assert "run.sh: done in 0 min" in done.stdout
 
@@ -212,13 +212,15 @@ def test_run_without_data_makes_a_sample(tree):
     flags = ["--data-dir", "data/sample", "--size", "tiny", "--seed", "7"]
     assert calls == [
         plan("--make-sample", *flags),
-        call(DOORS[0], "--make-sample", *flags),
-        *[call(door, *flags) for door in DOORS[1:]],
+        call(COMMANDS[0], "--make-sample", *flags),
+        *[call(command, *flags) for command in COMMANDS[1:]],
     ]
     assert "data/sample" in done.stdout
     for flags in (["--size", "small"], ["--size=small"]):
         _, calls = tree.run("run.sh", *flags)
-        assert calls[2:] == [call(door, "--data-dir", "data/sample", *flags) for door in DOORS[1:]]
+        assert calls[2:] == [
+            call(command, "--data-dir", "data/sample", *flags) for command in COMMANDS[1:]
+        ]
 
 
 @pytest.mark.parametrize(
@@ -228,14 +230,14 @@ def test_run_without_data_makes_a_sample(tree):
 def test_a_named_data_folder_is_never_replaced(tree, flags):
     (tree.root / "data" / "pairwise").rmdir()
     _, calls = tree.run("run.sh", "--folds=0", *flags)
-    assert calls[1:] == [call(door, "--folds=0", *flags) for door in DOORS]
+    assert calls[1:] == [call(command, "--folds=0", *flags) for command in COMMANDS]
 
 
-@pytest.mark.parametrize("failing", DOORS)
+@pytest.mark.parametrize("failing", COMMANDS)
 def test_run_stops_where_a_door_fails(tree, failing):
     done, calls = tree.run("run.sh", STUB_FAIL=failing, STUB_STATUS="7")
     assert done.returncode == 7
-    assert calls[1:] == [call(door) for door in DOORS[: DOORS.index(failing) + 1]]
+    assert calls[1:] == [call(command) for command in COMMANDS[: COMMANDS.index(failing) + 1]]
     assert failing in done.stderr
     assert "done in" not in done.stdout
     done, calls = tree.run("run.sh", STUB_FAIL="plan")  # another configuration is in the way
@@ -246,7 +248,7 @@ def test_run_sets_up_first(fresh):
     done, calls = fresh.run("run.sh", STUB_FAIL="install", STUB_STATUS="3")
     assert done.returncode == 1
     assert len(installs(calls)) == 1
-    assert not any(call(DOORS[0]) in line for line in calls)
+    assert not any(call(COMMANDS[0]) in line for line in calls)
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
@@ -258,17 +260,17 @@ def test_help_touches_nothing(fresh, flag):
 
 
 @pytest.mark.parametrize(
-    ("script", "door"),
+    ("script", "command"),
     [
         ("pretrain_all.sh", "pretrain"),
         ("finetune_all.sh", "finetune"),
         ("infer_all.sh", "inference"),
     ],
 )
-def test_the_all_scripts_pass_everything_on(tree, script, door):
-    done, calls = tree.run(script, "--bert-dir", "a b", STUB_FAIL=door, STUB_STATUS="5")
+def test_the_all_scripts_pass_everything_on(tree, script, command):
+    done, calls = tree.run(script, "--bert-dir", "a b", STUB_FAIL=command, STUB_STATUS="5")
     assert done.returncode == 5
-    assert calls == [call(door, "--bert-dir", "a b")]
+    assert calls == [call(command, "--bert-dir", "a b")]
 
 
 @pytest.mark.parametrize(

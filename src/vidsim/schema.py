@@ -1,4 +1,4 @@
-"""Every name that two rooms must agree on, spelled once.
+"""Every name that two packages must agree on, spelled once.
 
 Record fields are the challenge's own; tensor keys are the contract between the input pipeline,
 the backbones and the objectives. Pure constants: device code and data code both import this.

@@ -1,4 +1,4 @@
-"""What the tests of the records room share: the sample data set, made once."""
+"""What the tests of records share: the sample data set, made once."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """The stage that makes the folds: written once, redone on a change, clear when it cannot.
 
-The files are read back by the readers of the records room, whose own tests hold them against
+The files are read back by the readers of records/, whose own tests hold them against
 TensorFlow's.
 """
 

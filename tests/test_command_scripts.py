@@ -1,4 +1,4 @@
-"""The doors, opened by path from somewhere else, with a stand-in for vidsim behind them."""
+"""The commands, run by path from somewhere else, with a stand-in for vidsim."""
 
 import importlib.util
 import os
@@ -20,7 +20,7 @@ def main(arguments):
 
 @pytest.fixture
 def checkout(tmp_path) -> Path:
-    """The doors alone, in a folder with a space in its name."""
+    """The commands alone, in a folder with a space in its name."""
     root = tmp_path / "check out"
     root.mkdir()
     for name in ("door.py", "write_tfrecord.py"):
@@ -31,7 +31,7 @@ def checkout(tmp_path) -> Path:
 
 
 def enter(checkout: Path, stage: str, *flags: str, python: tuple[str, ...], path: str = ""):
-    """Opens a door; returns the finished process."""
+    """Runs a command; returns the finished process."""
     door = checkout / (f"{stage}.py" if stage == "write_tfrecord" else stage)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     return subprocess.run(
