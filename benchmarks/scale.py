@@ -3,8 +3,8 @@
     python benchmarks/scale.py [--videos 1000] [--factors 1,4,16] [--folder DIR] [--plot FILE.png]
 
 Made videos of a few frames, the model of `--size tiny`, every stage by its command in a process of
-its own. Pretraining makes a fixed number of updates for the memory, and whole epochs of at least that
-many for the time, which is counted from the tenth line of progress to the last.
+its own. Pretraining makes a fixed number of updates for the memory, and whole epochs of at least
+that many for the time, which is counted from the tenth line of progress to the last.
 
 Memory is the peak of RssAnon, what a process holds of its own, sampled every 10 ms from /proc
 (Linux). Pages of mapped files are not in it: the system lends them as long as nobody else needs

@@ -134,18 +134,17 @@ def outside(sources: dict[str, Source]) -> set[str]:
 
 
 def declared(requirements: list[str]) -> set[str]:
-    """Import names of requirements: called as their package, - for _, but for two."""
+    """Import names of requirements: called as their package, - for _, but for some."""
     names = {re.match(r"[\w-]+", r).group().replace("-", "_") for r in requirements}
-    called = {"scikit_learn": "sklearn", "pillow": "PIL"}
+    called = {"scikit_learn": "sklearn", "pillow": "PIL", "pytest_xdist": "xdist"}
     return {called.get(name, name) for name in names}
 
 
 PACKAGE = read(SOURCE)
 MODULES = {module_name(name): source.tree for name, source in PACKAGE.items()}
 COMMANDS = [*sorted(ROOT.glob("*/__main__.py")), ROOT / "write_tfrecord.py"]
-EVERYTHING = (
-    PACKAGE | read(ROOT / "tests", ROOT / "benchmarks") | read(*(d.parent for d in COMMANDS[:4]))
-)
+BESIDE = read(ROOT / "tests", ROOT / "benchmarks", *(path.parent for path in COMMANDS[:4]))
+EVERYTHING = PACKAGE | BESIDE
 
 
 def modules_of(names: Iterable[str]) -> list[str]:
@@ -156,12 +155,8 @@ def test_the_files_were_seen():
     assert len(PACKAGE) >= 50
     assert {"vidsim", "vidsim.cli", "vidsim.schema", "vidsim.models.joint"} <= set(MODULES)
     assert "tests/test_imports.py" in EVERYTHING
-    assert [d.parent.name for d in COMMANDS[:4]] == [
-        "ensemble",
-        "finetune",
-        "inference",
-        "pretrain",
-    ]
+    folders = ["ensemble", "finetune", "inference", "pretrain"]
+    assert [path.parent.name for path in COMMANDS[:4]] == folders
     for name in DEVICE_PACKAGES + TENSORFLOW_PACKAGES:
         assert len(modules_of((name,))) > 1, f"{name} is gone: change this test with it"
 
@@ -173,7 +168,7 @@ def test_device_code_runs_on_any_backend():
         assert not reachable(module, MODULES) & guilty, f"{module} brings in tensorflow"
 
 
-def test_tensorflow_stays_in_its_modules_of():
+def test_tensorflow_stays_in_its_packages():
     users = {module for module, tree in MODULES.items() if imports_tensorflow(tree)}
     assert users, "no module imports tensorflow: the rule looks at nothing"
     assert users <= {*modules_of(TENSORFLOW_PACKAGES), "vidsim.tensorflow_start"}

@@ -197,7 +197,7 @@ def test_the_interpreter_can_be_chosen(fresh):
 # --- run.sh ---------------------------------------------------------------------------------------
 
 
-def test_run_opens_the_doors_in_order(tree):
+def test_run_calls_the_commands_in_order(tree):
     flags = ["--folds", "0,1", "--output-zip", "a b.zip", "--recipes="]
     done, calls = tree.run("run.sh", *flags)
     assert done.returncode == 0, done.stderr
@@ -218,9 +218,8 @@ def test_run_without_data_makes_a_sample(tree):
     assert "data/sample" in done.stdout
     for flags in (["--size", "small"], ["--size=small"]):
         _, calls = tree.run("run.sh", *flags)
-        assert calls[2:] == [
-            call(command, "--data-dir", "data/sample", *flags) for command in COMMANDS[1:]
-        ]
+        sample = ["--data-dir", "data/sample", *flags]
+        assert calls[2:] == [call(command, *sample) for command in COMMANDS[1:]]
 
 
 @pytest.mark.parametrize(

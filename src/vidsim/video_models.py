@@ -3,23 +3,21 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.models.embedding_model import EmbeddingModel
+from vidsim.models.two_tower import TowerEmbedding, Towers, build_towers
 from vidsim.preprocess.frames import sample_frames
 from vidsim.preprocess.text_sequence import FieldTexts, TextSequences, text_sequences
 from vidsim.records.feature_origin import FeatureOrigin
-from vidsim.tasks.loaded_model import load_with_head, take_weights
-from vidsim.tasks.registry import TASKS
-from vidsim.tasks.task import Task
 from vidsim.training.checkpoint import (
     Checkpoint,
-    load_checkpoint,
+    load_with_head,
     model_shape,
+    take_weights,
     verified_description,
 )
 
@@ -57,7 +55,9 @@ class VideoModel:
 
     def __init__(self, checkpoint: Checkpoint):
         self.checkpoint = checkpoint
-        self.model = _embedding_model(checkpoint)
+        backbone, head = checkpoint.backbone, checkpoint.head
+        towers = isinstance(head, Towers)
+        self.model = TowerEmbedding(backbone, head) if towers else EmbeddingModel(backbone)
         self.width = checkpoint.backbone.spec.frame_size
         self._config = checkpoint.backbone.config
         self.fields = tuple(name for name, _ in self._config.texts)
@@ -131,24 +131,11 @@ class VideoModels:
             self._shapes[folder] = repr(model_shape(verified_description(folder)))
         shape = self._shapes[folder]
         if shape not in self._models:
-            task = _task(verified_description(folder))
-            loaded = load_with_head(folder, task) if task else load_checkpoint(folder)
-            self._models[shape] = VideoModel(loaded)
+            self._models[shape] = VideoModel(load_with_head(folder, build_towers))
         elif self._loaded[shape] != folder:
             take_weights(self._models[shape].checkpoint, folder)
         self._loaded[shape] = folder
         return self._models[shape]
-
-
-def _task(info: Mapping[str, Any]) -> Task | None:
-    """What a checkpoint was finetuned for; None if for nothing, or for a task not loaded here."""
-    return TASKS.get(info.get("task", {}).get("name"))
-
-
-def _embedding_model(checkpoint: Checkpoint) -> EmbeddingModel:
-    """The embedding of a checkpoint's task."""
-    backbone, task = checkpoint.backbone, _task(checkpoint.info)
-    return task.embedding_model(backbone, checkpoint.head) if task else EmbeddingModel(backbone)
 
 
 def common_origin(models: Mapping[str, VideoModel]) -> FeatureOrigin | None:

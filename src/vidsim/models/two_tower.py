@@ -1,6 +1,7 @@
 """Retrieval: sentences and videos, each embedded alone, through one forward pass of a backbone."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 from keras import ops
@@ -53,6 +54,19 @@ class Towers(keras.layers.Layer):
         )
         tower.build((None, size))
         return tower
+
+
+def build_towers(backbone: Backbone, settings: Mapping[str, Any]) -> Towers | None:
+    """The towers behind a backbone; None where retrieval was trained without.
+
+    Args:
+        backbone: of any family.
+        settings: tower_hidden and tower_dropout, as a checkpoint of retrieval has them; of another
+            task there are none.
+    """
+    if not settings.get("tower_hidden"):
+        return None
+    return Towers(backbone.config.hidden_size, settings["tower_hidden"], settings["tower_dropout"])
 
 
 class TwoTower(TaskModel):

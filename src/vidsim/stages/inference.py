@@ -18,11 +18,13 @@ from vidsim.preprocess.input_shape import InputTensors
 from vidsim.records.video_table import VideoTable
 from vidsim.stages.prediction_records import PredictionRecord, PredictionRecords
 from vidsim.tasks.configs import InferenceConfig
-from vidsim.tasks.loaded_model import LoadedModel, load_with_head, take_weights
+from vidsim.tasks.loaded_model import LoadedModel
 from vidsim.tasks.task import Task
 from vidsim.training.checkpoint import (
     Checkpoint,
+    load_with_head,
     model_shape,
+    take_weights,
     verified_description,
 )
 
@@ -69,7 +71,7 @@ class _Predictor:
         """Takes over a checkpoint's weights; builds the model first where the shape is new."""
         shape = model_shape(verified_description(folder))
         if self._model is None or shape != self._shape:
-            self._checkpoint: Checkpoint = load_with_head(folder, self._task)
+            self._checkpoint: Checkpoint = load_with_head(folder, self._task.head)
             self._shape = shape
             parts = self._checkpoint.backbone, self._checkpoint.head
             model = self._task.prediction_model(*parts)

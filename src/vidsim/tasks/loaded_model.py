@@ -1,16 +1,12 @@
 """A model with its weights and the means to give it videos, for validation and for inference."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vidsim.records.video_table import VideoTable
-from vidsim.tasks.task import Task
-from vidsim.training.checkpoint import Checkpoint, load_checkpoint, load_weights
-from vidsim.training.task_head import load_head
 
 if TYPE_CHECKING:
     from vidsim.models.embedding_model import EmbeddingModel
@@ -30,31 +26,6 @@ class LoadedModel:
     model: Any
     examples: "Callable[[VideoTable], Examples]"
     batch_size: int
-
-
-def load_with_head(folder: Path, task: Task) -> Checkpoint:
-    """A checkpoint of a task with the task's own layers as its `head`, all with their weights.
-
-    Raises:
-        VidsimError: no checkpoint there, or a damaged one.
-    """
-    checkpoint = load_checkpoint(folder)
-    settings = checkpoint.info.get("task", {}).get("settings", {})
-    head = task.head(checkpoint.backbone, settings)
-    if head is not None:
-        load_head(head, folder)
-    return replace(checkpoint, head=head)
-
-
-def take_weights(checkpoint: Checkpoint, folder: Path) -> None:
-    """Takes over the weights of another checkpoint of the same shape, head included.
-
-    Raises:
-        VidsimError: they are damaged, or of another shape.
-    """
-    load_weights(checkpoint.backbone, folder)
-    if checkpoint.head is not None:
-        load_head(checkpoint.head, folder)
 
 
 def embed_videos(

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import keras
 
     from vidsim.models.backbone import Backbone
-    from vidsim.models.embedding_model import EmbeddingModel
     from vidsim.models.task_model import TaskModel
     from vidsim.preprocess.pipeline import Batches
     from vidsim.tasks.loaded_model import LoadedModel
@@ -223,19 +222,6 @@ class Task(ABC):
 
         It is what `predict` and `evaluator` find as `model.model`.
         """
-
-    def embedding_model(
-        self, backbone: "Backbone", head: "keras.layers.Layer | None"
-    ) -> "EmbeddingModel":
-        """What `vidsim embed` and `Embedder` take from a checkpoint of this task: its embedding.
-
-        Args:
-            backbone: with its weights.
-            head: of `head`, with its weights; None where the task has none.
-        """
-        from vidsim.models.embedding_model import EmbeddingModel
-
-        return EmbeddingModel(backbone)
 
     @abstractmethod
     def open_predictions(self, common: Common, config: Any) -> Predictions:

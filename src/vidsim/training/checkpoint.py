@@ -8,6 +8,7 @@ Face's libraries read them; tag_list.txt has the tag ids in the order of the cla
 
 import dataclasses
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from vidsim.models.families import family_config, family_file
 from vidsim.models.input_spec import InputSpec
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
-from vidsim.training.task_head import save_head
+from vidsim.training.task_head import load_head, save_head
 from vidsim.training.tensor_file import save_tensors
 
 if TYPE_CHECKING:
@@ -112,6 +113,38 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     load_weights(backbone, folder)
     tags = TagVocabulary.read(folder / TAGS, may_be_empty=True)
     return Checkpoint(backbone, TitleTokenizer.read(folder), tags, description)
+
+
+def load_with_head(
+    folder: Path, make_head: "Callable[[Backbone, Mapping[str, Any]], keras.layers.Layer | None]"
+) -> Checkpoint:
+    """A checkpoint with the layers of its task as its `head`, all with their weights.
+
+    Args:
+        folder: of the checkpoint.
+        make_head: the backbone and the settings of its task to new layers; None where there are
+            none.
+
+    Raises:
+        VidsimError: as `load_checkpoint`, or the head's file is damaged.
+    """
+    checkpoint = load_checkpoint(folder)
+    settings = checkpoint.info.get("task", {}).get("settings", {})
+    checkpoint = dataclasses.replace(checkpoint, head=make_head(checkpoint.backbone, settings))
+    if checkpoint.head is not None:
+        load_head(checkpoint.head, folder)
+    return checkpoint
+
+
+def take_weights(checkpoint: Checkpoint, folder: Path) -> None:
+    """Takes over the weights of another checkpoint of the same shape, head included.
+
+    Raises:
+        VidsimError: they are damaged, or of another shape.
+    """
+    load_weights(checkpoint.backbone, folder)
+    if checkpoint.head is not None:
+        load_head(checkpoint.head, folder)
 
 
 def read_description(folder: Path) -> dict[str, Any]:

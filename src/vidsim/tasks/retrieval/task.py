@@ -92,10 +92,9 @@ class Retrieval(Task):
         yield from check_captions(common, tables)
 
     def head(self, backbone: "Backbone", settings: Mapping[str, Any]) -> "Towers | None":
-        from vidsim.models.two_tower import Towers
+        from vidsim.models.two_tower import build_towers
 
-        hidden, dropout = (settings[name] for name in _HEAD)
-        return Towers(backbone.config.hidden_size, hidden, dropout) if hidden else None
+        return build_towers(backbone, settings)
 
     def task_model(
         self, backbone: "Backbone", head: "keras.layers.Layer | None", config: RetrievalConfig
@@ -133,16 +132,12 @@ class Retrieval(Task):
     def prediction_model(
         self, backbone: "Backbone", head: "keras.layers.Layer | None"
     ) -> "EmbeddingModel":
-        return self.embedding_model(backbone, head)
-
-    def embedding_model(
-        self, backbone: "Backbone", head: "keras.layers.Layer | None"
-    ) -> "EmbeddingModel":
+        from vidsim.models.embedding_model import EmbeddingModel
         from vidsim.models.two_tower import TowerEmbedding, Towers
 
         if isinstance(head, Towers):
             return TowerEmbedding(backbone, head)
-        return super().embedding_model(backbone, head)
+        return EmbeddingModel(backbone)
 
     def open_predictions(self, common: Common, config: InferenceConfig) -> EmbeddedSides:
         return EmbeddedSides(common, config)
