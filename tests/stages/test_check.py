@@ -235,14 +235,18 @@ def test_nothing_at_all(tmp_path, capsys):
 
 @pytest.fixture
 def only_videos(tmp_path, capsys):
-    """`only_videos(folder, videos, *flags)`: the check's rows on a folder with these, no more."""
+    """`only_videos(folder, videos, *flags)`: the check's rows on a folder with these, no more.
+
+    Neither ratings nor a test are missed then: data need not have them.
+    """
 
     def check(folder: Path, videos: list[Video], *flags: str) -> str:
         if videos:
             write_videos(folder / "pointwise" / "v.tfrecords", videos)
-        assert main(["check", str(folder), "--save-dir", str(tmp_path / "save"), *flags]) == 1
+        found = main(["check", str(folder), "--save-dir", str(tmp_path / "save"), *flags])
         out, err = capsys.readouterr()
-        assert err == "" and " BAD " in out
+        assert err == "" and found == (" BAD " in out)
+        assert ("pairwise (not there: no ratings" in out) == ("/*.tfrecords: 1, " in out)
         return out
 
     return check

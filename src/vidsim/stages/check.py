@@ -20,6 +20,10 @@ _FOLDERS = {  # and the file of videos without which a stage cannot do
     "test_a": None,
     "test_b": "test_b.tfrecords",
 }
+_OPTIONAL = {  # where there are videos to train on: without ratings, without a test
+    "pairwise": "not there: no ratings, pretraining validates by its own loss",
+    "test_b": "not there: no test, the ensemble gives its table and no submission",
+}
 
 
 def run(common: Common) -> bool:
@@ -83,6 +87,10 @@ def _folder(
 ) -> Iterator[FileReport]:
     """A report for each file of a folder of videos, whose table goes to `tables`."""
     folder = common.data_dir / name
+    if name in _OPTIONAL and tables["pointwise"] is not None and not folder.exists():
+        tables[name] = None
+        yield FileReport(folder, notes=[_OPTIONAL[name]])
+        return
     videos = FilePattern(folder, _VIDEOS)
     files = matching_files(videos)
     missing = {path: lost_file(path) for path in lost_files(videos)}

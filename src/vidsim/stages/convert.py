@@ -15,7 +15,8 @@ from vidsim.stages.convert_config import ConvertConfig
 from vidsim.stages.convert_lists import ListFiles
 from vidsim.stages.convert_record import ConvertRecord
 from vidsim.stages.convert_report import about_ratings, about_table, about_videos, say
-from vidsim.stages.video_features import EXTRACTED, extracted, find_features
+from vidsim.stages.video_features import extracted, find_features
+from vidsim.tables.caption_list import read_captions
 from vidsim.tables.column_names import SPLIT, parse_columns
 from vidsim.tables.data_files import DataFiles, Output, outputs
 from vidsim.tables.feature_files import Features
@@ -24,6 +25,9 @@ from vidsim.tables.row_log import RowLog
 from vidsim.tables.test_part import TEST_SHARE, Parts, by_pairs, by_share, by_videos
 from vidsim.tables.values import TEST
 from vidsim.tables.video_list import VideoList, VideoNames
+
+EXTRACTED = "features"
+"""The folder of features of raw videos, in the data folder."""
 
 
 def run(common: Common, config: ConvertConfig) -> None:
@@ -115,6 +119,9 @@ class _Conversion:
             ratings = read_ratings(config.ratings, videos.ids, self._scale, self._columns, log)
             for line in about_ratings(ratings, self._scale, config.ratings):
                 say(line)
+        if config.captions is not None:  # read for its mistakes; written when the videos are
+            for _ in read_captions(config.captions, videos.ids, self._columns, log):
+                pass
         return _Tables(videos, ratings, self._parts(videos, ratings))
 
     def _parts(self, videos: VideoList, ratings: Ratings | None) -> Parts:
@@ -146,7 +153,7 @@ class _Conversion:
     def _extract(self, videos: VideoList, folder: Path) -> None:
         config = self._config
         sampling = config.max_frames, config.fps
-        extracted(videos, folder, self._folder, config.extractor, sampling)
+        extracted(videos, folder, self._folder / EXTRACTED, config.extractor, sampling)
 
     def _features(self, videos: VideoList, scratch: Path) -> tuple[Features | None, np.ndarray]:
         """The features, and (N,) bool: the videos to be left out for lack of any."""
@@ -167,7 +174,7 @@ class _Conversion:
         lines = [*lists.vocabularies(self._config)]
         if tables.ratings is not None:
             lines += lists.ratings(tables.ratings)
-        return [*lines, *lists.captions(self._config.captions, self._columns, self._log)]
+        return [*lines, *lists.captions(self._config.captions, self._columns)]
 
     def _identity(self) -> dict[str, Any]:
         """What the data folder depends on, but for what is in the features."""

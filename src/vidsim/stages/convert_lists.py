@@ -78,11 +78,10 @@ class ListFiles:
         if lost:
             yield f"{lost:,} rated pairs are left out for lack of a skipped video"
 
-    def captions(self, path: Path | None, columns: Mapping[str, str], log: RowLog) -> Iterator[str]:
+    def captions(self, path: Path | None, columns: Mapping[str, str]) -> Iterator[str]:
         """Writes sentences, those of a column and those of --captions; says how many.
 
-        Raises:
-            VidsimError: a bad row of --captions, unless the log skips those.
+        Bad rows of --captions are passed over: whoever read it before has told them.
         """
         ids, counts = self._videos.ids, Counter[str]()
         splits = np.where(self._parts.train, self._videos.splits, TEST)
@@ -91,7 +90,7 @@ class ListFiles:
         with contextlib.ExitStack() as stack:
             files: dict[str, BinaryIO] = {}
             given = [listed_captions(self._videos.captions(), ids)]
-            given += [read_captions(path, ids, columns, log)] if path is not None else []
+            given += [read_captions(path, ids, columns, RowLog(skip=True))] if path else []
             for row, video, text in itertools.chain(*given):
                 if self._gone[row]:
                     continue

@@ -121,8 +121,8 @@ def _featured(
     path = config.features
     if config.video_files is not None:
         extractor, sampling = extraction(config.extractor, config.max_frames, config.fps, origin)
-        made = out.with_name(f"{out.stem}.features")
-        path = extracted(videos, config.video_files, made, extractor, sampling)
+        path = out.with_name(f"{out.stem}.features")
+        extracted(videos, config.video_files, path, extractor, sampling)
     features, _ = find_features(videos, path or Path(), scratch, log)
     return FeaturedVideos(videos, features, scratch)
 

@@ -12,25 +12,20 @@ from vidsim.tables.feature_files import Features, open_features
 from vidsim.tables.row_log import RowLog
 from vidsim.tables.video_list import VideoList
 
-EXTRACTED = "features"
-"""The folder beside what is made of it."""
 EXTRACTOR, MAX_FRAMES = "efficientnet_lite0", 32
 
 
 def extracted(
     videos: VideoList, folder: Path, out: Path, extractor: str, sampling: tuple[int, float | None]
-) -> Path:
+) -> None:
     """Extracts features of raw videos, those that are not there yet.
 
     Args:
         videos: of the table; a column file says which file is whose.
         folder: of the files.
-        out: for `features/`.
+        out: the folder of features.
         extractor: as --extractor names it.
         sampling: --max-frames and --fps.
-
-    Returns:
-        the folder of features.
 
     Raises:
         VidsimError: no such folder or extractor, or features of another origin are there.
@@ -44,10 +39,8 @@ def extracted(
     sources = named_videos(folder, named, str(videos.table.path))
     for note in sources.notes:
         print(note, flush=True)
-    made = out / EXTRACTED
     how = load_extractor(extractor), Sampling(*sampling)
-    print(extract_features(sources.files, *how, made), flush=True)
-    return made
+    print(extract_features(sources.files, *how, out), flush=True)
 
 
 def extraction(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from vidsim.files import atomic_file, write_json
+from vidsim.records.shown import shown
 from vidsim.records.writer import write_records
 from vidsim.tables.feature_files import Features, VideoFeatures
 from vidsim.tables.record_maker import RecordMaker

@@ -66,6 +66,7 @@ class _Elements:
             raise self._error("no array [ ... ]; of .jsonl files each line is an object")
         self._step(1)
         if self._next() == "]":
+            self._step(1)
             self._end()
             return
         while True:
