@@ -79,6 +79,18 @@ def test_pictures_and_captions(tmp_path, capsys):
     assert main(["check", str(data), "--save-dir", str(tmp_path)]) == 0
 
 
+def test_captions_of_a_video_that_was_left_out(tmp_path):
+    """2 has no features, 3 is not in the table: neither's sentences are left."""
+    write(tmp_path, [{"id": "1", "caption": "one"}, {"id": "2", "caption": "two"}])
+    sentences = [{"id": video, "caption": f"also {video}"} for video in "123"]
+    write(tmp_path, sentences, "c.json")
+    np.savez(tmp_path / "f.npz", ids=["1"], features=np.ones((1, 1, 5), "float32"))
+    more = ["--features", str(tmp_path / "f.npz"), "--captions", str(tmp_path / "c.json")]
+    assert convert(tmp_path, *more, "--on-bad-record", "skip") == 0
+    text = (tmp_path / "d" / "retrieval" / "captions.tsv").read_text()
+    assert text == "1\tone\n1\talso 1\n"
+
+
 def test_tags_that_are_numbers_and_the_most_frequent_ones(tmp_path):
     write(tmp_path, [{"id": str(n), "tags": [7, 90 + n % 2][: 1 + n % 3]} for n in range(6)])
     assert convert(tmp_path, "--max-tags", "2") == 0
