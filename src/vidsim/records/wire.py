@@ -5,6 +5,7 @@ where they are: a video's frames are described by where they begin and how far a
 never copied. Writing it here gives the same bytes every time, which protobuf does not promise.
 """
 
+import functools
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -224,6 +225,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     raise WireError("not a serialized tf.train.Example: a number has more than ten bytes")
 
 
+@functools.lru_cache(maxsize=1 << 14)  # mostly lengths, which come again
 def _varint_bytes(value: int) -> bytes:
     out = bytearray()
     value &= 0xFFFFFFFFFFFFFFFF

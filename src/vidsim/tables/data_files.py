@@ -4,6 +4,7 @@ A file is whole or not there. Beside the data lies, as long as they are written,
 that is finished: what it was made of, and what was left out.
 """
 
+import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -96,6 +97,7 @@ class DataFiles:
     ):
         self._folder, self._notes, self._log = folder, notes, log
         self._videos, self._maker = videos, RecordMaker(videos, features)
+        self._stamps: dict[str, str] = {}
         self.written = Written()
 
     def write(self, files: list[Output], advance: Callable[[int], None]) -> None:
@@ -108,7 +110,7 @@ class DataFiles:
             rows = np.concatenate([output.rows for output in group])
             chosen = _taken(self._videos.videos(), rows)
             for output in group:
-                stamp = self._maker.stamp(output.rows)
+                stamp = self._stamp(output)
                 found = self._finished(output, stamp)
                 if found is None:
                     found = self._write(output, chosen, stamp, advance)
@@ -119,9 +121,14 @@ class DataFiles:
                 self.written.add(found)
 
     def stamp(self, files: list[Output]) -> str:
-        """sha256 (hex) of all that the files are made of, as `RecordMaker.stamp`."""
-        rows = [output.rows for output in files]
-        return self._maker.stamp(np.unique(np.concatenate(rows)) if rows else np.empty(0, np.int64))
+        """sha256 (hex) of all that the files are made of, by the stamp of each."""
+        stamps = [f"{output.name} {self._stamp(output)}\n" for output in files]
+        return hashlib.sha256("".join(stamps).encode()).hexdigest()
+
+    def _stamp(self, output: Output) -> str:
+        if output.name not in self._stamps:
+            self._stamps[output.name] = self._maker.stamp(output.rows)
+        return self._stamps[output.name]
 
     def _write(
         self,

@@ -114,7 +114,7 @@ class Table:
         try:
             reader = pandas.read_csv(
                 self.path,
-                dtype=str,  # an id is never a number, a title "NA" no missing value
+                dtype=object,  # an id is never a number, a title "NA" no missing value
                 na_filter=False,
                 index_col=False,
                 skip_blank_lines=False,
