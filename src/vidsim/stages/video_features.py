@@ -30,10 +30,10 @@ def extracted(
     Raises:
         VidsimError: no such folder or extractor, or features of another origin are there.
     """
-    from vidsim.extractors.registry import load_extractor  # pyright: ignore[reportMissingImports]
-    from vidsim.stages.extract import extract_features  # pyright: ignore[reportMissingImports]
-    from vidsim.video_files.sampling import Sampling  # pyright: ignore[reportMissingImports]
-    from vidsim.video_files.sources import named_videos  # pyright: ignore[reportMissingImports]
+    from vidsim.extractors.registry import load_extractor
+    from vidsim.stages.extract import extract_features
+    from vidsim.video_files.sampling import Sampling
+    from vidsim.video_files.sources import named_videos
 
     named = ((video.id.decode(), video.file) for video in videos.videos())
     sources = named_videos(folder, named, str(videos.table.path))
