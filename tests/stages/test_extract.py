@@ -232,7 +232,7 @@ def test_numbers_that_are_none_are_a_reason(clips, tmp_path):
 
 
 SLOW_COMMAND = """
-import sys, time, types
+import signal, sys, time, types
 from vidsim import cli
 from fake_extractor import GridExtractor
 
@@ -243,6 +243,7 @@ class Slow(GridExtractor):
         return super().extract(batch)
 
 loaded = types.SimpleNamespace(load_extractor=lambda named: Slow())
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 sys.modules["vidsim.extractors.registry"] = loaded  # TensorFlow takes seconds
 cli._start_keras = lambda: None
 sys.exit(cli.main(sys.argv[1:]))
