@@ -143,3 +143,13 @@ def test_nothing_fits(given, tmp_path, capsys):
 def words(given):
     words = ["convert", "--videos", str(given / "t.csv"), "--features", str(given / "f")]
     return [*words, "--data-dir", str(given / "out")]
+
+
+def test_a_mistyped_folder_of_videos_leaves_no_trace(given, tmp_path, capsys):
+    """What was stopped before its first file keeps nobody from another conversion."""
+    words = ["convert", "--videos", str(given / "t.csv"), "--data-dir", str(tmp_path / "out")]
+    assert main([*words, "--video-files", str(given / "nowhere")]) == 1
+    assert "nowhere: not a folder" in capsys.readouterr().err
+    assert convert(given, tmp_path / "out") == 0
+    assert main([*words, "--video-files", str(given)]) == 1
+    assert "extractor: None -> efficientnet_lite0" in capsys.readouterr().err

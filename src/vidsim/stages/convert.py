@@ -13,7 +13,7 @@ from vidsim.files import file_digest
 from vidsim.locks import sole_process
 from vidsim.stages.convert_config import ConvertConfig
 from vidsim.stages.convert_lists import ListFiles
-from vidsim.stages.convert_record import ConvertRecord
+from vidsim.stages.convert_record import EXTRACTED, ConvertRecord
 from vidsim.stages.convert_report import about_ratings, about_table, about_videos, say
 from vidsim.stages.video_features import extracted, find_features
 from vidsim.tables.caption_list import read_captions
@@ -26,7 +26,6 @@ from vidsim.tables.test_part import TEST_SHARE, Parts, by_pairs, by_share, by_vi
 from vidsim.tables.values import TEST
 from vidsim.tables.video_list import VideoList, VideoNames
 
-EXTRACTED = "features"
 """The folder of features of raw videos, in the data folder."""
 
 
@@ -183,10 +182,11 @@ class _Conversion:
         flags = ("columns", "tag_separator", "max_tags", "category_parent_letters", "rating_range")
         flags += ("test_share", "folds_only", "shard_size")
         raw = config.video_files is not None
+        how = ("extractor", "max_frames", "fps")
         return {
             "tables": {name: path and file_digest(path) for name, path in tables.items()},
             "features": "extracted" if raw else "given" if config.features else None,
-            "extraction": [config.extractor, config.max_frames, config.fps] if raw else None,
+            **{name: getattr(config, name) if raw else None for name in how},
             **{name: getattr(config, name) for name in flags},
             "fold_seed": self._common.fold_seed,
         }

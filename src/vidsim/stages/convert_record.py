@@ -9,7 +9,7 @@ from vidsim.errors import VidsimError
 from vidsim.files import write_json
 from vidsim.training.run_identity import differences
 
-RECORD, NOTES = "convert.json", "convert.parts"
+RECORD, NOTES, EXTRACTED = "convert.json", "convert.parts", "features"
 FORMAT = 1
 _BY = "vidsim convert"
 MADE = (
@@ -64,6 +64,9 @@ class ConvertRecord:
             raise VidsimError(
                 f"{path}: damaged, or of a later version of vidsim; name another --data-dir"
             )
+        made = any((self.folder / name).exists() for name in (*MADE, NOTES, EXTRACTED))
+        if "result" not in before and not made:
+            return None  # it was stopped before the first file: nothing can be lost
         found = differences(before["identity"], self._identity)
         if found:
             raise VidsimError(
