@@ -59,7 +59,6 @@ class Retrieval(Task):
         values: dict[str, Any] = {"modality_dropout": 0.0}
         if size == "small":  # negatives are the loss: large batches
             values |= {"batch_size": 256, "lr": 2e-3, "warmup_steps": 10, "eval_freq": 25}
-            values |= {"tower_hidden": 2048}
         return values
 
     def fold_config(self) -> CaptionFoldConfig:
