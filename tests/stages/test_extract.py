@@ -167,11 +167,13 @@ def test_two_origins_in_one_folder_are_refused(clips, tmp_path, change, line):
     assert contents(tmp_path) == before
 
 
-def test_features_of_unknown_origin_are_left_alone(clips, tmp_path):
-    np.save(tmp_path / "a.npy", np.ones((2, 3)))
-    with pytest.raises(VidsimError, match=r"a\.npy: features of unknown origin"):
+@pytest.mark.parametrize("name", ["a.npy", "b.npz", "failed.jsonl"])
+def test_files_of_unknown_origin_are_left_alone(clips, tmp_path, name):
+    (tmp_path / name).write_text("somebody's own")
+    with pytest.raises(VidsimError, match=f"{name}: a file of unknown origin"):
         extract_features({"a": clips / "short.mp4"}, GridExtractor(), FOUR, tmp_path, WORK)
-    assert set(contents(tmp_path)) == {"a.npy"}
+    assert {path.name for path in tmp_path.iterdir() if path.suffix != ".lock"} == {name}
+    assert (tmp_path / name).read_text() == "somebody's own"
 
 
 def test_a_table_names_the_videos(clips, extractor, tmp_path, capsys):

@@ -56,18 +56,26 @@ class Videos(Protocol):
         ...
 
 
-class RecordedVideos:
+class _OfOne:
+    """Videos that one table or one index knows, named as it names itself."""
+
+    def __init__(self, table: VideoTable | TextTable):
+        self.digest, self.has, self.width = table.digest, table.has, table.width
+        self._count, self._named = len(table), str(table)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __str__(self) -> str:
+        return self._named
+
+
+class RecordedVideos(_OfOne):
     """The videos of TFRecord files."""
 
     def __init__(self, table: VideoTable, origin: FeatureOrigin | None):
-        self._table, self.digest, self.origin = table, table.digest, origin
-        self.has, self.width = table.has, table.width
-
-    def __len__(self) -> int:
-        return len(self._table)
-
-    def __str__(self) -> str:
-        return str(self._table)
+        super().__init__(table)
+        self._table, self.origin = table, origin
 
     def parts(self, size: int, wanted: Container[int]) -> Iterator[tuple[int, VideoTable]]:
         for number, start in enumerate(range(0, len(self), size)):
@@ -76,20 +84,14 @@ class RecordedVideos:
                 yield number, self._table.take(rows)
 
 
-class WrittenVideos:
+class WrittenVideos(_OfOne):
     """The videos of a table of texts."""
 
     origin = None
 
     def __init__(self, table: TextTable):
-        self._table, self.digest = table, table.digest
-        self.has, self.width = table.has, table.width
-
-    def __len__(self) -> int:
-        return len(self._table)
-
-    def __str__(self) -> str:
-        return str(self._table)
+        super().__init__(table)
+        self._table = table
 
     def parts(self, size: int, wanted: Container[int]) -> Iterator[tuple[int, VideoTable]]:
         for number, table in enumerate(self._table.parts(size)):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FAILED = "failed.jsonl"
 FEATURES, TIMES = "features", "times"
+_WRITTEN = ("*.npz", "*.npy", FAILED)  # .npy of another program: a folder has features of one
 
 
 def done_ids(out: Path, files: Mapping[str, Path]) -> set[str]:
@@ -27,16 +28,16 @@ def done_ids(out: Path, files: Mapping[str, Path]) -> set[str]:
 
 
 def refuse_others(out: Path) -> None:
-    """Keeps features of vidsim apart from those of which nothing is known.
+    """Keeps what vidsim writes apart from files of which nothing says that it wrote them.
 
     Raises:
-        VidsimError: there are features, and nothing says what made them.
+        VidsimError: there are features or a list of failures, and nothing says what made them.
     """
     if FeatureOrigin.read(out) is None:
-        found = next((path for end in ("npz", "npy") for path in out.glob(f"*.{end}")), None)
+        found = next((path for name in _WRITTEN for path in out.glob(name)), None)
         if found is not None:
             raise VidsimError(
-                f"{found}: features of unknown origin ({out / ORIGIN_FILE} is not there); name "
+                f"{found}: a file of unknown origin ({out / ORIGIN_FILE} is not there); name "
                 "another --features-out"
             )
 
@@ -130,9 +131,7 @@ class FrameBatches:
         if self._owners and self._batch is not None:
             self._batch[len(self._owners) :] = 0
             vectors = np.asarray(self._extractor.extract(self._batch), np.float32)
-            for video, vector in zip(
-                self._owners, vectors, strict=False
-            ):  # rows of zeros have none
+            for video, vector in zip(self._owners, vectors[: len(self._owners)], strict=True):
                 video.vectors.append(vector)
             self._owners = []
         return self._written()

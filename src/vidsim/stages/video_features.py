@@ -38,9 +38,9 @@ def extracted(
     named = ((video.id.decode(), video.file) for video in videos.videos())
     sources = named_videos(folder, named, str(videos.table.path))
     for note in sources.notes:
-        print(note, flush=True)
+        print(f"extract: {note}", flush=True)
     how = load_extractor(extractor), Sampling(*sampling)
-    print(extract_features(sources.files, *how, out), flush=True)
+    print(f"extract: {extract_features(sources.files, *how, out)}", flush=True)
 
 
 def extraction(
