@@ -43,6 +43,13 @@ CLASS_SHARES = "class_shares"  # (B, C) float32, in each row each class's share 
 MLM_POSITIONS = "mlm_positions"  # (B, P) int32 positions within the title
 MLM_LABELS = "mlm_labels"  # (B, P) int32 original token ids
 MLM_WEIGHTS = "mlm_weights"  # (B, P) float32, 0 where a slot is unused
+UNMASKED_IDS = "unmasked_ids"  # (B, L) int32, token_ids before words were masked
+MATCHED = "matched"  # (B,) bool, whether the streams of a row are those of its text's video
+# vectors that are to be predicted, and those of them that the model sees as zeros: (B, T) bool
+FRAMES_CHOSEN = "frames_chosen"
+FRAMES_HIDDEN = "frames_hidden"
+ACTIONS_CHOSEN = "actions_chosen"
+ACTIONS_HIDDEN = "actions_hidden"
 
 # --- outputs of a backbone ----------------------------------------------------------------------
 EMBEDDING = "embedding"  # (B, 256)
@@ -51,6 +58,9 @@ BRANCH_LOGITS = "branch_logits"  # (K, B, C), the mixture's branches
 TEXT_VECTOR = "text_vector"  # (B, D) text before fusion
 VISION_VECTORS = "vision_vectors"  # (K, B, D) each branch's frames before fusion
 HIDDEN_STATES = "hidden_states"  # (B, L, H) encoder output over the title's tokens
+FRAME_STATES = "frame_states"  # (B, T, W) encoder output over the frames
+ACTION_STATES = "action_states"  # (B, A, W) encoder output over the actions
+MATCH_VECTOR = "match_vector"  # (B, W) what says whether text and streams belong together
 BY_BRANCH = (BRANCH_LOGITS, VISION_VECTORS)  # whose batch axis is the second
 
 # --- outputs that a task adds -------------------------------------------------------------------

@@ -4,7 +4,7 @@ import pytest
 
 from vidsim.blending.weights import resolve_weights
 from vidsim.errors import VidsimError
-from vidsim.recipes.registry import RECIPES
+from vidsim.recipes.registry import CHALLENGE as RECIPES
 from vidsim.tasks.similarity.published import WEIGHTS
 
 

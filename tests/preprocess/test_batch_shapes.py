@@ -6,6 +6,7 @@ import pytest
 from vidsim import schema
 from vidsim.preprocess import chosen_shapes, pipeline
 from vidsim.preprocess.batch_shapes import BatchShapes, longest_of_each
+from vidsim.preprocess.corruption import Corruption
 from vidsim.preprocess.pipeline import Batches, embedding_dataset, pair_dataset, pretraining_dataset
 
 HIDDEN_BY = {
@@ -73,7 +74,7 @@ def assert_hidden(plain, padded, axis):
 
 def test_training_batches(examples, compiling):
     batches = Batches(4, 40, seed=5, length_pool=4)
-    plain, padded = compiling(lambda: pretraining_dataset(examples, batches, 0.3))
+    plain, padded = compiling(lambda: pretraining_dataset(examples, batches, Corruption(0.3)))
     assert len(shapes(plain)) > 10
     assert len(shapes(padded)) == 1
     for before, after in zip(plain, padded, strict=True):

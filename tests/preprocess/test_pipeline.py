@@ -9,6 +9,7 @@ from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.preprocess import pipeline
 from vidsim.preprocess.configs import AugmentationConfig
+from vidsim.preprocess.corruption import Corruption
 from vidsim.preprocess.pipeline import (
     Batches,
     embedding_dataset,
@@ -109,8 +110,8 @@ def test_batches_are_those_of_the_examples(examples):
 
 def test_masking_is_a_function_of_seed_and_step(examples):
     plain = elements(pretraining_dataset(examples, Batches(12, 6, seed=5)))
-    masked = elements(pretraining_dataset(examples, Batches(12, 6, seed=5), 0.5))
-    again = elements(pretraining_dataset(examples, Batches(12, 6, seed=5), 0.5))
+    masked = elements(pretraining_dataset(examples, Batches(12, 6, seed=5), Corruption(0.5)))
+    again = elements(pretraining_dataset(examples, Batches(12, 6, seed=5), Corruption(0.5)))
     for before, after, repeated in zip(plain, masked, again, strict=True):
         assert_same(repeated, after)
         assert after.keys() == before.keys() | MLM
@@ -128,9 +129,11 @@ def test_masking_is_a_function_of_seed_and_step(examples):
 def test_a_run_that_goes_on_assembles_what_is_left_and_nothing_else(examples, first):
     """Order, hidden parts and masked words are those of the whole run; 3 batches an epoch."""
     augmentation = AugmentationConfig(word_dropout=0.3, frame_dropout=0.3, modality_dropout=0.3)
-    whole = elements(pretraining_dataset(examples, Batches(12, 6, 5, augmentation, 2), 0.5))
+    whole = elements(
+        pretraining_dataset(examples, Batches(12, 6, 5, augmentation, 2), Corruption(0.5))
+    )
     recorder = Recorder(examples)
-    rest = pretraining_dataset(recorder, Batches(12, 6, 5, augmentation, 2, first), 0.5)
+    rest = pretraining_dataset(recorder, Batches(12, 6, 5, augmentation, 2, first), Corruption(0.5))
     assert int(rest.cardinality()) == 6 - first
     for found, expected in zip(elements(rest), whole[first:], strict=True):
         assert_same(found, expected)
@@ -189,10 +192,10 @@ def test_batches_of_like_lengths(examples):
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_workers_change_nothing(examples, monkeypatch, workers):
-    expected = elements(pretraining_dataset(examples, Batches(12, 6, seed=5), 0.3))
+    expected = elements(pretraining_dataset(examples, Batches(12, 6, seed=5), Corruption(0.3)))
     monkeypatch.setattr(pipeline, "_WORKERS", workers)
     recorder = Recorder(examples)
-    found = elements(pretraining_dataset(recorder, Batches(12, 6, seed=5), 0.3))
+    found = elements(pretraining_dataset(recorder, Batches(12, 6, seed=5), Corruption(0.3)))
     assert len(recorder.asked) == 6  # once a batch, not once a video
     for a, b in zip(found, expected, strict=True):
         assert_same(a, b)

@@ -5,7 +5,7 @@ import pytest
 from vidsim.config_fields import leaves
 from vidsim.errors import VidsimError
 from vidsim.recipes import registry, sizes
-from vidsim.recipes.registry import RECIPES
+from vidsim.recipes.registry import CHALLENGE, RECIPES
 
 OWN = """
 from vidsim.recipes import uniter
@@ -24,9 +24,12 @@ def own(tmp_path):
     return write
 
 
-def test_all():
-    assert registry.names("all") == registry.names(" all ") == list(RECIPES)
-    assert [recipe.name for recipe in registry.load("all", "base")] == list(RECIPES)
+def test_lists():
+    for word in ("all", " all ", "challenge"):
+        assert registry.names(word) == list(CHALLENGE)
+    assert registry.names("every") == list(RECIPES)
+    assert set(CHALLENGE) <= set(RECIPES)
+    assert [recipe.name for recipe in registry.load("every", "base")] == list(RECIPES)
 
 
 def test_a_list_in_its_own_order(own):
@@ -52,7 +55,7 @@ def test_an_own_recipe_takes_its_files_name_and_the_size(own):
     ("recipes", "message"),
     [
         ("mix,towers", "'towers' is neither a recipe .mix, mix_asl, .* nor a .py file"),
-        ("mix.py", "'mix.py' is no file; accepted are all, or"),
+        ("mix.py", "'mix.py' is no file; accepted are every, challenge"),
         ("no/such/recipe.py", "'no/such/recipe.py' is no file"),
         ("", "an empty name; accepted are"),
         ("mix,,uniter", "an empty name"),

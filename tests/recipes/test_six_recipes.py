@@ -18,7 +18,7 @@ from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.masking import mask_words
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import objectives
-from vidsim.recipes.registry import RECIPES
+from vidsim.recipes.registry import CHALLENGE as RECIPES
 from vidsim.training.configs import OptimizerConfig
 from vidsim.training.optimizer import build_optimizer
 from vidsim.training.trainer import Trainer

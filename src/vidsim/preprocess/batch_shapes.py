@@ -13,8 +13,8 @@ from scipy.stats import binom
 from vidsim import schema
 
 _OVERFLOW = 1e-6  # share of titles with more masked words than there are slots for, at most
-_BY_TOKEN = (schema.TOKEN_IDS, schema.TOKEN_MASK, schema.TOKEN_TYPES)
-_BY_FRAME = (schema.FRAMES, schema.FRAME_MASK)
+_BY_TOKEN = (schema.TOKEN_IDS, schema.TOKEN_MASK, schema.TOKEN_TYPES, schema.UNMASKED_IDS)
+_BY_FRAME = (schema.FRAMES, schema.FRAME_MASK, schema.FRAMES_CHOSEN, schema.FRAMES_HIDDEN)
 _BY_SLOT = (schema.MLM_POSITIONS, schema.MLM_LABELS, schema.MLM_WEIGHTS)
 
 
@@ -68,7 +68,7 @@ class BatchShapes:
             slots = self.slots(tokens)
             needed = batch[schema.MLM_WEIGHTS].shape[1]
             sizes.update(dict.fromkeys(_BY_SLOT, slots if needed <= slots else max(tokens, needed)))
-        fills = {schema.TOKEN_IDS: pad}
+        fills = {schema.TOKEN_IDS: pad, schema.UNMASKED_IDS: pad}
         return {
             key: _longer(value, sizes[key], fills.get(key, 0)) if key in sizes else value
             for key, value in batch.items()

@@ -21,12 +21,11 @@ from vidsim.preprocess.chosen_shapes import (
     training_shapes,
 )
 from vidsim.preprocess.configs import AugmentationConfig
+from vidsim.preprocess.corruption import Corruption
 from vidsim.preprocess.examples import Examples
-from vidsim.preprocess.masking import mask_words
 from vidsim.preprocess.tensors import LABELS, TYPES
 
 _WORKERS = 2
-_MLM = (schema.MLM_POSITIONS, schema.MLM_LABELS, schema.MLM_WEIGHTS)
 
 
 def embedding_dataset(
@@ -90,31 +89,22 @@ class Batches:
 
 
 def pretraining_dataset(
-    examples: Examples, batches: Batches, mlm_probability: float = 0.0
+    examples: Examples, batches: Batches, corruption: Corruption | None = None
 ) -> tf.data.Dataset:
-    """Shuffled batches of videos with their labels and, if asked for, masked words."""
-    tokenizer = examples.tokenizer
-    keys = (*examples.names, *(_MLM if mlm_probability else ()))
+    """Shuffled batches of videos with their labels, spoiled as asked for."""
+    tokenizer, corruption = examples.tokenizer, corruption or Corruption()
+    keys = corruption.keys(examples.names)
 
     def assemble(step: np.ndarray, rows: np.ndarray) -> list[np.ndarray]:
         rng = batches.rng(int(step))
         batch = hide_parts(examples.batch(rows), batches.augmentation, rng)
-        if mlm_probability:
-            masked = mask_words(
-                batch[schema.TOKEN_IDS],
-                batch[schema.TOKEN_MASK],
-                tokenizer.special,
-                len(tokenizer),
-                mlm_probability,
-                rng,
-            )
-            batch.update(zip((schema.TOKEN_IDS, *_MLM), masked, strict=True))
+        batch = corruption.apply(batch, tokenizer.special, len(tokenizer), rng)
         batch = _fitted(batch, shapes, examples)
         return [batch[key] for key in keys]
 
     specs = {key: _spec(key, (batches.size,), examples) for key in keys}
     lengths = examples.lengths(np.arange(len(examples)))
-    shapes = training_shapes(lengths, batches, mlm_probability)
+    shapes = training_shapes(lengths, batches, corruption.words)
     steps = batches.steps - batches.first
     return _assembled(_shuffled(lengths, batches), assemble, specs, steps)
 

@@ -38,4 +38,10 @@ TYPES = {  # type, and dimensions after that of the batch
     schema.MLM_POSITIONS: ("int32", 1),
     schema.MLM_LABELS: ("int32", 1),
     schema.MLM_WEIGHTS: ("float32", 1),
+    schema.UNMASKED_IDS: ("int32", 1),
+    schema.MATCHED: ("bool", 0),
+    schema.FRAMES_CHOSEN: ("bool", 1),
+    schema.FRAMES_HIDDEN: ("bool", 1),
+    schema.ACTIONS_CHOSEN: ("bool", 1),
+    schema.ACTIONS_HIDDEN: ("bool", 1),
 }

@@ -1,10 +1,10 @@
 """A recipe: everything that makes one model of the ensemble, as data."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from vidsim.config_fields import Origin, origins, override, renamed
 from vidsim.errors import VidsimError
@@ -17,7 +17,13 @@ from vidsim.objectives.configs import (
     SimilarityConfig,
     TagConfig,
 )
+from vidsim.preprocess.corruption import Corruption
 from vidsim.training.configs import RunConfig
+
+if TYPE_CHECKING:
+    from vidsim.models.backbone import Backbone
+    from vidsim.models.task_model import TaskModel
+    from vidsim.objectives.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,17 @@ class PretrainConfig(RunConfig):
     branch_kl: BranchKLConfig = field(default_factory=BranchKLConfig)
     contrastive: ContrastiveConfig = field(default_factory=ContrastiveConfig)
     masked_lm: MaskedLMConfig = field(default_factory=MaskedLMConfig)
+
+    @property
+    def corruption(self) -> Corruption:
+        """What the objectives want hidden or exchanged in a batch."""
+        return Corruption(words=self.masked_lm.share)
+
+    def task_model(self, backbone: "Backbone", objectives: "Sequence[Objective]") -> "TaskModel":
+        """The model that is pretrained; one with forward passes of its own is a subclass's."""
+        from vidsim.models.pretrainer import Pretrainer
+
+        return Pretrainer(backbone, objectives)
 
 
 @dataclass(frozen=True)

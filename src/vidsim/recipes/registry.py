@@ -10,7 +10,12 @@ from vidsim.recipes.recipe import Recipe
 from vidsim.recipes.recipe_file import load_module, recipe_of
 from vidsim.recipes.sizes import fill_size, loading
 
-RECIPES = ("mix", "mix_asl", "mix_roformer", "uniter", "uniter_asl", "uniter_roformer")
+CHALLENGE = ("mix", "mix_asl", "mix_roformer", "uniter", "uniter_asl", "uniter_roformer")
+"""The six of the challenge's fourth place."""
+OTHERS: tuple[str, ...] = ()
+"""Those of the other published systems."""
+RECIPES = (*CHALLENGE, *OTHERS)
+_LISTS = {"challenge": CHALLENGE, "all": CHALLENGE, "every": RECIPES}
 _RESERVED = ("all", "none", "every", "challenge", "ensemble")  # they mean something else somewhere
 
 
@@ -71,8 +76,8 @@ def load_recipe_file(path: str | Path) -> Recipe:
 
 
 def _words(recipes: str) -> list[str]:
-    if recipes.strip() == "all":
-        return list(RECIPES)
+    if recipes.strip() in _LISTS:
+        return list(_LISTS[recipes.strip()])
     words = [word.strip() for word in recipes.split(",")]
     if not all(words):
         raise VidsimError(f"--recipes {recipes!r}: an empty name; accepted are {_accepted()}")
@@ -80,7 +85,10 @@ def _words(recipes: str) -> list[str]:
 
 
 def _accepted() -> str:
-    return f"all, or a comma list of recipes ({', '.join(RECIPES)}) and recipe files (.py)"
+    return (
+        "every, challenge (the six of the challenge's fourth place; all means the same), or a "
+        f"comma list of recipes ({', '.join(RECIPES)}) and recipe files (.py)"
+    )
 
 
 def _name(word: str) -> str:

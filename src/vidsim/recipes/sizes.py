@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from vidsim.config import Size
 from vidsim.config_fields import Config, leaves, override
@@ -99,14 +99,34 @@ def loading(size: Size, pretrained: bool = False) -> Iterator[None]:
         _LOADING.reset(token)
 
 
-def published(make: Callable[[], Recipe]) -> Callable[[], Recipe]:
-    """Marks a recipe of this package: the size that is being loaded wins over its numbers."""
+_Make: TypeAlias = Callable[[], Recipe]
+Sizes: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""By size, then by "model", "pretrain", "finetune" or "tasks", as `Recipe.but` takes them."""
 
-    @functools.wraps(make)
-    def recipe() -> Recipe:
-        return at_size(make(), *_LOADING.get())
 
-    return recipe
+def published(sizes: Sizes = MappingProxyType({})) -> Callable[[_Make], _Make]:
+    """Marks a recipe of this package: the size that is being loaded wins over its numbers.
+
+    Args:
+        sizes: what the recipe itself says of a size; it wins over what all recipes share.
+    """
+
+    def mark(make: _Make) -> _Make:
+        @functools.wraps(make)
+        def recipe() -> Recipe:
+            size, pretrained = _LOADING.get()
+            own = sizes.get(size, {})
+            return at_size(make(), size, pretrained).but(
+                model=own.get("model"),
+                pretrain=own.get("pretrain"),
+                finetune=own.get("finetune"),
+                tasks=own.get("tasks"),
+                origin="size",
+            )
+
+        return recipe
+
+    return mark
 
 
 def at_size(recipe: Recipe, size: Size, pretrained: bool = False) -> Recipe:

@@ -7,7 +7,7 @@ from vidsim.recipes.sizes import published
 from vidsim.training.configs import OptimizerConfig
 
 
-@published
+@published()
 def recipe() -> Recipe:
     """`sh run.sh --recipes uniter`; weights, batches and steps as published.
 

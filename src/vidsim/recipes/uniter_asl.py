@@ -5,7 +5,7 @@ from vidsim.recipes.recipe import Recipe
 from vidsim.recipes.sizes import published
 
 
-@published
+@published()
 def recipe() -> Recipe:
     """`sh run.sh --recipes uniter_asl`; the weight of masked words is the published one.
 

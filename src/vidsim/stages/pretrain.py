@@ -7,7 +7,6 @@ import keras
 from vidsim.config import Common
 from vidsim.locks import sole_process
 from vidsim.models.embedding_model import EmbeddingModel
-from vidsim.models.task_model import TaskModel
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.input_shape import InputTensors
@@ -129,7 +128,7 @@ class Pretraining:
         states = StateKeeper(self.record.folder)
         state = first_state(self.record, states, first.tokenizer.digest)
         batches = batches_from(self.common.seed, config, self.steps, state.step)
-        dataset = pretraining_dataset(examples, batches, config.masked_lm.share)
+        dataset = pretraining_dataset(examples, batches, config.corruption)
         self._say(first, examples)
 
         # ---- 4 Fit and evaluate ----------------------------------------------------------------
@@ -181,4 +180,4 @@ class Pretraining:
         optimizer = build_optimizer(
             config.optimizer, backbone, self.steps, config.total_steps, compiled
         )
-        return first, Trainer(TaskModel(backbone, losses), optimizer, restartable=False)
+        return first, Trainer(config.task_model(backbone, losses), optimizer, restartable=False)

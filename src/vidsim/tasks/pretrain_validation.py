@@ -111,5 +111,5 @@ class HeldOutLoss:
         examples = model.examples(self._videos.take(self.rows))
         batches = Batches(self._batch_size, self.count // self._batch_size, 0)
         return LossEvaluator(
-            trained, lambda: pretraining_dataset(examples, batches, config.masked_lm.share)
+            trained, lambda: pretraining_dataset(examples, batches, config.corruption)
         )

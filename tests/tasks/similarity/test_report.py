@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from vidsim.recipes.registry import RECIPES
+from vidsim.recipes.registry import CHALLENGE as RECIPES
 from vidsim.tasks.similarity.origin import Origin
 from vidsim.tasks.similarity.report import WIDTH, Report, print_report
 from vidsim.tasks.similarity.scores import ENSEMBLE, Scores

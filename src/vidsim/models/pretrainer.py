@@ -1,0 +1,36 @@
+"""Pretraining in one forward pass: words and vectors that the host chose are hidden from the model.
+
+Words are masked in TOKEN_IDS already. Vectors are hidden here, because the objectives need them as
+they were.
+"""
+
+from collections.abc import Mapping
+
+from keras import ops
+
+from vidsim import schema
+from vidsim.layers.numeric import Tensor
+from vidsim.models.task_model import TaskModel
+
+_HIDDEN = {schema.FRAMES: schema.FRAMES_HIDDEN, schema.ACTIONS: schema.ACTIONS_HIDDEN}
+
+
+class Pretrainer(TaskModel):
+    """A backbone with its objectives; it sees zeros where FRAMES_HIDDEN or ACTIONS_HIDDEN is True.
+
+    Inputs: as the backbone's, and those of `preprocess.corruption` that the objectives read.
+    """
+
+    def call(self, inputs: Mapping[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
+        return self.backbone(with_hidden(inputs), training=training)
+
+
+def with_hidden(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The inputs with zeros in the place of the vectors that are to be hidden."""
+    shown = dict(inputs)
+    for name, hidden in _HIDDEN.items():
+        if hidden in inputs:
+            x = inputs[name]
+            mask = ops.cast(inputs[hidden], "bool")[:, :, None]
+            shown[name] = ops.where(mask, ops.zeros_like(x), x)
+    return shown
