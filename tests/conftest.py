@@ -40,6 +40,34 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: order.get(item.nodeid.split("::")[0], len(order)))
 
 
+class _Traced:
+    """Whether models are traced. Tracing a step takes longer than a test's few steps do without."""
+
+    now = False
+    patched = False
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Before the fixtures of a test, those of its module too; `traced` tests compile as users do."""
+    _Traced.now = item.get_closest_marker("traced") is not None
+    if not _Traced.patched and "keras" in sys.modules:
+        _run_eagerly_unless_traced()
+        _Traced.patched = True
+
+
+def _run_eagerly_unless_traced():
+    import keras
+
+    from vidsim.stages import compiled, finetune, pretrain
+
+    asked, by_xla = keras.Model.run_eagerly, compiled.compiled
+    eager = property(lambda self: not _Traced.now or asked.fget(self), asked.fset)
+    keras.Model.run_eagerly = eager
+    for stage in (finetune, pretrain):
+        stage.compiled = lambda update: by_xla(update) if _Traced.now else update
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """One worker has a file, or the files that share what they prepare, in the order above."""
@@ -59,19 +87,6 @@ def _same_luck_every_time():
     """Weights that a test does not choose are the same in every run of it."""
     if "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(0)
-
-
-@pytest.fixture
-def eagerly(monkeypatch):
-    """Keras models run step by step: for few steps on models that are traced elsewhere."""
-    import keras
-
-    from vidsim.stages import finetune, pretrain
-
-    always = property(lambda _: True, lambda *_: None)
-    monkeypatch.setattr(keras.Model, "run_eagerly", always)
-    for stage in (finetune, pretrain):
-        monkeypatch.setattr(stage, "compiled", lambda update: update)
 
 
 @pytest.fixture(scope="session")

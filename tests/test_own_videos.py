@@ -28,7 +28,7 @@ def write_inputs(folder):
 
 
 @pytest.mark.slow
-def test_from_a_table_to_a_submission(tmp_path, eagerly, capsys):
+def test_from_a_table_to_a_submission(tmp_path, capsys):
     given, data, save = tmp_path / "given", tmp_path / "mine", tmp_path / "save"
     write_inputs(given)
     tables = ["--videos", str(given / "clips.csv"), "--features", str(given / "f")]

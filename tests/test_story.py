@@ -178,7 +178,7 @@ def test_done_steps_are_skipped_and_nothing_finished_is_touched(first, data, cap
     assert files(first) == before
 
 
-def test_a_named_run_lies_beside_the_unnamed_one(eagerly, first, data, capsys):
+def test_a_named_run_lies_beside_the_unnamed_one(first, data, capsys):
     """It starts from the unnamed pretraining; inference and ensemble find it by its name."""
     before, which = files(first), {"recipes": "uniter_roformer", "folds": "0"}
     name = ("--run-name", "kl")
@@ -196,7 +196,7 @@ def test_a_named_run_lies_beside_the_unnamed_one(eagerly, first, data, capsys):
     assert new == {"", "uniter_roformer@kl", "config.json", "report.json", "report.png"}
 
 
-def test_redo_moves_the_finished_run_aside(eagerly, first, data, capsys):
+def test_redo_moves_the_finished_run_aside(first, data, capsys):
     """Then its embeddings are those of another checkpoint, and are kept as well."""
     name, which = ("--run-name", "kl"), {"recipes": "uniter_roformer", "folds": "0"}
     folder = first / "finetune" / "uniter_roformer@kl" / "fold0"
@@ -216,7 +216,7 @@ def test_redo_moves_the_finished_run_aside(eagerly, first, data, capsys):
     assert files(embedded)["fold0.npz"] != before["fold0.npz"]
 
 
-def test_other_test_videos_have_a_place_of_their_own(eagerly, first, data):
+def test_other_test_videos_have_a_place_of_their_own(first, data):
     before, which = files(first), {"recipes": "uniter_roformer", "folds": "0"}
     other = ("--test-b-file", str(data / "test_a" / "test_a.tfrecords"))
     assert command("inference", data, first, *other, **which) == 0
@@ -228,7 +228,7 @@ def test_other_test_videos_have_a_place_of_their_own(eagerly, first, data):
     assert sorted(made) == [f"{run}/mine/fold0.npz", f"{run}/test_a/fold0.npz"]
 
 
-def test_the_submission_is_what_a_computation_without_stages_gives(eagerly, first, data, tmp_path):
+def test_the_submission_is_what_a_computation_without_stages_gives(first, data, tmp_path):
     """Parity: each checkpoint's embeddings by its model, then means and blend: same bytes."""
     assert direct_submission(data, first, tmp_path / "direct.zip", RECIPES) == (
         (first / "result.zip").read_bytes()

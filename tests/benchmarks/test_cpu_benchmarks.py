@@ -16,7 +16,7 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 @pytest.fixture
-def rows(monkeypatch, capsys, eagerly):
+def rows(monkeypatch, capsys):
     """`rows(script, *flags)`: the table rows that a benchmark prints, headers left out."""
     before, policy = set(sys.modules), keras.config.dtype_policy()
     monkeypatch.syspath_prepend(str(BENCHMARKS))

@@ -93,7 +93,7 @@ def written(common):
     return {str(path.relative_to(folder)): file_digest(path) for path in files}
 
 
-def test_data_are_read_and_titles_tokenized_once(eagerly, fresh, monkeypatch):
+def test_data_are_read_and_titles_tokenized_once(fresh, monkeypatch):
     """Three recipes of two families and two folds over two files of videos: six checkpoints."""
     encoded, loaded = [], []
     encode, load = TitleTokenizer.encode, data_files.load_videos
@@ -112,7 +112,7 @@ def test_data_are_read_and_titles_tokenized_once(eagerly, fresh, monkeypatch):
 
 @pytest.mark.slow
 def test_videos_are_tokenized_for_each_way_they_are_read(
-    eagerly, fresh, tokenizer, tags, build_smallest
+    fresh, tokenizer, tags, build_smallest
 ):
     """A recipe with another title length shares nothing: it would be given the others' tokens."""
     backbone = build_smallest("uniter", vocab_size=len(tokenizer), bert_seq_length=4)
@@ -199,7 +199,7 @@ def test_shards_of_another_checkpoint_are_not_used(fresh, monkeypatch):
     assert files["uniter/fold0.npz"] == files["uniter/fold1.npz"]
 
 
-def test_what_the_shards_make_is_what_one_pass_makes(eagerly, fresh, monkeypatch):
+def test_what_the_shards_make_is_what_one_pass_makes(fresh, monkeypatch):
     """The same vectors, but for sums in batches of other lengths; the bytes of numpy.savez."""
     common = fresh(recipes="mix", folds="0")
     embed(common)

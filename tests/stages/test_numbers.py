@@ -15,7 +15,7 @@ PEAK = 2e-3  # of --size tiny
 
 
 @pytest.mark.parametrize("factor", [100, 1e30])
-def test_a_learning_rate_far_too_high(eagerly, build_finetuning, tmp_path, monkeypatch, factor):
+def test_a_learning_rate_far_too_high(build_finetuning, tmp_path, monkeypatch, factor):
     """The run may end well or not; no weight that is not finite is ever saved."""
     monkeypatch.setattr(divergence, "MOST_IN_A_ROW", 3)
     rates = {"lr": PEAK * factor, "bert_lr": PEAK * factor, "warmup_steps": 0}
