@@ -5,7 +5,7 @@ def finetuning_task(recipe_name: str, size: str, policy: str, words: int, tags: 
     """A compiled task of random weights.
 
     Args:
-        recipe_name: of the six.
+        recipe_name: of RECIPES.
         size: tiny, small or base.
         policy: Keras dtype policy.
         words: in the tokenizer's vocabulary.

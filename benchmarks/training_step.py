@@ -44,14 +44,20 @@ def batch(pairs: int, tokens: int, frames: int, full: bool = False) -> dict[str,
 
 def ours(size: str, policy: str, *shape: int) -> Work:
     """The task that `python finetune --recipes uniter` trains, on `batch(*shape)`."""
+    return ours_of("uniter", size, policy, *shape)
+
+
+def ours_of(recipe: str, size: str, policy: str, *shape: int) -> Work:
+    """The same of any recipe."""
     from finetuning_task import finetuning_task
 
-    _, task = finetuning_task("uniter", size, policy, WORDS, TAGS)
-    made = batch(*shape)
+    _, task = finetuning_task(recipe, size, policy, WORDS, TAGS)
+    made, weights = batch(*shape), task.backbone.count_params()
 
     def step() -> dict[str, float]:
         logs = task.train_on_batch(made, return_dict=True)
-        return {"videos": 2 * len(made["sim"]), "loss": float(logs["loss"])}
+        figures = {"videos": 2 * len(made["sim"]), "loss": float(logs["loss"])}
+        return figures | {"weights": weights}
 
     return step
 
