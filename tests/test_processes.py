@@ -16,7 +16,7 @@ from vidsim.files import file_digest
 from vidsim.records.sample import write_sample
 from vidsim.records.video_table import load_videos
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.traced]
 
 MAIN = "import sys; from vidsim.cli import main; sys.exit(main())"
 ALL = """

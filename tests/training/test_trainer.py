@@ -15,6 +15,8 @@ from vidsim.training.configs import OptimizerConfig
 from vidsim.training.optimizer import build_optimizer
 from vidsim.training.trainer import Trainer
 
+pytestmark = pytest.mark.traced
+
 
 class TracedScorer(PairScorer):
     """Counts how often Python runs through its loss: once for each trace of the graph."""

@@ -12,7 +12,7 @@ from vidsim.cli import main
 from vidsim.metrics.classification import f1_scores
 from vidsim.training.training_log import TrainingLog
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.traced]
 LAST = ["--lr", "0.01", "--bert-lr", "0.01", "--total-steps", "60", "--epochs", "60"]
 
 
