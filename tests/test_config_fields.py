@@ -45,6 +45,7 @@ ALL = (
     objectives.BranchKLConfig,
     objectives.ContrastiveConfig,
     objectives.MaskedLMConfig,
+    objectives.MatchConfig,
     objectives.SimilarityConfig,
     objectives.ClassConfig,
     objectives.RetrievalLossConfig,

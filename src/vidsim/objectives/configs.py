@@ -7,6 +7,7 @@ from vidsim.config_fields import Config, Range, Rate, Share, Temperature, Weight
 
 if TYPE_CHECKING:
     from vidsim.objectives.objective import Objective
+    from vidsim.preprocess.corruption import Mismatch
 
 _Focus = Annotated[float, Range(0, 100)]
 
@@ -112,6 +113,34 @@ class MaskedLMConfig(ObjectiveConfig):
         from vidsim.objectives.masked_lm import MaskedLMObjective
 
         return MaskedLMObjective(self, backbone)
+
+
+@dataclass(frozen=True)
+class MatchConfig(ObjectiveConfig):
+    """Flags of the match loss."""
+
+    match_weight: Weight = 0.0
+    """Weight of the loss that asks whether the streams of a row are those of its text's video."""
+    match_mismatch: Literal["random", "reversed"] = "random"
+    """Which texts get another video's streams. random: each with probability 1/2, any other video
+    of the batch; reversed: those of the batch's second half, in reverse order."""
+    match_words: bool = False
+    """Whether masked words are also predicted beside another video's streams. The public code of
+    LXMERT and ActBERT does so."""
+
+    @property
+    def weight(self) -> float:
+        return self.match_weight
+
+    @property
+    def mismatch(self) -> "Mismatch":
+        """How texts and streams are exchanged: not at all where the loss is off."""
+        return self.match_mismatch if self.match_weight else "none"
+
+    def build(self, backbone) -> "Objective":
+        from vidsim.objectives.match import MatchObjective
+
+        return MatchObjective(self, backbone)
 
 
 @dataclass(frozen=True)

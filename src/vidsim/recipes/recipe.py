@@ -13,6 +13,7 @@ from vidsim.objectives.configs import (
     BranchKLConfig,
     ContrastiveConfig,
     MaskedLMConfig,
+    MatchConfig,
     ObjectiveConfig,
     SimilarityConfig,
     TagConfig,
@@ -36,11 +37,16 @@ class PretrainConfig(RunConfig):
     branch_kl: BranchKLConfig = field(default_factory=BranchKLConfig)
     contrastive: ContrastiveConfig = field(default_factory=ContrastiveConfig)
     masked_lm: MaskedLMConfig = field(default_factory=MaskedLMConfig)
+    match: MatchConfig = field(default_factory=MatchConfig)
 
     @property
     def corruption(self) -> Corruption:
         """What the objectives want hidden or exchanged in a batch."""
-        return Corruption(words=self.masked_lm.share)
+        return Corruption(
+            words=self.masked_lm.share,
+            mismatch=self.match.mismatch,
+            words_of_mismatched=self.match.match_words,
+        )
 
     def task_model(self, backbone: "Backbone", objectives: "Sequence[Objective]") -> "TaskModel":
         """The model that is pretrained; one with forward passes of its own is a subclass's."""
