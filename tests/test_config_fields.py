@@ -46,6 +46,7 @@ ALL = (
     objectives.ContrastiveConfig,
     objectives.MaskedLMConfig,
     objectives.MatchConfig,
+    objectives.MaskedFramesConfig,
     objectives.SimilarityConfig,
     objectives.ClassConfig,
     objectives.RetrievalLossConfig,
