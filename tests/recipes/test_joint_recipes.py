@@ -13,8 +13,10 @@ from vidsim.models.input_spec import InputSpec
 from vidsim.models.pair_scorer import PairScorer
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
+from vidsim.preprocess.pipeline import Batches, pretraining_dataset
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import objectives
+from vidsim.training.loss_evaluator import LossEvaluator
 from vidsim.training.optimizer import build_optimizer
 from vidsim.training.trainer import Trainer
 
@@ -28,15 +30,14 @@ PARTS = {
 
 @pytest.fixture(scope="module", params=["videobert", "winner"])
 def tiny(request, videos, tokenizer, tags):
-    """Recipe, backbone, and a batch of ten videos of which it sees no more than it is told to."""
+    """Recipe, backbone, and the videos as its inputs."""
     keras.utils.set_random_seed(0)
     (recipe,) = registry.load(request.param, "tiny")
     encoder = recipe.model.encoder(len(tokenizer))
     separator = tokenizer.special.sep
     spec = InputSpec(encoder, len(tags), {"frames": 1536}, separator=separator)
     backbone = build_backbone(recipe.model, spec)
-    examples = Examples(videos, tokenizer, tags, recipe.model)
-    return recipe, backbone, examples.batch(np.arange(2, 12))
+    return recipe, backbone, Examples(videos, tokenizer, tags, recipe.model)
 
 
 def spoiled(recipe, batch, tokenizer):
@@ -50,7 +51,8 @@ def spoiled(recipe, batch, tokenizer):
 @pytest.fixture(params=["pretrain", "finetune"])
 def training(request, tiny, tokenizer):
     """The stage's model and its batch."""
-    recipe, backbone, batch = tiny
+    recipe, backbone, examples = tiny
+    batch = examples.batch(np.arange(2, 12))
     config = getattr(recipe, request.param)
     if request.param == "pretrain":
         losses = build_objectives(objectives(config), backbone, backbone.output_keys)
@@ -108,3 +110,19 @@ def test_a_training_step(training):
     trainer.reset()
     for weight, value in zip(task.backbone.weights, first, strict=True):
         np.testing.assert_array_equal(weight.numpy(), value)
+
+
+def test_pretraining_can_be_validated_by_its_own_loss(tiny, eagerly):
+    """Where there are no ratings: the same batches, spoiled in the same way, each time."""
+    recipe, backbone, examples = tiny
+    config = recipe.pretrain
+    losses = build_objectives(objectives(config), backbone, backbone.output_keys)
+    batches = Batches(10, 2, 0)
+    evaluator = LossEvaluator(
+        config.task_model(backbone, losses),
+        lambda: pretraining_dataset(examples, batches, config.corruption),
+    )
+    found = evaluator()
+    assert sorted(found) == sorted(["loss", *PARTS[recipe.name, "pretrain"]])
+    assert all(np.isfinite(list(found.values())))
+    assert evaluator() == found
