@@ -84,6 +84,8 @@ def test_each_form_reads_what_it_says(form, build_smallest):
     assert number(objective(outputs, inputs)) == pytest.approx(number(expected[form]), rel=1e-6)
     count = objective.count(outputs, inputs)
     assert count is None if form == "nce" else number(count) == 3
+    empty = {key: value[:, :0] for key, value in (inputs | outputs).items()}
+    assert number(objective(empty, empty)) == 0
 
 
 def test_many_frames_are_all_counted(build_smallest):

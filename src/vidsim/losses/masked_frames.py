@@ -54,7 +54,8 @@ def masked_frame_nce(
     real = ops.cast(real, "bool")
     logits = ops.matmul(p, ops.transpose(x)) / temperature  # (P, N)
     logits = ops.where(real[None, :], logits, _LOWEST)
-    own = ops.take_along_axis(logits, places[:, None], axis=1)[:, 0]
+    count, of = ops.shape(logits)  # either may be 0, which take_along_axis does not accept
+    own = ops.take(ops.reshape(logits, (-1,)), of * ops.arange(count) + places, axis=0)
     counts = ops.logical_and(ops.cast(chosen, "bool"), ops.take(real, places, axis=0))
     return _mean(ops.logsumexp(logits, axis=1) - own, counts)
 
