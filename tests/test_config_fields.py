@@ -31,6 +31,7 @@ from vidsim.tasks.retrieval.configs import (
 )
 from vidsim.tasks.similarity.configs import EnsembleConfig, WriteTfrecordConfig
 from vidsim.training.configs import OptimizerConfig
+from vidsim.training.tricks_config import TricksConfig
 
 ALL = (
     Common,
@@ -40,6 +41,7 @@ ALL = (
     PretrainConfig,
     FinetuneConfig,
     OptimizerConfig,
+    TricksConfig,
     AugmentationConfig,
     objectives.TagConfig,
     objectives.BranchKLConfig,
