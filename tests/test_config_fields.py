@@ -47,6 +47,8 @@ ALL = (
     objectives.BranchKLConfig,
     objectives.ContrastiveConfig,
     objectives.MaskedLMConfig,
+    objectives.MatchConfig,
+    objectives.MaskedFramesConfig,
     objectives.SimilarityConfig,
     objectives.ClassConfig,
     objectives.RetrievalLossConfig,

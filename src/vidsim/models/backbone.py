@@ -66,6 +66,7 @@ class Backbone(keras.Model):
             made = {key: keras.KerasTensor(v.shape, str(v.dtype)) for key, v in made.items()}
         outputs = self(made)
         self.output_keys = tuple(outputs)
+        self.output_widths = {key: int(x.shape[-1]) for key, x in outputs.items()}
 
     def make_classifier(self, name: str) -> keras.layers.Dense | None:
         """A layer that gives tag logits (B, num_labels); None where there are no tags."""

@@ -11,7 +11,7 @@ from vidsim.config_fields import Config, Count, Layers, Range, Rate
 from vidsim.errors import VidsimError
 from vidsim.models.encoder_config import EncoderConfig, Positions
 from vidsim.models.families import register
-from vidsim.models.joint_layout import Activation, JointLayout, JointPooling
+from vidsim.models.joint_layout import Activation, JointLayout, JointPooling, MatchAt
 from vidsim.preprocess.text_flags import parse_texts, text_problems
 
 if TYPE_CHECKING:
@@ -249,6 +249,8 @@ class JointConfig(JointFamilyConfig):
     """Of the frames' projection."""
     frame_skip: bool = False
     """Whether the mean of the embedded frames goes beside the pooled vector."""
+    match_at: MatchAt = "cls"
+    """Where the match loss of pretraining reads: the text's [CLS], or the [SEP] that is put in."""
 
     @property
     def layout(self) -> JointLayout:
@@ -259,6 +261,7 @@ class JointConfig(JointFamilyConfig):
             self.frame_type,
             self.frame_activation,
             self.frame_skip,
+            self.match_at,
         )
 
 

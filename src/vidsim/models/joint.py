@@ -30,7 +30,9 @@ class Joint(Backbone):
 
     Outputs, besides EMBEDDING (B, 256, signed) and, where there are tags, TAG_LOGITS (B, C):
     HIDDEN_STATES (B, L, width), the encoder's output over the text, where masked words are
-    predicted. A model of frames alone has none.
+    predicted; FRAME_STATES (B, T, width), that over the frames; MATCH_VECTOR (B, width), that at
+    the token which the layout names for it. A model of frames alone has the second only, one of
+    text alone the first.
 
     Reference: fourth place of the CIKM 2021 multimodal video similarity challenge; Chen et al.
     2020, UNITER (arXiv:1909.11740); Sun et al. 2019, VideoBERT (arXiv:1904.01766); the challenge's
@@ -83,6 +85,11 @@ class Joint(Backbone):
             outputs[schema.TAG_LOGITS] = self.classifier(outputs[schema.EMBEDDING])
         if self.spec.has_text:
             outputs[schema.HIDDEN_STATES] = self._over_text(parts)
+        if "frames" in names:
+            outputs[schema.FRAME_STATES] = parts[names.index("frames")]
+            at = self.layout.token(self.layout.match_at)
+            if at is not None:
+                outputs[schema.MATCH_VECTOR] = masked_first(parts[at], segments[at].mask)
         return outputs
 
     def encoder_was_loaded(self) -> None:
@@ -164,7 +171,8 @@ class Joint(Backbone):
             return masked_max(hidden, mask) if pooling == "max" else masked_mean(hidden, mask)
         names = [place.name for place in self.places]
         if pooling in ("cls", "sep"):
-            at = names.index("text" if pooling == "cls" and "text" in names else pooling)
+            at = self.layout.token(pooling)
+            assert at is not None  # build_backbone refuses a layout without that token
             return masked_first(parts[at], masks[at])
         return self._balanced_mean(names, parts, masks)
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 JointPooling = Literal["mean", "token_mean", "max", "cls", "sep", "attention"]
 Activation = Literal["relu", "linear"]
+MatchAt = Literal["cls", "sep"]
 PIECES = {
     "text": "the whole text, its [CLS] and [SEP] included",
     "cls": "its [CLS]",
@@ -51,6 +52,9 @@ class JointLayout:
     frame_activation: Activation = "relu"
     frame_skip: bool = False
     """The mean of the embedded frames beside the pooled vector."""
+    match_at: MatchAt = "cls"
+    """The token at which a match head reads, the text's [CLS] or the [SEP] that is put in; without
+    that token there is no such head."""
 
     def problems(self) -> Iterator[str]:
         """What is wrong with it, each in a sentence."""
@@ -67,10 +71,10 @@ class JointLayout:
 
     def unreadable(self) -> Iterator[str]:
         """The pooling, if it reads what the sequence does not have."""
-        read = {"cls": ("cls", "text"), "sep": ("sep",)}.get(self.pooling)
-        if read and not {*read} & {*self.sequence}:
+        read = {"cls": "cls or text", "sep": "sep"}.get(self.pooling)
+        if self.pooling in ("cls", "sep") and self.token(self.pooling) is None:
             yield (
-                f"pooling {self.pooling} needs {' or '.join(read)} in the sequence, which is "
+                f"pooling {self.pooling} needs {read} in the sequence, which is "
                 f"{' '.join(self.sequence)!r}"
             )
 
@@ -82,6 +86,13 @@ class JointLayout:
             if (text or name not in _OF_TEXT) and (frames or name != "frames")
         ]
         return replace(self, sequence=tuple(left), frame_skip=self.frame_skip and frames)
+
+    def token(self, name: MatchAt) -> int | None:
+        """Which piece begins with that token; None: none."""
+        for place, piece in enumerate(self.sequence):
+            if piece == name or (name == "cls" and piece == "text"):
+                return place
+        return None
 
     def places(self, longest_text: int, most_frames: int) -> list[Place]:
         """Every piece with its place.

@@ -9,7 +9,10 @@ from vidsim.objectives.objective import Objective
 
 
 class ContrastiveObjective(Objective):
-    """Mean over branches of the symmetric InfoNCE of text and vision vectors."""
+    """Mean over branches of the symmetric InfoNCE of text and vision vectors.
+
+    Videos without frames are left out, and so are rows that are not MATCHED.
+    """
 
     needs = (schema.TEXT_VECTOR, schema.VISION_VECTORS)
 
@@ -20,9 +23,11 @@ class ContrastiveObjective(Objective):
     def call(self, outputs, inputs):
         text = outputs[schema.TEXT_VECTOR]  # (B, D)
         visions = outputs[schema.VISION_VECTORS]  # (K, B, D)
-        has_frames = ops.any(ops.cast(inputs[schema.FRAME_MASK], "bool"), axis=1)  # (B,)
+        whole = ops.any(ops.cast(inputs[schema.FRAME_MASK], "bool"), axis=1)  # (B,)
+        if schema.MATCHED in inputs:
+            whole = ops.logical_and(whole, ops.cast(inputs[schema.MATCHED], "bool"))
         losses = [
-            symmetric_info_nce(visions[k], text, self.temperature, mask=has_frames)
+            symmetric_info_nce(visions[k], text, self.temperature, mask=whole)
             for k in range(visions.shape[0])
         ]
         return ops.mean(ops.stack(losses))

@@ -58,11 +58,11 @@ def rows(x: Tensor) -> Tensor:
 
 def _because(missing: list[str], backbone) -> str:
     """Why, where it is for the data and not for the family."""
-    spec = backbone.spec
+    spec, match = backbone.spec, schema.MATCH_VECTOR
     causes = (
         (spec.num_labels, (schema.TAG_LOGITS, schema.BRANCH_LOGITS), "tags"),
-        (spec.has_text, (schema.TEXT_VECTOR, schema.HIDDEN_STATES), "text"),
-        (spec.frame_size, (schema.VISION_VECTORS,), "frames"),
+        (spec.has_text, (schema.TEXT_VECTOR, schema.HIDDEN_STATES, match), "text"),
+        (spec.frame_size, (schema.VISION_VECTORS, schema.FRAME_STATES, match), "frames"),
     )
     absent = [what for there, keys, what in causes if not there and {*keys} & {*missing}]
     return f" to data without {' and '.join(absent)}" if absent else ""

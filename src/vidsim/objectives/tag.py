@@ -10,7 +10,11 @@ from vidsim.objectives.objective import Objective, rows
 
 
 class TagObjective(Objective):
-    """Mean over videos of the tag loss, mixed logits plus (optionally) each branch's."""
+    """Mean over videos of the tag loss, mixed logits plus (optionally) each branch's.
+
+    Rows that are not MATCHED are left out: their text and streams are of two videos, and TAGS are
+    those of one. 0 where no row is left.
+    """
 
     needs = (schema.TAG_LOGITS,)
 
@@ -25,10 +29,15 @@ class TagObjective(Objective):
             branches = outputs[schema.BRANCH_LOGITS]
             for k in range(branches.shape[0]):
                 loss = loss + self._loss(labels, branches[k])
-        return ops.mean(loss)
+        if schema.MATCHED not in inputs:
+            return ops.mean(loss)
+        matched = ops.cast(inputs[schema.MATCHED], loss.dtype)  # (B,)
+        return ops.divide_no_nan(ops.sum(matched * loss), ops.sum(matched))
 
     def count(self, outputs, inputs):
-        return rows(outputs[schema.TAG_LOGITS])
+        if schema.MATCHED not in inputs:
+            return rows(outputs[schema.TAG_LOGITS])
+        return ops.sum(ops.cast(inputs[schema.MATCHED], "float32"))
 
     def _loss(self, labels, logits):
         if self.config.tag_loss == "bce":
