@@ -11,6 +11,7 @@ from vidsim.config import Common
 from vidsim.config_fields import Config, kinds, leaves, origins, override
 from vidsim.errors import VidsimError
 from vidsim.models.configs import BackboneConfig, JointConfig, MixNeXtVLADConfig, UniterConfig
+from vidsim.models.tangled_config import TangledConfig
 from vidsim.objectives import configs as objectives
 from vidsim.preprocess.configs import AugmentationConfig
 from vidsim.recipes import mix, uniter
@@ -38,6 +39,7 @@ ALL = (
     MixNeXtVLADConfig,
     UniterConfig,
     JointConfig,
+    TangledConfig,
     PretrainConfig,
     FinetuneConfig,
     OptimizerConfig,

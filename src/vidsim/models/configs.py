@@ -281,3 +281,7 @@ def build_backbone(config: BackboneConfig, spec: "InputSpec") -> "Backbone":
     backbone = config.backbone_class()(config, spec)
     backbone.create_weights()
     return backbone
+
+
+# families whose configurations have files of their own: whoever knows these knows those
+from vidsim.models import tangled_config as _tangled_config  # noqa: E402, F401
