@@ -51,6 +51,7 @@ ALL = (
     objectives.MaskedLMConfig,
     objectives.MatchConfig,
     objectives.MaskedFramesConfig,
+    objectives.MaskedActionsConfig,
     objectives.SimilarityConfig,
     objectives.ClassConfig,
     objectives.RetrievalLossConfig,
