@@ -1,6 +1,6 @@
 """The configuration of ActBERT's family, read without Keras."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -23,6 +23,14 @@ class TangledConfig(BackboneConfig):
     """
 
     family: ClassVar[str] = "tangled"
+    streams: ClassVar[tuple[str, ...]] = (
+        schema.FRAMES,
+        schema.REGIONS,
+        schema.REGION_BOXES,
+        schema.REGION_CLASSES,
+        schema.ACTIONS,
+        schema.ACTION_LABELS,
+    )
 
     region_layers: Layers = 2
     """Layers of the stream of regions."""
@@ -77,6 +85,26 @@ class TangledConfig(BackboneConfig):
             yield f"the family {self.family} reads frames or regions, and there are none"
         elif not seen & {schema.FRAMES, schema.ACTIONS}:
             yield f"the family {self.family} needs actions, or frames to make them of"
+
+    def reads(self, widths: Mapping[str, int]) -> dict[str, int]:
+        """Frames only where they stand for regions or actions; of regions and actions, all."""
+        read = super().reads(widths)
+        if schema.REGIONS not in read:
+            for name in (schema.REGION_BOXES, schema.REGION_CLASSES):
+                read.pop(name, None)
+        elif schema.ACTIONS in read:
+            read.pop(schema.FRAMES, None)
+        return read
+
+    def about_data(self, widths: Mapping[str, int]) -> str:
+        made = []
+        if schema.REGIONS not in widths:
+            made.append("frames are the regions, each all of its picture")
+        if schema.ACTIONS not in widths:
+            made.append(f"the means of up to {self.action_spans} equal spans of time the actions")
+        if schema.ACTION_LABELS not in widths:
+            made.append("tags the classes of actions")
+        return ", ".join(made)
 
     @classmethod
     def backbone_class(cls) -> "type[Backbone]":

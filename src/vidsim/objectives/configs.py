@@ -188,7 +188,7 @@ class MaskedActionsConfig(ObjectiveConfig):
     """Weight of the loss that names hidden actions, by their labels or by the video's tags."""
     masked_actions_share: Share = 0.15
     """Share of a video's actions to predict."""
-    masked_actions_hidden: Share = 0.9
+    masked_actions_hidden: Share = 1.0
     """Share of those that the model sees as zeros; it sees the others as they are."""
 
     @property

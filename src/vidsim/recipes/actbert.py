@@ -82,9 +82,14 @@ def recipe() -> Recipe:
             masked_lm=MaskedLMConfig(mlm_weight=1.0),
             match=MatchConfig(match_weight=1.0),
             masked_frames=MaskedFramesConfig(
-                masked_frames_weight=1.0, masked_frames_share=0.15, masked_frames_hidden=0.9
+                masked_frames_weight=1.0,
+                masked_frames_form="auto",
+                masked_frames_share=0.15,
+                masked_frames_hidden=0.9,
             ),
-            masked_actions=MaskedActionsConfig(masked_actions_weight=1.0),
+            masked_actions=MaskedActionsConfig(
+                masked_actions_weight=1.0, masked_actions_hidden=0.9
+            ),
         ),
         finetune=FinetuneConfig(batch_size=128, total_steps=3000, epochs=20),
     )
