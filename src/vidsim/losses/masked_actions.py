@@ -29,7 +29,8 @@ def masked_action_classes(targets: Tensor, logits: Tensor, chosen: Tensor) -> Te
     Reference:
         Zhu and Yang 2020, ActBERT (CVPR 2020), section 3.3 (masked action classification).
     """
-    targets, logits = at_least_float32(targets), at_least_float32(logits)
+    logits = at_least_float32(logits)
+    targets = ops.cast(targets, logits.dtype)
     total = ops.sum(targets, axis=-1, keepdims=True)
     shares = ops.divide_no_nan(targets, total)
     losses = -ops.sum(shares * ops.log_softmax(logits, axis=-1), axis=-1)  # (B, A)
