@@ -11,6 +11,7 @@ from vidsim.config import Common
 from vidsim.config_fields import Config, kinds, leaves, origins, override
 from vidsim.errors import VidsimError
 from vidsim.models.configs import BackboneConfig, JointConfig, MixNeXtVLADConfig, UniterConfig
+from vidsim.models.tangled_config import TangledConfig
 from vidsim.objectives import configs as objectives
 from vidsim.preprocess.configs import AugmentationConfig
 from vidsim.recipes import mix, uniter
@@ -31,15 +32,18 @@ from vidsim.tasks.retrieval.configs import (
 )
 from vidsim.tasks.similarity.configs import EnsembleConfig, WriteTfrecordConfig
 from vidsim.training.configs import OptimizerConfig
+from vidsim.training.tricks_config import TricksConfig
 
 ALL = (
     Common,
     MixNeXtVLADConfig,
     UniterConfig,
     JointConfig,
+    TangledConfig,
     PretrainConfig,
     FinetuneConfig,
     OptimizerConfig,
+    TricksConfig,
     AugmentationConfig,
     objectives.TagConfig,
     objectives.BranchKLConfig,
@@ -47,6 +51,7 @@ ALL = (
     objectives.MaskedLMConfig,
     objectives.MatchConfig,
     objectives.MaskedFramesConfig,
+    objectives.MaskedActionsConfig,
     objectives.SimilarityConfig,
     objectives.ClassConfig,
     objectives.RetrievalLossConfig,

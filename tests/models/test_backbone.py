@@ -49,9 +49,12 @@ BACKBONES = {
             "frame_activation": "linear",
         },
     ),
+    "actbert": ("tangled", {}),
+    "actbert_rotary": ("tangled", {"positions": "rotary", "action_spans": 3}),
 }
 TITLES, FRAMES = (6, 2, 5, 2, 9), (3, 4, 0, 0, 1)  # an empty title is [CLS] [SEP]
 LENGTHS = {schema.HIDDEN_STATES: TITLES, schema.FRAME_STATES: FRAMES}  # of outputs by position
+LENGTHS[schema.ACTION_STATES] = FRAMES  # at most one for each frame
 GOLDEN = {
     "mix": (0, 0.074553, 0.549519, 0.416517, 0.100234),
     "mix_bare": (0, 0.087487347, 0.1248968, 0.031587284, 0.066750556),
@@ -65,6 +68,8 @@ GOLDEN = {
     "videobert": (-0.29856697, -0.3216317, -0.4737702, 1.8722351, -0.50045836),
     "videobert_rotary": (-1.7880735, 2.1097436, -0.21802124, -1.0331272, -0.22094838),
     "winner": (-1.8472821, -2.4404702, -0.99751794, -0.55180597, 0.58694923),
+    "actbert": (2.1983027, 0.10319366, 0.63424933, -1.2216675, -0.039407454),
+    "actbert_rotary": (1.7429659, -1.8277426, 1.0259528, -1.2058634, -0.64716297),
 }
 
 
@@ -145,6 +150,9 @@ def test_shapes(backbone):
         schema.FRAME_STATES: (2, 5, 16),
         schema.MATCH_VECTOR: (2, 16),
     }
+    if config.family == "tangled":
+        states[schema.FRAME_STATES], states[schema.MATCH_VECTOR] = (2, 5, 12), (2, 12)
+        states[schema.ACTION_STATES] = (2, config.action_spans, 16)
     expected = made | (branches if config.family == "mix_nextvlad" else states)
     inputs = {
         schema.TOKEN_IDS: np.zeros((2, 3), "int32"),

@@ -30,6 +30,7 @@ FORMS = {
     "uniter_frame_skip": ("uniter", {"frame_skip": True}),
     "videobert": ("joint", {"sequence": "frames sep words", "pooling": "sep"}),
     "winner": ("joint", WINNER | {"pooling": "attention"}),
+    "actbert": ("tangled", {}),
 }
 TEXT = (schema.TOKEN_IDS, schema.TOKEN_MASK)
 FRAMES = (schema.FRAMES, schema.FRAME_MASK)

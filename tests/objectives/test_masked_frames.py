@@ -34,7 +34,8 @@ def golden(goldens):
 def test_head_and_loss_are_the_published_ones(golden):
     w = {name[19:]: golden[name] for name in golden if name.startswith("head_w/predictions.")}
     frame_size, width = w["decoder.weight"].shape
-    spec = SimpleNamespace(encoder=SimpleNamespace(layer_norm_eps=1e-12), frame_size=frame_size)
+    widths = {schema.FRAMES: frame_size}
+    spec = SimpleNamespace(encoder=SimpleNamespace(layer_norm_eps=1e-12), widths=widths)
     backbone = SimpleNamespace(output_widths={schema.FRAME_STATES: width}, spec=spec)
     objective = MaskedFramesObjective(MaskedFramesConfig(1.0), backbone)
     objective.transform.set_weights([w["transform.dense.weight"].T, w["transform.dense.bias"]])

@@ -82,8 +82,24 @@ def test_only_real_frames_are_hidden_in_their_share():
     np.testing.assert_array_equal(found[schema.FRAMES], made[schema.FRAMES])
 
 
-def test_data_without_actions_hide_none():
+def test_actions_that_a_model_makes_of_frames_are_drawn_with_them():
+    """As many as there are frames; of data without frames, none."""
     made = batch()
-    corruption = Corruption(actions=0.5)
-    assert corruption.keys(tuple(made)) == tuple(made)
-    assert set(spoiled(corruption, made)) == set(made)
+    corruption = Corruption(actions=0.5, actions_hidden=0.5)
+    drawn = (schema.ACTIONS_CHOSEN, schema.ACTIONS_HIDDEN)
+    assert corruption.keys(tuple(made)) == (*made, *drawn)
+    chosen, hidden = (spoiled(corruption, made)[name] for name in drawn)
+    mask = made[schema.FRAME_MASK]
+    assert (
+        chosen.shape == mask.shape and not (chosen & ~mask).any() and not (hidden & ~chosen).any()
+    )
+    assert 0 < hidden.sum() < chosen.sum() < mask.sum()
+    rest = {name: value for name, value in made.items() if name != schema.FRAME_MASK}
+    assert corruption.keys(tuple(rest)) == tuple(rest)
+    assert set(spoiled(corruption, rest)) == set(rest)
+
+
+def test_regions_are_drawn_in_the_place_of_frames():
+    made = batch()
+    made[schema.REGION_MASK] = np.ones((len(made[schema.FRAME_MASK]), 3), bool)
+    assert spoiled(Corruption(frames=0.5), made)[schema.FRAMES_CHOSEN].shape[1] == 3

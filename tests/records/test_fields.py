@@ -109,6 +109,7 @@ EVERYTHING = Video(
         "action_feature": ramp(2, 7, 100),
         "region_feature": ramp(4, 9, 200),
         "region_box": ramp(4, 5, 300),
+        "region_class": ramp(4, 6, 400),
         "action_label": [8, -(1 << 63)],
     },
 )

@@ -15,7 +15,7 @@ from vidsim.records.video_table import load_videos
 from vidsim.records.writer import write_videos
 from vidsim.stages import pretrain
 from vidsim.stages.initial_model import FoundData, check_fits, first_checkpoint, fresh_model
-from vidsim.tasks.data_files import frame_widths
+from vidsim.tasks.data_files import stream_widths
 
 WORDS = ["a cat cooks", "a dog sings"] * 20
 
@@ -30,7 +30,7 @@ def table(request, tmp_path):
 
 
 def test_a_model_for_the_frames_there_are_and_for_no_others(table, tags, tmp_path):
-    recipe, widths = load("uniter", "tiny")[0], frame_widths([table])
+    recipe, widths = load("uniter", "tiny")[0], stream_widths([table])
     (width,) = widths.values()
     found = FoundData(WORDS, tags, widths)
     checkpoint = fresh_model(recipe, None, found)
@@ -51,9 +51,9 @@ def test_two_widths_or_none(table, tags, tmp_path):
     path = tmp_path / "other.tfrecords"
     write_videos(path, [Video("3", frames=np.ones((1, 7), "float16"))])
     with pytest.raises(VidsimError, match=r"frames of the 2 videos of .* numbers .* have 7;"):
-        frame_widths([table, load_videos(path)])
+        stream_widths([table, load_videos(path)])
     write_videos(path, [Video("3", "a cat")])
-    assert frame_widths([load_videos(path)]) == {}
+    assert stream_widths([load_videos(path)]) == {}
     with pytest.raises(VidsimError, match=r"not one frame in the data.*--modalities title"):
         fresh_model(load("uniter", "tiny")[0], None, FoundData(WORDS, tags, {}))
 

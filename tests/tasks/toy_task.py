@@ -19,7 +19,7 @@ from vidsim.preprocess.pipeline import embedding_dataset
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import TaskConfig, objectives
 from vidsim.tasks.configs import InferenceConfig
-from vidsim.tasks.data_files import PAIRWISE, frame_widths, open_videos
+from vidsim.tasks.data_files import PAIRWISE, open_videos, stream_widths
 from vidsim.tasks.folds import MANIFEST, fold_dir, folds_dir
 from vidsim.tasks.job import Job
 from vidsim.tasks.task import Task
@@ -126,7 +126,7 @@ class ToyFolds:
         return {"videos": self.table.digest, "val": len(self.load(fold).val)}
 
     def widths(self):
-        return frame_widths([self.table])
+        return stream_widths([self.table])
 
     def titles(self):
         return self.table.titles

@@ -12,6 +12,7 @@ from vidsim.errors import VidsimError
 from vidsim.models.encoder_config import EncoderConfig, Positions
 from vidsim.models.families import register
 from vidsim.models.joint_layout import Activation, JointLayout, JointPooling, MatchAt
+from vidsim.models.stream_reading import StreamReading
 from vidsim.preprocess.text_flags import parse_texts, text_problems
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _Width = Annotated[int, Range(1, 2**16)]
 
 
 @dataclass(frozen=True)
-class BackboneConfig(Config):
+class BackboneConfig(StreamReading, Config):
     """The fields that every family's configuration has. A family adds its own."""
 
     family: ClassVar[str] = ""
@@ -281,3 +282,7 @@ def build_backbone(config: BackboneConfig, spec: "InputSpec") -> "Backbone":
     backbone = config.backbone_class()(config, spec)
     backbone.create_weights()
     return backbone
+
+
+# families whose configurations have files of their own: whoever knows these knows those
+from vidsim.models import tangled_config as _tangled_config  # noqa: E402, F401

@@ -20,7 +20,8 @@ from vidsim.objectives.objective import Objective
 class MaskedFramesObjective(Objective):
     """Mean over the chosen frames of a batch, by a head of Dense, GELU, LayerNorm, Dense.
 
-    It reads FRAME_STATES, FRAMES as they were, FRAME_MASK and FRAMES_CHOSEN. Rows whose text is
+    It reads FRAME_STATES, FRAMES as they were, FRAME_MASK and FRAMES_CHOSEN; of a model that reads
+    regions REGIONS, REGION_MASK and, where the data have them, REGION_CLASSES. Rows whose text is
     another video's count too: their frames are whole.
 
     Reference: the winner of the CIKM 2021 challenge (arXiv:2111.01677), for the head and the NCE.
@@ -33,6 +34,15 @@ class MaskedFramesObjective(Objective):
         self.config = config
         # percent: twice the expected share; of many frames never so many are chosen
         self.most = math.ceil(200 * config.masked_frames_share)
+        widths = backbone.spec.widths
+        regions = schema.REGIONS in widths
+        self.stream = schema.REGIONS if regions else schema.FRAMES
+        self.mask = schema.REGION_MASK if regions else schema.FRAME_MASK
+        self.classes = widths.get(schema.REGION_CLASSES) if regions else None
+        self.form = config.masked_frames_form
+        if self.form == "auto":
+            self.form = "soft" if self.classes else "nce"
+        size = (self.form == "soft" and self.classes) or widths.get(self.stream, 1)
         # where there are no states, build_objectives says so
         width = backbone.output_widths.get(schema.FRAME_STATES, 1)
         self.transform = dense(width, "transform", activation=ACTIVATIONS["gelu"], dtype="float32")
@@ -40,37 +50,41 @@ class MaskedFramesObjective(Objective):
         epsilon = backbone.spec.encoder.layer_norm_eps
         self.norm = keras.layers.LayerNormalization(epsilon=epsilon, name="norm", dtype="float32")
         self.norm.build((None, None, width))
-        self.decoder = dense(backbone.spec.frame_size or 1, "decoder", dtype="float32")
+        self.decoder = dense(size, "decoder", dtype="float32")
         self.decoder.build((None, None, width))
 
     def call(self, outputs, inputs):
         chosen = ops.reshape(self._chosen(inputs), (-1,))  # (B T,)
-        states = _flat(outputs[schema.FRAME_STATES])  # (B T, width)
-        every = _flat(inputs[schema.FRAMES])  # (B T, F)
+        every = _flat(inputs[self.stream])  # (B T, F)
         # the chosen ones first, and as many as there could be: the head reads no others
         count = chosen.shape[0] or ops.shape(chosen)[0]
         places = ops.argsort(ops.logical_not(chosen))[: count * self.most // 100 + 16]
         chosen = ops.take(chosen, places, axis=0)
-        predicted = self.decoder(self.norm(self.transform(ops.take(states, places, axis=0))))
+        states = ops.take(_flat(outputs[schema.FRAME_STATES]), places, axis=0)
+        predicted = self.predictions(states)
         config = self.config
-        if config.masked_frames_form == "nce":
-            real = ops.reshape(ops.cast(inputs[schema.FRAME_MASK], "bool"), (-1,))
+        if self.form == "nce":
+            real = ops.reshape(ops.cast(inputs[self.mask], "bool"), (-1,))
             how = config.masked_frames_temperature, config.masked_frames_normalize
             return masked_frame_nce(predicted, places, chosen, every, real, *how)
-        frames = ops.take(every, places, axis=0)
-        if config.masked_frames_form == "regression":
-            return masked_frame_regression(predicted, frames, chosen)
-        shares = ops.relu(frames)
+        if self.form == "regression":
+            return masked_frame_regression(predicted, ops.take(every, places, axis=0), chosen)
+        shares = every if self.classes is None else _flat(inputs[schema.REGION_CLASSES])
+        shares = ops.relu(ops.take(shares, places, axis=0))
         shares = ops.divide_no_nan(shares, ops.sum(shares, axis=-1, keepdims=True))
         return masked_frame_classes(shares, predicted, chosen)
 
     def count(self, outputs, inputs):
-        if self.config.masked_frames_form == "nce":
+        if self.form == "nce":
             return None  # every frame of the batch is compared with
         return ops.sum(ops.cast(self._chosen(inputs), "float32"))
 
+    def predictions(self, states):
+        """What the head says: states (..., width) to (..., F), or (..., classes)."""
+        return self.decoder(self.norm(self.transform(ops.cast(states, "float32"))))
+
     def _chosen(self, inputs):
-        real = ops.cast(inputs[schema.FRAME_MASK], "bool")
+        real = ops.cast(inputs[self.mask], "bool")
         return ops.logical_and(real, ops.cast(inputs[schema.FRAMES_CHOSEN], "bool"))
 
 

@@ -1,13 +1,14 @@
 """What a model is shown of a video. Knows no model: a model's configuration fits `InputShape`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from vidsim import schema
 from vidsim.preprocess.category_vocabulary import CategoryVocabulary
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
-from vidsim.preprocess.tensors import STREAMS
+from vidsim.preprocess.tensors import LEARNED, STREAMS
+from vidsim.records.video_table import VideoTable
 
 
 class InputShape(Protocol):
@@ -61,6 +62,21 @@ class InputTensors:
     @classmethod
     def of(cls, widths: Mapping[str, int]) -> "InputTensors":
         """What a model reads that is built for streams of these widths: texts, streams, tags."""
-        streams = (item for name in widths for item in (name, STREAMS[name].mask))
+        read = [name for name in widths if name not in LEARNED]
+        streams = (item for name in read for item in (name, STREAMS[name].mask))
         texts = (schema.TOKEN_IDS, schema.TOKEN_MASK)
         return cls(tuple(dict.fromkeys((*texts, *streams, schema.TAGS))), widths)
+
+    def learned_from(self, table: VideoTable, actions: TagVocabulary) -> "InputTensors":
+        """And what a model with these widths learns in pretraining, where the videos have it.
+
+        Args:
+            table: the videos.
+            actions: the classes of their actions.
+        """
+        fields = {
+            schema.REGION_CLASSES: schema.REGION_CLASS,
+            schema.ACTION_LABELS: schema.ACTION_LABEL,
+        }
+        more = [name for name, of in fields.items() if name in self.widths and table.has(of)]
+        return replace(self, names=(*self.names, *more), actions=actions)

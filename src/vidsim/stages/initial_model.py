@@ -11,6 +11,7 @@ from vidsim.models.input_spec import InputSpec
 from vidsim.objectives.masked_lm import MaskedLMObjective
 from vidsim.objectives.objective import Objective
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
+from vidsim.preprocess.tensors import LEARNED
 from vidsim.preprocess.text_assembly import TextAssembler
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.pretrained.encoder_folder import EncoderFolder
@@ -66,7 +67,8 @@ def fresh_model(recipe: Recipe, encoder: EncoderFolder | None, found: FoundData)
         tokenizer = tokenizer.with_assembler(TextAssembler.fit(found.texts))
     fields = tuple(name for name, _ in config.texts)
     separator = tokenizer.special.sep
-    spec = InputSpec(shape, len(tags), dict(found.widths), fields, separator=separator)
+    widths = config.reads(found.widths)
+    spec = InputSpec(shape, len(tags), widths, fields, separator=separator)
     backbone = build_backbone(config, spec)
     return Checkpoint(backbone, tokenizer, tags, {})
 
@@ -84,6 +86,7 @@ def check_fits(recipe: Recipe, encoder: EncoderFolder | None, widths: Mapping[st
             with the width of theirs.
     """
     config = recipe.model
+    widths = config.reads(widths)
     if not widths and config.modalities != "title":
         raise VidsimError(
             f"{recipe.name}: not one frame in the data, so that nothing says how many numbers one "
@@ -158,7 +161,9 @@ def _check_start(checkpoint: Checkpoint, start: Path, recipe: Recipe, found: Fou
             f"{start} was pretrained with {len(checkpoint.tags)} tags, and the tag list now "
             f"has {len(tags)} or others; pretrain again, or name the old list by --multi-label-file"
         )
-    for name, width in found.widths.items():
+    for name, width in recipe.model.reads(found.widths).items():
+        if name in LEARNED:
+            continue
         built = checkpoint.backbone.spec.widths.get(name)
         if built != width:
             raise VidsimError(

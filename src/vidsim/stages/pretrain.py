@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from vidsim import schema
 from vidsim.config import Common
 from vidsim.locks import sole_process
 from vidsim.models.embedding_model import EmbeddingModel
@@ -11,9 +12,11 @@ from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.input_shape import InputTensors
 from vidsim.preprocess.pipeline import pretraining_dataset, steps_per_epoch
+from vidsim.preprocess.tag_vocabulary import TagVocabulary
 from vidsim.pretrained.encoder_folder import EncoderFolders
 from vidsim.recipes.recipe import Recipe, objectives, without_tags
 from vidsim.records.feature_origin import origin_info
+from vidsim.records.video_table import VideoTable
 from vidsim.stages.compiled import compiled
 from vidsim.stages.data_parallel import data_parallel
 from vidsim.stages.initial_model import FoundData, check_fits, fresh_model, load_encoder
@@ -23,7 +26,7 @@ from vidsim.stages.training_records import (
     pretrain_record,
 )
 from vidsim.stages.training_run import TrainingRun, batches_from, train
-from vidsim.tasks.data_files import frame_widths
+from vidsim.tasks.data_files import stream_widths
 from vidsim.tasks.loaded_model import LoadedModel
 from vidsim.training.checkpoint import Checkpoint
 from vidsim.training.optimizer import build_optimizer
@@ -87,7 +90,10 @@ class Pretraining:
         self.encoder = encoders.choose(recipe.model.positions)
         self.data = files.open(self.config)
         self.videos = self.data.training()
-        self.widths = frame_widths([self.videos])
+        self.widths = stream_widths([self.videos])
+        self.actions = TagVocabulary.of(self.videos.numbers(schema.ACTION_LABEL).values)
+        if len(self.actions):
+            self.widths[schema.ACTION_LABELS] = len(self.actions)
         count = len(self.videos)
         self.steps = self.config.steps(steps_per_epoch(count, self.config.batch_size, "videos"))
         self.runs = runs
@@ -115,13 +121,14 @@ class Pretraining:
         backbone, parts = first.backbone, (first.tokenizer, data.tags)
 
         # ---- 2 Data ----------------------------------------------------------------------------
-        shown = (self.recipe.model, InputTensors.of(backbone.spec.widths))
-        examples = Examples(self.videos, *parts, *shown)
-        model = LoadedModel(
-            EmbeddingModel(backbone),
-            lambda table: Examples(table, *parts, *shown),
-            config.val_batch_size,
-        )
+        tensors = InputTensors.of(backbone.spec.widths)
+
+        def examples_of(table: VideoTable) -> Examples:
+            learned = tensors.learned_from(table, self.actions)
+            return Examples(table, *parts, self.recipe.model, learned)
+
+        examples = examples_of(self.videos)
+        model = LoadedModel(EmbeddingModel(backbone), examples_of, config.val_batch_size)
         validation = data.validation.evaluator(trainer.task, model, config)
 
         # ---- 3 Resume --------------------------------------------------------------------------
@@ -146,6 +153,9 @@ class Pretraining:
             f"{self.steps} steps of {self.config.batch_size}"
         )
         print(f"{title}: {examples.cuts.text()}")
+        about = self.recipe.model.about_data(first.backbone.spec.widths)
+        if about:
+            print(f"{title}: {about}")
         if self.data.validation.note:
             print(f"{title}: {self.data.validation.note}")
 
@@ -173,11 +183,12 @@ class Pretraining:
         first = fresh_model(self.recipe, self.encoder, found)
         backbone, config = first.backbone, self.config
         if not len(self.data.tags):
-            config, dropped = without_tags(config)
+            config, dropped = without_tags(config, schema.ACTION_LABELS in backbone.spec.widths)
             print(f"{self.record.title}: there are no tags, so no {' and no '.join(dropped)}")
         losses = build_objectives(objectives(config), backbone, backbone.output_keys)
         load_encoder(self.encoder, backbone, losses)
         optimizer = build_optimizer(
             config.optimizer, backbone, self.steps, config.total_steps, compiled
         )
-        return first, Trainer(config.task_model(backbone, losses), optimizer, restartable=False)
+        task = config.task_model(backbone, losses)
+        return first, Trainer(task, optimizer, restartable=False, tricks=config.tricks)

@@ -12,6 +12,7 @@ from vidsim import schema
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.preprocess.tag_vocabulary import TagVocabulary
+from vidsim.preprocess.tensors import STREAMS
 from vidsim.records.file_pattern import FilePattern
 from vidsim.records.labels import read_labels
 from vidsim.records.pairs import Pairs, read_pair_file
@@ -50,24 +51,27 @@ def open_tags(common: Common, config: RunConfig, videos: VideoTable | None = Non
     return TagVocabulary.read(path)
 
 
-def frame_widths(tables: Iterable[VideoTable]) -> dict[str, int]:
-    """The width of the frames in some tables, as InputSpec has it; {} where they have none.
+def stream_widths(tables: Iterable[VideoTable]) -> dict[str, int]:
+    """The width of each stream in some tables, as InputSpec has it; {} where they have none.
 
     Raises:
-        VidsimError: two tables have frames of different widths.
+        VidsimError: two tables have vectors of different widths.
     """
-    found: dict[int, VideoTable] = {}
-    for table in tables:
-        width = table.width(schema.FRAME_FEATURE)
-        if width is not None:
-            found.setdefault(width, table)
-    if len(found) > 1:
-        (one, first), (other, second) = list(found.items())[:2]
-        raise VidsimError(
-            f"the frames of {first} have {one} numbers and those of {second} have {other}; all "
-            "that is read together must have one width"
-        )
-    return dict.fromkeys((schema.FRAMES,), next(iter(found))) if found else {}
+    tables, widths = list(tables), {}
+    for name, stream in STREAMS.items():
+        found: dict[int, VideoTable] = {}
+        for table in tables:
+            width = table.width(stream.field)
+            if width is not None:
+                found.setdefault(width, table)
+        if len(found) > 1:
+            (one, first), (other, second) = list(found.items())[:2]
+            raise VidsimError(
+                f"the {name} of {first} have {one} numbers and those of {second} have {other}; all "
+                "that is read together must have one width"
+            )
+        widths |= dict.fromkeys((name,), next(iter(found))) if found else {}
+    return widths
 
 
 def pair_rows(table: VideoTable, pairs: Pairs) -> np.ndarray:

@@ -20,7 +20,7 @@ from vidsim.tasks.classification.fold_manifest import (
     read_manifest,
 )
 from vidsim.tasks.classification.labelled import LabelledVideos, open_labelled
-from vidsim.tasks.data_files import frame_widths
+from vidsim.tasks.data_files import stream_widths
 from vidsim.tasks.folds import fold_dir
 
 
@@ -143,7 +143,7 @@ class ClassFolds:
 
     def widths(self) -> dict[str, int]:
         """Numbers in a frame of the videos, by tensor; {} where they have none."""
-        return frame_widths([self.videos.table])
+        return stream_widths([self.videos.table])
 
     def titles(self) -> list[str]:
         """The titles of all videos with a category."""

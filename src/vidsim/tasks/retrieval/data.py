@@ -13,7 +13,7 @@ from vidsim.errors import VidsimError
 from vidsim.metrics.retrieval import RetrievalEvaluator
 from vidsim.records.file_pattern import FilePattern
 from vidsim.records.video_table import VideoTable, lost_files, matching_files, video_files
-from vidsim.tasks.data_files import PAIRWISE, POINTWISE, frame_widths, open_table
+from vidsim.tasks.data_files import PAIRWISE, POINTWISE, open_table, stream_widths
 from vidsim.tasks.folds import fold_dir
 from vidsim.tasks.retrieval.captions import Captions, read_captions
 from vidsim.tasks.retrieval.fold_manifest import TASK, TRAIN_FILE, VAL_FILE, read_manifest
@@ -147,7 +147,7 @@ class CaptionFolds:
 
     def widths(self) -> dict[str, int]:
         """Numbers in a frame, by tensor; {} where there are none."""
-        return frame_widths([self.videos])
+        return stream_widths([self.videos])
 
     def titles(self) -> list[str]:
         """Every sentence: what a vocabulary is trained on, the same whichever folds are named."""

@@ -17,7 +17,7 @@ from vidsim.records.fold_manifest import TRAIN_FILE, VAL_FILE, read_folds
 from vidsim.records.folds import seen_pairs, seen_videos
 from vidsim.records.pairs import Pairs
 from vidsim.records.video_table import VideoTable
-from vidsim.tasks.data_files import PAIRWISE, frame_widths, open_pairs, open_videos
+from vidsim.tasks.data_files import PAIRWISE, open_pairs, open_videos, stream_widths
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,9 @@ class PairSource:
     def widths(self) -> dict[str, int]:
         """Numbers in a frame of the videos, by tensor; {} where they have none."""
         if (self._common.data_dir / PAIRWISE).is_file():
-            return frame_widths([self._pairwise()])
+            return stream_widths([self._pairwise()])
         first = next(iter(self._parts.values()))
-        return frame_widths(self._open(part)[1] for part in first)
+        return stream_widths(self._open(part)[1] for part in first)
 
     def titles(self) -> list[str]:
         """The titles that a vocabulary is trained on, the same whichever folds are named.
