@@ -153,6 +153,7 @@ def build_smallest():
     vlad = {"branches": 2, "vlad_cluster_size": 4, "vlad_groups": 2, "vlad_expansion": 0.03125}
     vlad |= {"vlad_hidden_size": 12, "se_ratio": 2}
     own = {"uniter": shape, "joint": shape, "mix_nextvlad": shape | vlad}
+    own["cross"] = shape | {"cross_layers": 2}
 
     def build(family, num_labels=4, vocab_size=200, inputs=NO_OTHERS, **fields):
         config = FAMILIES[family](**(own[family] | fields))

@@ -39,8 +39,12 @@ BACKBONES = {
             "frame_activation": "linear",
         },
     ),
+    "lxmert": ("cross", {"relational_layers": 1, "visual_embedding": "boxed"}),
+    "lxmert_unshared": ("cross", {"shared_cross_attention": False, "cross_pooling": "mean"}),
+    "lxmert_rotary": ("cross", {"positions": "rotary"}),
 }
 TITLES, FRAMES = (6, 2, 5, 2, 9), (3, 4, 0, 0, 1)  # an empty title is [CLS] [SEP]
+LENGTHS = {schema.HIDDEN_STATES: TITLES, schema.FRAME_STATES: FRAMES}  # of outputs by position
 GOLDEN = {
     "mix": (0, 0.074553, 0.549519, 0.416517, 0.100234),
     "mix_bare": (0, 0.087487347, 0.1248968, 0.031587284, 0.066750556),
@@ -54,6 +58,9 @@ GOLDEN = {
     "videobert": (-0.29856697, -0.3216317, -0.4737702, 1.8722351, -0.50045836),
     "videobert_rotary": (-1.7880735, 2.1097436, -0.21802124, -1.0331272, -0.22094838),
     "winner": (-1.8472821, -2.4404702, -0.99751794, -0.55180597, 0.58694923),
+    "lxmert": (0.11127055, -0.041292004, -0.76324594, -0.0012605458, -0.40725431),
+    "lxmert_unshared": (0.29106393, 0.32560641, 0.3461273, -0.16712251, 0.11242032),
+    "lxmert_rotary": (-0.58309281, 0.72921383, -1.1693913, 0.4566206, 0.40775219),
 }
 
 
@@ -88,12 +95,13 @@ def test_padding_changes_no_output(backbone, make_inputs, more_words, more_frame
     longer = make_inputs(TITLES, FRAMES, max(TITLES) + more_words, max(FRAMES) + more_frames)
     found = outputs(backbone, longer)
     assert found.keys() == expected.keys() == set(backbone.output_keys)
-    for key in found.keys() - {schema.HIDDEN_STATES}:
-        np.testing.assert_allclose(found[key], expected[key], atol=1e-5, err_msg=key)
-    if schema.HIDDEN_STATES in found:
-        for row, words in enumerate(TITLES):
-            a, b = (states[schema.HIDDEN_STATES][row, :words] for states in (found, expected))
-            np.testing.assert_allclose(a, b, atol=1e-5)
+    for key in found:
+        if key not in LENGTHS:
+            np.testing.assert_allclose(found[key], expected[key], atol=1e-5, err_msg=key)
+            continue
+        for row, real in enumerate(LENGTHS[key]):
+            a, b = (states[key][row, :real] for states in (found, expected))
+            np.testing.assert_allclose(a, b, atol=1e-5, err_msg=key)
 
 
 def test_a_video_alone_is_embedded_as_in_a_batch(backbone, make_inputs):
@@ -128,8 +136,12 @@ def test_shapes(backbone):
         schema.VISION_VECTORS: (2, 2, 12),
         schema.TEXT_VECTOR: (2, 12),
     }
-    hidden = {schema.HIDDEN_STATES: (2, 3, 16)}
-    expected = made | (branches if config.family == "mix_nextvlad" else hidden)
+    states = {
+        schema.HIDDEN_STATES: (2, 3, 16),
+        schema.FRAME_STATES: (2, 5, 16),
+        schema.MATCH_VECTOR: (2, 16),
+    }
+    expected = made | (branches if config.family == "mix_nextvlad" else states)
     inputs = {
         schema.TOKEN_IDS: np.zeros((2, 3), "int32"),
         schema.TOKEN_MASK: np.ones((2, 3), bool),

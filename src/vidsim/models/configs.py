@@ -3,9 +3,9 @@
 A new family is its configuration, which names its model, and one file beside this one for that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from vidsim.config_fields import Config, Count, Layers, Range, Rate
 from vidsim.errors import VidsimError
@@ -113,6 +113,10 @@ class BackboneConfig(Config):
 
     def misfits(self, spec: "InputSpec") -> Iterator[str]:
         """What of this configuration does not go with the data, each in a sentence."""
+        yield from ()
+
+    def folder_misfits(self, stated: Mapping[str, Any]) -> Iterator[str]:
+        """What does not go with the config.json of a --bert-dir, beyond its text encoder."""
         yield from ()
 
     @classmethod
@@ -281,3 +285,7 @@ def build_backbone(config: BackboneConfig, spec: "InputSpec") -> "Backbone":
     backbone = config.backbone_class()(config, spec)
     backbone.create_weights()
     return backbone
+
+
+# families whose configurations have files of their own: whoever knows these knows those
+from vidsim.models import cross_config as _cross_config  # noqa: E402, F401
