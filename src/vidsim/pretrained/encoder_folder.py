@@ -69,6 +69,7 @@ class EncoderFolder:
         if self.crossed:
             named = _LXMERT_LAYERS.items()
             self._config |= {ours: self._config.get(theirs) for ours, theirs in named}
+            self._config["layer_norm_eps"] = 1e-12  # whatever its config.json has
         self._check_config(path / "config.json")
 
     @cached_property
