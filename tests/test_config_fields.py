@@ -32,6 +32,7 @@ from vidsim.tasks.retrieval.configs import (
 )
 from vidsim.tasks.similarity.configs import EnsembleConfig, WriteTfrecordConfig
 from vidsim.training.configs import OptimizerConfig
+from vidsim.training.tricks_config import TricksConfig
 
 ALL = (
     Common,
@@ -42,12 +43,14 @@ ALL = (
     PretrainConfig,
     FinetuneConfig,
     OptimizerConfig,
+    TricksConfig,
     AugmentationConfig,
     objectives.TagConfig,
     objectives.BranchKLConfig,
     objectives.ContrastiveConfig,
     objectives.MaskedLMConfig,
     objectives.MatchConfig,
+    objectives.MaskedFramesConfig,
     objectives.SimilarityConfig,
     objectives.ClassConfig,
     objectives.RetrievalLossConfig,

@@ -24,11 +24,21 @@ BACKBONES = {
     "uniter_frame_skip": ("uniter", {"frame_skip": True}),
     "videobert": (
         "joint",
-        {"sequence": "frames sep words", "pooling": "sep", "frame_positions": True},
+        {
+            "sequence": "frames sep words",
+            "pooling": "sep",
+            "frame_positions": True,
+            "match_at": "sep",
+        },
     ),
     "videobert_rotary": (
         "joint",
-        {"sequence": "frames sep words", "pooling": "sep", "positions": "rotary"},
+        {
+            "sequence": "frames sep words",
+            "pooling": "sep",
+            "positions": "rotary",
+            "match_at": "sep",
+        },
     ),
     "winner": (
         "joint",

@@ -75,6 +75,7 @@ def test_the_order_of_what_the_encoder_reads(form, build_smallest, make_inputs):
         frame_positions=True,
         frame_activation="linear",
         max_frames=8,
+        match_at="sep",
     )
     titles, counts = (6, 2, 5), (3, 0, 1)
     inputs = make_inputs(titles, counts)
@@ -88,11 +89,25 @@ def test_the_order_of_what_the_encoder_reads(form, build_smallest, make_inputs):
         pooled = hidden[sep] if pooling == "sep" else hidden.mean(axis=0)
         expected = numpy_of(backbone.project(pooled[None]))[0]
         np.testing.assert_allclose(found[schema.EMBEDDING][row], expected, atol=1e-5)
+        np.testing.assert_allclose(found[schema.MATCH_VECTOR][row], hidden[sep], atol=1e-5)
+        first = int(form == "winner")
+        shown = found[schema.FRAME_STATES][row, :count]
+        np.testing.assert_allclose(shown, hidden[first : first + count], atol=1e-5)
         over = found[schema.HIDDEN_STATES][row]
         np.testing.assert_allclose(over[1:words], hidden[sep + 1 :], atol=1e-5)
         np.testing.assert_allclose(
             over[0], hidden[0] if form == "winner" else 0 * over[0], atol=1e-5
         )
+
+
+def test_a_match_head_reads_the_first_token_of_the_text(build_smallest, make_inputs):
+    """Unless a [SEP] is asked for; where there is no such token, there is nothing to read."""
+    outputs = build_smallest("uniter")(make_inputs((6, 4), (3, 2)), training=False)
+    expected = numpy_of(outputs[schema.HIDDEN_STATES])[:, 0]
+    np.testing.assert_array_equal(numpy_of(outputs[schema.MATCH_VECTOR]), expected)
+    without = build_smallest("joint", sequence="frames words")
+    assert schema.MATCH_VECTOR not in without.output_keys
+    assert schema.FRAME_STATES in without.output_keys
 
 
 def test_attention_pooling_is_a_weighted_mean(build_smallest):

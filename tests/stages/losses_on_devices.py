@@ -37,6 +37,7 @@ from vidsim.tasks.loaded_model import embed_videos
 from vidsim.training.configs import OptimizerConfig
 from vidsim.training.optimizer import build_optimizer
 from vidsim.training.trainer import Trainer
+from vidsim.training.tricks_config import TricksConfig
 
 SIZE, STEPS, LENGTH, FRAMES, LABELS, WORDS = 6, 4, 5, 3, 7, 50
 BROKEN = 2  # the batch with a NaN, in rows of the second device
@@ -64,7 +65,8 @@ def build(recipe, stage, devices):
         kind, more = (PairScorer, (COSINE,)) if stage == "finetune" else (TaskModel, ())
         losses = build_objectives(objectives(config), backbone, (*backbone.output_keys, *more))
         optimizer = build_optimizer(config.optimizer, backbone, 100, 100)
-        return Trainer(kind(backbone, losses), optimizer)
+        tricks = TricksConfig(ema=0.9 if stage == "finetune" else 0.0)
+        return Trainer(kind(backbone, losses), optimizer, tricks=tricks)
 
 
 def batch(stage, number):
@@ -110,8 +112,8 @@ class Losses(keras.callbacks.Callback):
 
 
 def kept(name):
-    """Of the state: Adam's means of the gradients, and the moving statistics."""
-    return "momentum" in name or "moving" in name
+    """Of the state: Adam's means of the gradients, moving statistics, and averages of weights."""
+    return "momentum" in name or "moving" in name or "average" in name
 
 
 def devices_of(value):

@@ -27,8 +27,30 @@ def masked_lm(labels: Tensor, logits: Tensor, weights: Tensor) -> Tensor:
     Reference:
         Devlin et al. 2018, BERT, arXiv:1810.04805, section 3.1.
     """
+    total = ops.sum(masked_lm_of_texts(labels, logits, weights))
+    return ops.divide_no_nan(total, ops.sum(ops.cast(weights, total.dtype)))
+
+
+def masked_lm_of_texts(labels: Tensor, logits: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sum of the cross-entropy over the hidden tokens of each text.
+
+    Args:
+        labels: As of `masked_lm`.
+        logits: As of `masked_lm`.
+        weights: As of `masked_lm`.
+
+    Shapes:
+        labels (B, P), logits (B, P, V), weights (B, P) -> (B,) float32, 0 where all weights are 0
+
+    When to use:
+        A text is to count by its length. A sum over the batch too would grow with the batch size,
+        and with it the loss's weight against others: take the mean over texts.
+
+    Reference:
+        As of `masked_lm`.
+    """
     logits = at_least_float32(logits)
     weights = ops.cast(weights, logits.dtype)
     labels = ops.where(weights > 0, labels, 0)  # an id outside the vocabulary would be an error
     losses = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)  # (B, P)
-    return ops.divide_no_nan(ops.sum(weights * losses), ops.sum(weights))
+    return ops.sum(weights * losses, axis=1)

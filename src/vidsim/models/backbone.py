@@ -79,6 +79,11 @@ class Backbone(keras.Model):
         encoder = getattr(self, "text_encoder", None)
         return [] if encoder is None else list(encoder.trainable_variables)
 
+    def word_embeddings(self) -> keras.Variable | None:
+        """The table of word embeddings (V, W), which adversarial training displaces."""
+        words = getattr(getattr(self, "text_encoder", None), "words", None)
+        return None if words is None else words.embeddings
+
     def freeze_encoder(self) -> None:
         """No gradients are computed for the text encoder: for a learning rate of 0, in less time.
 

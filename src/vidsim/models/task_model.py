@@ -9,7 +9,9 @@ from keras import ops
 from vidsim import schema
 from vidsim.layers.numeric import Tensor
 from vidsim.layers.replicas import replicas
+from vidsim.models.attack import Attack
 from vidsim.models.backbone import Backbone
+from vidsim.models.weight_average import WeightAverage
 from vidsim.objectives.objective import Objective
 
 
@@ -39,6 +41,8 @@ class TaskModel(keras.Model):
         owned_state: the variables declared by `add_state` and `add_state_of`, in that order.
         notfinite_count: updates skipped in a row, up to now.
         total_notfinite: updates skipped so far.
+        average: of the trained weights, kept in `owned_state`; None where none is asked for.
+        attack: on the word embeddings, in every update; None where none is asked for.
         notfinite_parts: (objectives,) 1 for each part of the latest loss that was not finite.
 
     The inputs are a dict of the backbone's inputs and whatever the objectives read besides.
@@ -55,6 +59,8 @@ class TaskModel(keras.Model):
         self.backbone = backbone
         self.head = head
         self.owned_state: tuple[keras.Variable, ...] = ()  # no list: Keras would wrap it
+        self.average: WeightAverage | None = None
+        self.attack: Attack | None = None
         self.objectives = list(objectives)
         self.replicas = replicas()
         self.parts = [keras.metrics.Mean(name=objective.name) for objective in objectives]
@@ -124,10 +130,13 @@ class TaskModel(keras.Model):
         """One update, or none; ``(data)``, or on JAX ``(state, data)`` with a new state."""
         if keras.backend.backend() == "jax":
             return self._stateless_train_step(*args)
-        moved = self._moved_by_forward_pass()
+        moved = self.moved_by_forward_pass()
         before = [ops.copy(variable.value) for variable in moved]
         updates = ops.copy(self.optimizer.iterations)
-        super().train_step(*args)
+        if self.attack is None:
+            super().train_step(*args)
+        else:
+            self.attack.update(self, super().train_step, *args)
         return self._settle(moved, before, updates)
 
     def _stateless_train_step(self, state, data):
@@ -139,9 +148,13 @@ class TaskModel(keras.Model):
             self.metrics_variables,
         ]
         before = _by_variable(variables, state)
-        _, after = super().train_step(state, data)
+        step = super().train_step
+        if self.attack is None:
+            after = step(state, data)[1]
+        else:
+            after = self.attack.stateless_update(self, step, state, data)
         mapping = list(_by_variable(variables, after).values())
-        moved = self._moved_by_forward_pass()
+        moved = self.moved_by_forward_pass()
         with keras.StatelessScope(state_mapping=mapping) as scope:
             logs = self._settle(
                 moved,
@@ -153,7 +166,8 @@ class TaskModel(keras.Model):
     def _maybe_symbolic_build(self, **_):
         """Nothing is left to build, where Keras would run a mean of the replicas' batches first."""
 
-    def _moved_by_forward_pass(self):
+    def moved_by_forward_pass(self) -> list[keras.Variable]:
+        """What a forward pass in training changes: state, seeds, moving statistics, metrics."""
         head = self.head.non_trainable_variables if self.head is not None else []
         moved = [*self.backbone.non_trainable_variables, *head, *self.owned_state]
         return [*moved, *self.metrics_variables]
@@ -163,6 +177,8 @@ class TaskModel(keras.Model):
         made = self.optimizer.iterations > updates
         for variable, value in zip(moved, before, strict=True):
             variable.assign(ops.where(made, variable.value, value))
+        if self.average is not None:
+            self.average.update(made)
         skipped = ops.cast(ops.logical_not(made), self.notfinite_count.dtype)
         self.notfinite_count.assign((self.notfinite_count + 1) * skipped)
         self.total_notfinite.assign_add(skipped)

@@ -99,6 +99,9 @@ class MaskedLMConfig(ObjectiveConfig):
     """Weight of the masked-word loss."""
     mlm_probability: Share = 0.15
     """Share of a title's words chosen; of those 80 % are masked, 10 % replaced, 10 % kept."""
+    mlm_reduction: Literal["mean", "sum"] = "mean"
+    """mean: over the batch's masked words; sum: over those of a video, and the mean over videos, so
+    that long texts count for more and the batch size for nothing."""
 
     @property
     def weight(self) -> float:
@@ -141,6 +144,39 @@ class MatchConfig(ObjectiveConfig):
         from vidsim.objectives.match import MatchObjective
 
         return MatchObjective(self, backbone)
+
+
+@dataclass(frozen=True)
+class MaskedFramesConfig(ObjectiveConfig):
+    """Flags of the masked-frame loss."""
+
+    masked_frames_weight: Weight = 0.0
+    """Weight of the masked-frame loss."""
+    masked_frames_form: Literal["nce", "soft", "regression"] = "nce"
+    """nce: find the frame among all of the batch; soft: for frames that are shares of classes, KL
+    divergence from them; regression: mean squared error of the frame's numbers."""
+    masked_frames_share: Share = 0.135
+    """Share of a video's frames to predict."""
+    masked_frames_hidden: Share = 1.0
+    """Share of those that the model sees as zeros; it sees the others as they are."""
+    masked_frames_normalize: bool = False
+    """nce compares by cosine, and not by dot product as published."""
+    masked_frames_temperature: Temperature = 1.0
+    """nce divides products or cosines by it (no unit)."""
+
+    @property
+    def weight(self) -> float:
+        return self.masked_frames_weight
+
+    @property
+    def share(self) -> float:
+        """Share of the frames to predict: none where the loss is off."""
+        return self.masked_frames_share if self.masked_frames_weight else 0.0
+
+    def build(self, backbone) -> "Objective":
+        from vidsim.objectives.masked_frames import MaskedFramesObjective
+
+        return MaskedFramesObjective(self, backbone)
 
 
 @dataclass(frozen=True)

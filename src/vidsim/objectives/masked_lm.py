@@ -7,13 +7,16 @@ from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.layers.activations import ACTIVATIONS
 from vidsim.layers.dense import dense
-from vidsim.losses.masked_lm import masked_lm
+from vidsim.losses.masked_lm import masked_lm, masked_lm_of_texts
 from vidsim.objectives.configs import MaskedLMConfig
-from vidsim.objectives.objective import Objective
+from vidsim.objectives.objective import Objective, rows
 
 
 class MaskedLMObjective(Objective):
-    """Mean cross-entropy over masked words, through a head with the word table as decoder.
+    """Cross-entropy of masked words, through a head with the word table as decoder.
+
+    The mean over the batch's masked words; or, by `mlm_reduction`, the mean over its texts of the
+    sum over each one's masked words, a text without any being 0.
 
     The published system fed its head from the 256-d projection and ran it on every position, frames
     included; here it reads the encoder's own width where a word was masked.
@@ -29,6 +32,7 @@ class MaskedLMObjective(Objective):
             raise VidsimError(
                 "the mlm loss needs words, and this model reads no text; set --mlm-weight 0"
             )
+        self.of_texts = config.mlm_reduction == "sum"
         encoder = backbone.text_encoder.config
         size = encoder.embedding_size or encoder.width
         self.words = backbone.text_encoder.words
@@ -55,7 +59,11 @@ class MaskedLMObjective(Objective):
         masked = ops.take_along_axis(hidden, positions[:, :, None], axis=1)  # (B, P, width)
         features = self.norm(self.transform(masked))
         logits = ops.matmul(features, ops.transpose(self.words.embeddings)) + self.bias
-        return masked_lm(inputs[schema.MLM_LABELS], logits, inputs[schema.MLM_WEIGHTS])
+        labels, weights = inputs[schema.MLM_LABELS], inputs[schema.MLM_WEIGHTS]
+        if self.of_texts:
+            return ops.mean(masked_lm_of_texts(labels, logits, weights))
+        return masked_lm(labels, logits, weights)
 
     def count(self, outputs, inputs):
-        return ops.sum(inputs[schema.MLM_WEIGHTS])
+        weights = inputs[schema.MLM_WEIGHTS]
+        return rows(weights) if self.of_texts else ops.sum(weights)

@@ -12,6 +12,7 @@ from vidsim.models.configs import BackboneConfig
 from vidsim.objectives.configs import (
     BranchKLConfig,
     ContrastiveConfig,
+    MaskedFramesConfig,
     MaskedLMConfig,
     MatchConfig,
     ObjectiveConfig,
@@ -38,12 +39,15 @@ class PretrainConfig(RunConfig):
     contrastive: ContrastiveConfig = field(default_factory=ContrastiveConfig)
     masked_lm: MaskedLMConfig = field(default_factory=MaskedLMConfig)
     match: MatchConfig = field(default_factory=MatchConfig)
+    masked_frames: MaskedFramesConfig = field(default_factory=MaskedFramesConfig)
 
     @property
     def corruption(self) -> Corruption:
         """What the objectives want hidden or exchanged in a batch."""
         return Corruption(
             words=self.masked_lm.share,
+            frames=self.masked_frames.share,
+            frames_hidden=self.masked_frames.masked_frames_hidden,
             mismatch=self.match.mismatch,
             words_of_mismatched=self.match.match_words,
         )

@@ -199,7 +199,7 @@ class Finetuning:
         optimizer = build_optimizer(
             self.config.optimizer, backbone, self.steps, self.config.total_steps, compiled
         )
-        trainer = Trainer(model, optimizer, restartable=not self.once)
+        trainer = Trainer(model, optimizer, not self.once, tricks=self.config.tricks)
         predicts = self.task.prediction_model(backbone, head)
         loaded = LoadedModel(predicts, self._videos, self.config.val_batch_size)
         self._built = _Built(first, trainer, loaded)

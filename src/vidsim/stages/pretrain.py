@@ -180,4 +180,5 @@ class Pretraining:
         optimizer = build_optimizer(
             config.optimizer, backbone, self.steps, config.total_steps, compiled
         )
-        return first, Trainer(config.task_model(backbone, losses), optimizer, restartable=False)
+        task = config.task_model(backbone, losses)
+        return first, Trainer(task, optimizer, restartable=False, tricks=config.tricks)

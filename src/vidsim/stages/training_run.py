@@ -154,7 +154,8 @@ def _fit(
         )
         log.history = list(state.history)
         diverged = StopOnDivergence(keeper, log, state.step)
-        validation = Validation(evaluate, config.eval_freq, run.steps, keeper, log, state.step)
+        kept = (keeper, log, state.step, trainer.weights_to_keep)
+        validation = Validation(evaluate, config.eval_freq, run.steps, *kept)
         saver = StateSaver(states, config.save_seconds, state, trainer, keeper, log, stop)
         if state.step < run.steps:
             trainer.fit(dataset, [log, diverged, validation, saver])

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from vidsim.config_fields import ORIGINS, Config, Count, LearningRate, Range, Share, Steps
 from vidsim.preprocess.configs import AugmentationConfig
+from vidsim.training.tricks_config import TricksConfig
 
 _Warmup = Annotated[int, Range(0, 2**31 - 1)]
 
@@ -73,6 +74,7 @@ class RunConfig(Config):
     """Keras dtype policy of the model's arithmetic; weights and embeddings stay float32."""
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    tricks: TricksConfig = field(default_factory=TricksConfig)
 
     def contradictions(self) -> Iterator[str]:
         optimizer = self.optimizer
@@ -91,6 +93,12 @@ class RunConfig(Config):
                 f"{self.said('devices')} with {self.said('dtype_policy')}: each device would scale "
                 "the loss by itself; take mixed_bfloat16"
             )
+        tricks = self.tricks
+        attack = tricks.said("fgm" if tricks.fgm else "pgd_steps")
+        if tricks.attack is not None and self.devices > 1:
+            yield f"{attack} with {self.said('devices')}: an attack runs on one device only"
+        if tricks.attack is not None and not optimizer.bert_lr:
+            yield f"{attack} with {optimizer.said('bert_lr')}: the word embeddings are not trained"
 
     def pair_evaluator(self, rows_1: Any, rows_2: Any, sim: Any) -> Any:
         """What decides which checkpoint is the best; a subclass may return another one.

@@ -1,5 +1,6 @@
 """One task, compiled once, trained many times: the folds of a recipe share their graphs."""
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,6 +10,8 @@ import numpy as np
 
 from vidsim.errors import VidsimError, unwrapped
 from vidsim.models.task_model import TaskModel
+from vidsim.training.tricks import add_tricks
+from vidsim.training.tricks_config import TricksConfig
 
 
 class Trainer:
@@ -23,6 +26,7 @@ class Trainer:
         jit_compile: whether XLA compiles the whole step; default: on JAX only. TensorFlow runs
             batches of any length through one trace, where XLA would compile each length anew; and
             on a CPU it undoes TensorFlow's bfloat16 kernels and gains nothing in float32.
+        tricks: an average of the weights and attacks, which the task is given; default: none.
 
     Attributes:
         fits: how often `fit` was called.
@@ -34,7 +38,10 @@ class Trainer:
         optimizer: keras.Optimizer,
         restartable: bool = True,
         jit_compile: bool | None = None,
+        tricks: TricksConfig | None = None,
     ):
+        if tricks is not None:
+            add_tricks(task, tricks)
         if jit_compile is None:
             jit_compile = keras.backend.backend() == "jax"
         optimizer.build(task.trainable_variables)
@@ -102,6 +109,11 @@ class Trainer:
         callbacks = [kept, *callbacks]
         with self.task.backbone.on_its_devices(), unwrapped():
             self.task.fit(dataset, epochs=1, verbose=0, shuffle=False, callbacks=callbacks)
+
+    def weights_to_keep(self) -> contextlib.AbstractContextManager[None]:
+        """Within it, the weights are those to validate and to save: averages, where asked for."""
+        average = self.task.average
+        return contextlib.nullcontext() if average is None else average.shown()
 
     def about_update(self) -> dict[str, float]:
         """Learning rates and gradient norm of the latest update, if the optimizer reports them."""

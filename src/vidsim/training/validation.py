@@ -1,5 +1,7 @@
 """Validates a run while it trains, and keeps the checkpoint when that is worth it."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import keras
@@ -42,6 +44,7 @@ class Validation(keras.callbacks.Callback):
         keeper: stores best and last.
         log: told the metrics, named ``val_...``.
         first: updates done before, where the run goes on.
+        weights: within it, the weights are those to validate and to save.
     """
 
     def __init__(
@@ -52,8 +55,10 @@ class Validation(keras.callbacks.Callback):
         keeper: CheckpointKeeper,
         log: TrainingLog,
         first: int = 0,
+        weights: Callable[[], AbstractContextManager[None]] = nullcontext,
     ):
         super().__init__()
+        self.weights = weights
         self.evaluate, self.every, self.total = evaluate, every, total
         self.keeper, self.log, self.first = keeper, log, first
 
@@ -61,8 +66,10 @@ class Validation(keras.callbacks.Callback):
         done = self.first + batch + 1
         if done % self.every and done != self.total:
             return
-        metrics = {name: _number(value) for name, value in self.evaluate().items()}
-        self.keeper.keep(done, metrics)
+        _ = self.model  # Keras gives the variables their values then (JAX)
+        with self.weights():
+            metrics = {name: _number(value) for name, value in self.evaluate().items()}
+            self.keeper.keep(done, metrics)
         self.log.report(done, {f"val_{name}": value for name, value in metrics.items()})
 
 
