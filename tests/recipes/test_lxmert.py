@@ -47,6 +47,7 @@ def test_the_published_numbers():
         4e-5,
     )
     assert (finetune.classes.label_smoothing, finetune.resample) == (0.1, "100:5,500:3,1000:2")
+    assert (finetune.tricks.fgm, finetune.tricks.ema) == (1.0, 0.999)
 
 
 @pytest.mark.parametrize(
