@@ -57,8 +57,9 @@ def recipe() -> Recipe:
     text of 128 tokens each, keywords before the title; pretraining with masked words (15 %) and 0.3
     times the match loss, in batches of 50 at 5e-5; finetuning for classification in batches of 26
     at 4e-5, five passes at most, FGM of norm 1, averaged weights (EMA 0.999), labels smoothed by
-    0.1, classes below 100, 500 and 1,000 videos seen 5, 3 and 2 times a pass. From the document and the public code of the WBDC 2022 system;
-    the layers are those of Tan and Bansal 2019 (arXiv:1908.07490).
+    0.1, classes below 100, 500 and 1,000 videos seen 5, 3 and 2 times a pass. From the document and
+    the public code of the WBDC 2022 system; the layers are those of Tan and Bansal 2019
+    (arXiv:1908.07490).
 
     Where document and code differ, the document counts: frames are taken evenly over the video (the
     code has the first 8 of up to 24), frames beside another video's text keep their own mask, no
