@@ -86,6 +86,20 @@ def cxc_dir() -> Path:
     return folder
 
 
+@pytest.fixture(params=["small", "VIDSIM_GOLDENS"])
+def goldens(request):
+    """`goldens(file)`: arrays that the public code of a system gave, by name.
+
+    Those in tests/goldens, and those of the folder that the variable names, which may be more.
+    """
+    folder = Path(__file__).with_name("goldens")
+    if request.param != "small":
+        if not os.environ.get(request.param):
+            pytest.skip(f"set {request.param} to a folder of .npz files to test on those, too")
+        folder = Path(os.environ[request.param])
+    return lambda file: dict(np.load(folder / file))
+
+
 # --- A few made videos, and the smallest models that read them ------------------------------------
 
 N_FRAMES = (5, 0, 1, 33, 63, 8, 9, 2)  # of video i: N_FRAMES[i % 8]

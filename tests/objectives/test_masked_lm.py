@@ -64,6 +64,22 @@ def test_equals_the_reference(objective, backbone, example):
     assert loss(objective, *example) == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_sum_is_over_each_text(objective, backbone, example):
+    """Mean over texts of the sum over their masked words: 2 x what the mean is over 3 words, / 3;
+    parts of a batch count by their texts."""
+    summed = MaskedLMObjective(MaskedLMConfig(1.0, mlm_reduction="sum"), backbone)
+    for to, weight in zip(summed.trainable_weights, objective.trainable_weights, strict=True):
+        to.assign(weight)
+    mean, total = loss(objective, *example), loss(summed, *example)
+    assert total == pytest.approx(mean * 3 / 2, rel=1e-6)
+    hidden, inputs = example
+    assert float(summed.count({}, inputs)) == 2
+    assert float(objective.count({}, inputs)) == 3
+    rows = [{key: value[row : row + 1] for key, value in inputs.items()} for row in (0, 1)]
+    alone = [loss(summed, hidden[row : row + 1], rows[row]) for row in (0, 1)]
+    assert np.mean(alone) == pytest.approx(total, rel=1e-6)
+
+
 def test_only_masked_positions_are_read(objective, example):
     hidden, inputs = example
     before = loss(objective, hidden, inputs)

@@ -22,6 +22,11 @@ ROOT = Path(__file__).resolve().parents[2]
 ON_JAX = ("bert_wide", "roformer_narrow")
 EXTRACTORS_ON_JAX = ("test_folders[clip]", "test_texts_of_clip", "test_swin")
 
+OBJECTIVES_ON_JAX = (
+    "test_masked_frames.py::test_head_and_loss_are_the_published_ones[small]",
+    "test_match.py::test_it_is_the_mean_cross_entropy_of_a_linear_head",
+)
+
 
 @pytest.fixture
 def loaded(parity_case, make_folder):
@@ -78,12 +83,13 @@ def test_lxmert(lxmert, lxmert_inputs, make_folder):
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="this is the other process")
 @pytest.mark.slow
 def test_the_same_on_jax():
-    """The two cases that differ most, and three extractors, in a process with the other backend."""
+    """The two cases that differ most, LXMERT, extractors and objectives, with the other backend."""
     cases = [f"test_hidden_states_and_gradients[{name}]" for name in ON_JAX] + ["test_lxmert"]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     command += [f"tests/pretrained/test_parity.py::{case}" for case in cases]
     command += [f"tests/extractors/test_parity.py::{case}" for case in EXTRACTORS_ON_JAX]
+    command += [f"tests/objectives/{case}" for case in OBJECTIVES_ON_JAX]
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert f"{len(ON_JAX) + len(EXTRACTORS_ON_JAX)} passed" in run.stdout
+    assert f"{len((*ON_JAX, *EXTRACTORS_ON_JAX, *OBJECTIVES_ON_JAX))} passed" in run.stdout

@@ -23,7 +23,6 @@ from vidsim.models.configs import build_backbone
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.input_spec import InputSpec
 from vidsim.models.pair_scorer import PairScorer
-from vidsim.models.task_model import TaskModel
 from vidsim.objectives.configs import SimilarityConfig
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.batch_order import batches_of_run
@@ -47,7 +46,8 @@ SMALL_MIX = {"branches": 2, "vlad_hidden_size": 16, "hidden_size": 16, "fusion_n
 
 def smallest(model):
     """The backbone of a configuration."""
-    return build_backbone(model, InputSpec(model.encoder(WORDS), LABELS, {"frames": 1536}))
+    spec = InputSpec(model.encoder(WORDS), LABELS, {"frames": 1536}, separator=3)
+    return build_backbone(model, spec)
 
 
 def build(recipe, stage, devices):
@@ -56,13 +56,15 @@ def build(recipe, stage, devices):
     if keras.backend.backend() == "tensorflow":
         model |= {"dropout": 0.0, "encoder_dropout": 0.0}
     run = {"devices": devices, "batch_size": SIZE, "lr": 1e-4, "bert_lr": 1e-4}
+    if recipe == "winner":
+        run |= {"match_weight": 1.0}
     (plain,) = registry.load(recipe, "tiny")
     recipe = plain.but(model=model, **{stage: run})
     config = getattr(recipe, stage)
     keras.utils.set_random_seed(0)
     with data_parallel(config):
         backbone = smallest(recipe.model)
-        kind, more = (PairScorer, (COSINE,)) if stage == "finetune" else (TaskModel, ())
+        kind, more = (PairScorer, (COSINE,)) if stage == "finetune" else (config.task_model, ())
         losses = build_objectives(objectives(config), backbone, (*backbone.output_keys, *more))
         optimizer = build_optimizer(config.optimizer, backbone, 100, 100)
         tricks = TricksConfig(ema=0.9 if stage == "finetune" else 0.0)
@@ -83,6 +85,13 @@ def batch(stage, number):
         "mlm_labels": rng.integers(5, WORDS, (*lead, 2), "int32"),
         "mlm_weights": (rng.random((*lead, 2)) < 0.6).astype("float32"),
     }
+    if stage == "pretrain":
+        chosen = rng.random((SIZE, FRAMES)) < 0.7
+        made |= {
+            "frames_chosen": chosen,
+            "frames_hidden": chosen & (rng.random(SIZE) < 0.8)[:, None],
+        }
+        made |= {"matched": rng.random(SIZE) < 0.6}
     if stage == "finetune":
         made["sim"] = rng.random(SIZE, "float32")
     if number == BROKEN:

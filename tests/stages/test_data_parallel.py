@@ -17,14 +17,15 @@ from vidsim.training.run_identity import make_identity
 pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).with_name("losses_on_devices.py")
-RUNS = {"tensorflow": ("mix:pretrain", "uniter:finetune"), "jax": ("uniter:pretrain",)}
+RUNS = {"tensorflow": ("mix:pretrain", "uniter:finetune"), "jax": ("winner:pretrain",)}
 
 
 @pytest.mark.parametrize("backend", RUNS)
 def test_two_devices_train_as_one(backend):
     """Losses, gradients and moving statistics; an update that is not finite is skipped by both.
 
-    In-batch negatives, means over masked words and batch normalisation need the other's rows.
+    In-batch negatives, frames among all of the batch, means over masked words or matched rows and
+    batch normalisation need the other's rows.
     """
     run = subprocess.run(
         [sys.executable, str(SCRIPT), backend, *RUNS[backend]],

@@ -48,6 +48,15 @@ def test_each_group_follows_its_own_schedule():
     np.testing.assert_allclose(path[:, 1], [0.96, 0.93, 0.91, 0.90], rtol=1e-4)
 
 
+def test_a_cosine_is_followed_by_both_groups():
+    """4 steps from 0.4 and 0.2: (1 + cos(pi s / 4)) / 2 = 1, 0.8536, 0.5, 0.1464 of them."""
+    config = OptimizerConfig(**PLAIN | {"lr": 0.4, "bert_lr": 0.2, "schedule": "cosine"})
+    weights = Weights()
+    path = weights.steps(build_optimizer(config, weights, 4, planned=4), *[(0.5, 0.5)] * 4)
+    fallen = np.cumsum([1, 0.853553, 0.5, 0.146447])
+    np.testing.assert_allclose(path, 1 - np.outer(fallen, [0.2, 0.4]), atol=2e-5)
+
+
 def test_a_shorter_run_keeps_the_share_of_warmup():
     """1000 of 4000 planned steps are a quarter: of 4 steps one, at the peak; then three down."""
     config = OptimizerConfig(**PLAIN | {"lr": 0.3, "warmup_steps": 1000})

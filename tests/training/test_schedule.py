@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from vidsim.training.schedule import LinearWarmupDecay
+from vidsim.training.schedule import CosineWarmupDecay, LinearWarmupDecay
 
 
 def rates(schedule, steps):
@@ -15,6 +15,14 @@ def test_by_hand():
     """Peak 8 after 4 steps: 2 4 6 8, then 8 again and down by (8 - 2) / 3 to 2 at step 7."""
     found = rates(LinearWarmupDecay(8, total_steps=7, warmup_steps=4, end=2), range(9))
     np.testing.assert_allclose(found, [2, 4, 6, 8, 8, 6, 4, 2, 2], rtol=1e-6)
+
+
+def test_a_cosine_by_hand():
+    """Peak 8 after 2 steps, then 2 + 6 (1 + cos(pi s / 3)) / 2, s = 0, 1, 2, 3: 8, 6.5, 3.5, 2."""
+    schedule = CosineWarmupDecay(8, total_steps=5, warmup_steps=2, end=2)
+    np.testing.assert_allclose(rates(schedule, range(7)), [4, 8, 8, 6.5, 3.5, 2, 2], rtol=1e-6)
+    again = CosineWarmupDecay.from_config(schedule.get_config())
+    assert rates(again, range(7)) == rates(schedule, range(7))
 
 
 def test_without_warmup_it_starts_at_the_peak():

@@ -14,8 +14,9 @@ def resolve_weights(
 ) -> tuple[dict[str, float], str]:
     """The weight of each recipe, adding up to one, and a sentence on where they are from.
 
-    Without ``--weights`` the published recipes have their published weights, and one of the user's
-    own counts as much as their mean: as much as any other where none is published.
+    Without ``--weights`` the recipes of the challenge's fourth place have their published weights,
+    and one of another system or of the user's own counts as much as their mean: as much as any
+    other where none is published.
 
     Args:
         recipes: the recipes to blend.

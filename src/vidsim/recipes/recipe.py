@@ -74,6 +74,9 @@ class FinetuneConfig(TaskConfig):
 
     similarity: SimilarityConfig = field(default_factory=SimilarityConfig)
     tag: TagConfig = field(default_factory=lambda: renamed(TagConfig(tag_branches=False), {}))
+    rank_labels: bool = False
+    """Train on the ratings' ranks among a fold's training pairs, from 0 to 1, as the challenge's
+    winner did. Validation looks at ranks in any case."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ class OptimizerConfig(Config):
     """Peak learning rate of the text encoder."""
     minimum_lr: LearningRate = 0.0
     """Learning rate of both at the end of the run."""
+    schedule: Literal["linear", "cosine"] = "linear"
+    """How both fall after the warm-up: in a straight line, or by half a period of a cosine."""
     warmup_steps: _Warmup = 1000
     """Updates until the peak; the same share of a run that ends before total_steps."""
     bert_warmup_steps: _Warmup = 1000

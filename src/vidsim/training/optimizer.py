@@ -7,7 +7,7 @@ import keras
 
 from vidsim.training.apply_if_finite import ApplyIfFinite, Compiled
 from vidsim.training.configs import OptimizerConfig
-from vidsim.training.schedule import LinearWarmupDecay
+from vidsim.training.schedule import CosineWarmupDecay, LinearWarmupDecay
 
 # Keras searches these patterns in a variable's name, which on TensorFlow may be its whole path:
 # anchored, so that a table within a layer called "types" is decayed all the same
@@ -57,7 +57,8 @@ def _schedule(
     peak: float, warmup: int, config: OptimizerConfig, steps: int, planned: int
 ) -> LinearWarmupDecay:
     share = min(warmup / planned, 1.0)
-    return LinearWarmupDecay(peak, steps, round(share * steps), config.minimum_lr)
+    kind = CosineWarmupDecay if config.schedule == "cosine" else LinearWarmupDecay
+    return kind(peak, steps, round(share * steps), config.minimum_lr)
 
 
 def _adamw(

@@ -1,4 +1,6 @@
-"""Linear warm-up, then linear decay, over the run that is actually made."""
+"""Linear warm-up, then decay, over the run that is actually made."""
+
+import math
 
 import keras
 from keras import ops
@@ -29,8 +31,12 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         step = ops.cast(step, "float32")
         rise = (step + 1) / max(self.warmup_steps, 1)
         left = (self.total_steps - step) / max(self.total_steps - self.warmup_steps, 1)
-        fall = self.end + (self.peak - self.end) * ops.clip(left, 0.0, 1.0)
+        fall = self.end + (self.peak - self.end) * self._share(ops.clip(left, 0.0, 1.0))
         return ops.where(step < self.warmup_steps, self.peak * rise, fall)
+
+    def _share(self, left):
+        """How far above ``end`` it is, as a share of ``peak - end``, by the share of steps left."""
+        return left
 
     def get_config(self):
         return {
@@ -39,3 +45,14 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
             "warmup_steps": self.warmup_steps,
             "end": self.end,
         }
+
+
+@keras.saving.register_keras_serializable("vidsim")
+class CosineWarmupDecay(LinearWarmupDecay):
+    """Rises as `LinearWarmupDecay`, and falls by half a period of a cosine: slowly at both ends.
+
+    Reference: Loshchilov and Hutter 2017, SGDR (arXiv:1608.03983), equation 5, without restarts.
+    """
+
+    def _share(self, left):
+        return 0.5 - 0.5 * ops.cos(math.pi * left)

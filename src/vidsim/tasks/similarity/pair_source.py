@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from vidsim.config import Common, parse_folds
 from vidsim.errors import VidsimError
+from vidsim.metrics.spearman import rank_normalized
 from vidsim.provenance import is_made_up
-from vidsim.recipes.recipe import TaskConfig
+from vidsim.recipes.recipe import FinetuneConfig, TaskConfig
 from vidsim.records.file_pattern import FilePattern
 from vidsim.records.fold_manifest import TRAIN_FILE, VAL_FILE, read_folds
 from vidsim.records.folds import seen_pairs, seen_videos
@@ -19,13 +22,23 @@ from vidsim.tasks.data_files import PAIRWISE, frame_widths, open_pairs, open_vid
 
 @dataclass(frozen=True)
 class FoldPairs:
-    """The two parts of one fold, with the tables in which their videos stand."""
+    """The two parts of one fold, with the tables in which their videos stand.
+
+    Attributes:
+        rank_labels: whether the model is trained on the ratings' ranks.
+    """
 
     fold: int
     train: Pairs
     train_videos: VideoTable
     val: Pairs
     val_videos: VideoTable
+    rank_labels: bool = False
+
+    @property
+    def targets(self) -> np.ndarray:
+        """(P,) float32, what the cosines of the training pairs are to be."""
+        return rank_normalized(self.train.sim) if self.rank_labels else self.train.sim
 
     @property
     def hashes(self) -> dict[str, str | list[str]]:
@@ -80,7 +93,8 @@ class PairSource:
 
     Args:
         common: folders and --folds.
-        config: --train-record-pattern and --val-record-pattern, together or not at all.
+        config: --train-record-pattern and --val-record-pattern, together or not at all; and
+            --rank-labels.
 
     Attributes:
         folds: their numbers.
@@ -98,6 +112,7 @@ class PairSource:
             raise VidsimError(
                 "--train-record-pattern and --val-record-pattern go together: give both or neither"
             )
+        self._rank_labels = isinstance(config, FinetuneConfig) and config.rank_labels
         self._videos: VideoTable | None = None
         self._hashes: dict[int, dict[str, str | list[str]]] = {}
         if patterns[0] and patterns[1]:
@@ -121,7 +136,8 @@ class PairSource:
     def load(self, fold: int) -> FoldPairs:
         """Reads one fold. Videos of thin fold files are those of pairwise.tfrecords."""
         train, train_videos = self._open(self._parts[fold][0])
-        return FoldPairs(fold, train, train_videos, *self.validation(fold))
+        val, val_videos = self.validation(fold)
+        return FoldPairs(fold, train, train_videos, val, val_videos, self._rank_labels)
 
     def hashes(self, fold: int) -> dict[str, str | list[str]]:
         """The hashes of one fold; its files are read when they are asked for first."""

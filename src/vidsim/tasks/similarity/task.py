@@ -96,7 +96,7 @@ class Similarity(Task):
 
         examples = model.examples(data.train_videos)
         rows = pair_rows(data.train_videos, data.train)
-        return pair_dataset(examples, rows, data.train.sim, batches)
+        return pair_dataset(examples, rows, data.targets, batches)
 
     def evaluator(
         self, model: "LoadedModel", data: "FoldPairs", config: TaskConfig
