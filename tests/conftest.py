@@ -168,6 +168,9 @@ def build_smallest():
     vlad |= {"vlad_hidden_size": 12, "se_ratio": 2}
     own = {"uniter": shape, "joint": shape, "mix_nextvlad": shape | vlad}
     own["cross"] = shape | {"cross_layers": 2}
+    tangled = {"region_width": 12, "region_heads": 2, "region_intermediate": 12}
+    tangled |= {"action_layers": 3, "action_heads": 2, "action_intermediate": 16}
+    own["tangled"] = shape | tangled | {"tangled_width": 12, "tangled_heads": 2}
 
     def build(family, num_labels=4, vocab_size=200, inputs=NO_OTHERS, **fields):
         config = FAMILIES[family](**(own[family] | fields))

@@ -12,6 +12,7 @@ from vidsim.config_fields import Config, kinds, leaves, origins, override
 from vidsim.errors import VidsimError
 from vidsim.models.configs import BackboneConfig, JointConfig, MixNeXtVLADConfig, UniterConfig
 from vidsim.models.cross_config import CrossConfig
+from vidsim.models.tangled_config import TangledConfig
 from vidsim.objectives import configs as objectives
 from vidsim.preprocess.configs import AugmentationConfig
 from vidsim.recipes import mix, uniter
@@ -40,6 +41,7 @@ ALL = (
     UniterConfig,
     JointConfig,
     CrossConfig,
+    TangledConfig,
     PretrainConfig,
     FinetuneConfig,
     OptimizerConfig,
@@ -51,6 +53,7 @@ ALL = (
     objectives.MaskedLMConfig,
     objectives.MatchConfig,
     objectives.MaskedFramesConfig,
+    objectives.MaskedActionsConfig,
     objectives.SimilarityConfig,
     objectives.ClassConfig,
     objectives.RetrievalLossConfig,

@@ -52,9 +52,12 @@ BACKBONES = {
     "lxmert": ("cross", {"relational_layers": 1, "visual_embedding": "boxed"}),
     "lxmert_unshared": ("cross", {"shared_cross_attention": False, "cross_pooling": "mean"}),
     "lxmert_rotary": ("cross", {"positions": "rotary"}),
+    "actbert": ("tangled", {}),
+    "actbert_rotary": ("tangled", {"positions": "rotary", "action_spans": 3}),
 }
 TITLES, FRAMES = (6, 2, 5, 2, 9), (3, 4, 0, 0, 1)  # an empty title is [CLS] [SEP]
 LENGTHS = {schema.HIDDEN_STATES: TITLES, schema.FRAME_STATES: FRAMES}  # of outputs by position
+LENGTHS[schema.ACTION_STATES] = FRAMES  # at most one for each frame
 GOLDEN = {
     "mix": (0, 0.074553, 0.549519, 0.416517, 0.100234),
     "mix_bare": (0, 0.087487347, 0.1248968, 0.031587284, 0.066750556),
@@ -71,6 +74,8 @@ GOLDEN = {
     "lxmert": (0.11127055, -0.041292004, -0.76324594, -0.0012605458, -0.40725431),
     "lxmert_unshared": (0.29106393, 0.32560641, 0.3461273, -0.16712251, 0.11242032),
     "lxmert_rotary": (-0.58309281, 0.72921383, -1.1693913, 0.4566206, 0.40775219),
+    "actbert": (2.1983027, 0.10319366, 0.63424933, -1.2216675, -0.039407454),
+    "actbert_rotary": (1.7429659, -1.8277426, 1.0259528, -1.2058634, -0.64716297),
 }
 
 
@@ -151,6 +156,9 @@ def test_shapes(backbone):
         schema.FRAME_STATES: (2, 5, 16),
         schema.MATCH_VECTOR: (2, 16),
     }
+    if config.family == "tangled":
+        states[schema.FRAME_STATES], states[schema.MATCH_VECTOR] = (2, 5, 12), (2, 12)
+        states[schema.ACTION_STATES] = (2, config.action_spans, 16)
     expected = made | (branches if config.family == "mix_nextvlad" else states)
     inputs = {
         schema.TOKEN_IDS: np.zeros((2, 3), "int32"),

@@ -32,6 +32,7 @@ FORMS = {
     "winner": ("joint", WINNER | {"pooling": "attention"}),
     "lxmert": ("cross", {"relational_layers": 1}),
     "lxmert_mean": ("cross", {"cross_pooling": "mean", "visual_embedding": "normed"}),
+    "actbert": ("tangled", {}),
 }
 TEXT = (schema.TOKEN_IDS, schema.TOKEN_MASK)
 FRAMES = (schema.FRAMES, schema.FRAME_MASK)

@@ -31,6 +31,48 @@ class Rows:
     rotary: Rotary = None
 
 
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    packing: Packing,
+    of_keys: Packing,
+    others: bool,
+    head_size: int,
+    dropout: keras.layers.Dropout,
+    training: bool | None,
+) -> Tensor:
+    """Scaled dot-product attention of projected rows.
+
+    Args:
+        query: (R, N H).
+        key: (M, N H).
+        value: (M, N H).
+        packing: of the queries' rows, with N heads.
+        of_keys: of the keys' rows; its mask says which of them are real.
+        others: whether the keys are another sequence, of which a video may have nothing real: it
+            gets zeros. A row of self-attention has itself at least.
+        head_size: H.
+        dropout: of the attention weights.
+        training: whether to drop.
+
+    Returns:
+        (R, N H)
+    """
+    query = packing.split_heads(query * head_size**-0.5)  # (R, D) -> (B, N, S, H)
+    key, value = of_keys.split_heads(key), of_keys.split_heads(value)
+    scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))  # (B, N, S, S of the keys)
+    # -1e9 in float32: an exact zero after softmax, so padding changes no output
+    scores = ops.cast(scores, "float32")
+    real = of_keys.mask[:, None, None, :]
+    scores = ops.where(real, scores, -1e9)
+    weights = dropout(ops.cast(softmax(scores), value.dtype), training=training)
+    context = ops.matmul(weights, value)  # (B, N, S, H)
+    if others:
+        context = ops.where(ops.any(real, axis=-1, keepdims=True), context, 0.0)
+    return packing.merge_heads(context)
+
+
 class Attention(keras.layers.Layer):
     """Scaled dot-product attention, every row attending to the real positions of its own video.
 
@@ -88,19 +130,9 @@ class Attention(keras.layers.Layer):
         if keys.rotary is not None:
             key = self._rotate(key, keys.rotary)
             value = self._rotate(value, keys.rotary) if self.rotary_value else value
-        query = packing.split_heads(query * self.head_size**-0.5)  # (R, D) -> (B, N, S, H)
-        key, value = keys.packing.split_heads(key), keys.packing.split_heads(value)
-        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))  # (B, N, S, S of the keys)
-        # -1e9 in float32: an exact zero after softmax, so padding changes no output
-        scores = ops.cast(scores, "float32")
-        real = keys.packing.mask[:, None, None, :]
-        scores = ops.where(real, scores, -1e9)
-        weights = ops.cast(softmax(scores), self.compute_dtype)
-        weights = self.dropout(weights, training=training)
-        context = ops.matmul(weights, value)  # (B, N, S, H)
-        if memory is not None:  # a row of self-attention has itself at least
-            context = ops.where(ops.any(real, axis=-1, keepdims=True), context, 0.0)
-        return self.output_dense(packing.merge_heads(context))
+        places = packing, keys.packing, memory is not None
+        context = attend(query, key, value, *places, self.head_size, self.dropout, training)
+        return self.output_dense(context)
 
     def _rotate(self, rows: Tensor, rotary: Sequence[Tensor]) -> Tensor:
         heads = ops.reshape(rows, (-1, self.heads, self.head_size))

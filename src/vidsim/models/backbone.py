@@ -10,6 +10,7 @@ from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.models.configs import BackboneConfig
 from vidsim.models.input_spec import InputSpec
+from vidsim.preprocess.tensors import LEARNED, STREAMS
 
 
 class Backbone(keras.Model):
@@ -59,9 +60,10 @@ class Backbone(keras.Model):
         if self.spec.has_text:
             made[schema.TOKEN_IDS] = np.zeros((2, 3), "int32")
             made[schema.TOKEN_MASK] = np.ones((2, 3), bool)
-        if self.spec.frame_size is not None:
-            made[schema.FRAMES] = np.zeros((2, 2, self.spec.frame_size), "float16")
-            made[schema.FRAME_MASK] = np.ones((2, 2), bool)
+        for name in self.spec.widths.keys() - LEARNED:
+            width = self.spec.widths[name]
+            made[name] = np.zeros((2, 2, width), "float16")
+            made[STREAMS[name].mask] = np.ones((2, 2), bool)
         if keras.backend.backend() == "jax":
             made = {key: keras.KerasTensor(v.shape, str(v.dtype)) for key, v in made.items()}
         outputs = self(made)

@@ -289,3 +289,4 @@ def build_backbone(config: BackboneConfig, spec: "InputSpec") -> "Backbone":
 
 # families whose configurations have files of their own: whoever knows these knows those
 from vidsim.models import cross_config as _cross_config  # noqa: E402, F401
+from vidsim.models import tangled_config as _tangled_config  # noqa: E402, F401

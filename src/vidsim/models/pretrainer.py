@@ -12,11 +12,17 @@ from vidsim import schema
 from vidsim.layers.numeric import Tensor
 from vidsim.models.task_model import TaskModel
 
-_HIDDEN = {schema.FRAMES: schema.FRAMES_HIDDEN, schema.ACTIONS: schema.ACTIONS_HIDDEN}
+_HIDDEN = {  # what is hidden, in the first of these streams that there is
+    schema.FRAMES_HIDDEN: (schema.REGIONS, schema.FRAMES),
+    schema.ACTIONS_HIDDEN: (schema.ACTIONS,),
+}
 
 
 class Pretrainer(TaskModel):
     """A backbone with its objectives; it sees zeros where FRAMES_HIDDEN or ACTIONS_HIDDEN is True.
+
+    FRAMES_HIDDEN is about regions where the model reads some. Actions that a model makes of frames
+    it hides itself.
 
     Inputs: as the backbone's, and those of `preprocess.corruption` that the objectives read.
     """
@@ -28,9 +34,10 @@ class Pretrainer(TaskModel):
 def with_hidden(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The inputs with zeros in the place of the vectors that are to be hidden."""
     shown = dict(inputs)
-    for name, hidden in _HIDDEN.items():
-        if hidden in inputs:
-            x = inputs[name]
+    for hidden, streams in _HIDDEN.items():
+        there = [name for name in streams if name in inputs]
+        if hidden in inputs and there:
+            x = inputs[there[0]]
             mask = ops.cast(inputs[hidden], "bool")[:, :, None]
-            shown[name] = ops.where(mask, ops.zeros_like(x), x)
+            shown[there[0]] = ops.where(mask, ops.zeros_like(x), x)
     return shown

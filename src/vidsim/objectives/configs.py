@@ -152,9 +152,10 @@ class MaskedFramesConfig(ObjectiveConfig):
 
     masked_frames_weight: Weight = 0.0
     """Weight of the masked-frame loss."""
-    masked_frames_form: Literal["nce", "soft", "regression"] = "nce"
-    """nce: find the frame among all of the batch; soft: for frames that are shares of classes, KL
-    divergence from them; regression: mean squared error of the frame's numbers."""
+    masked_frames_form: Literal["nce", "soft", "regression", "auto"] = "nce"
+    """nce: find the frame among all of the batch; soft: KL divergence from shares of classes, those
+    of the regions (region_class) or the frames themselves; regression: mean squared error of the
+    frame's numbers; auto: soft where the data have region_class, else nce."""
     masked_frames_share: Share = 0.135
     """Share of a video's frames to predict."""
     masked_frames_hidden: Share = 1.0
@@ -177,6 +178,32 @@ class MaskedFramesConfig(ObjectiveConfig):
         from vidsim.objectives.masked_frames import MaskedFramesObjective
 
         return MaskedFramesObjective(self, backbone)
+
+
+@dataclass(frozen=True)
+class MaskedActionsConfig(ObjectiveConfig):
+    """Flags of the masked-action loss."""
+
+    masked_actions_weight: Weight = 0.0
+    """Weight of the loss that names hidden actions, by their labels or by the video's tags."""
+    masked_actions_share: Share = 0.15
+    """Share of a video's actions to predict."""
+    masked_actions_hidden: Share = 0.9
+    """Share of those that the model sees as zeros; it sees the others as they are."""
+
+    @property
+    def weight(self) -> float:
+        return self.masked_actions_weight
+
+    @property
+    def share(self) -> float:
+        """Share of the actions to predict: none where the loss is off."""
+        return self.masked_actions_share if self.masked_actions_weight else 0.0
+
+    def build(self, backbone) -> "Objective":
+        from vidsim.objectives.masked_actions import MaskedActionsObjective
+
+        return MaskedActionsObjective(self, backbone)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Words and vectors are hidden, and texts get the streams of another video. All of
 the host, from the generator of the batch's step: it is the same on any device and after a resume.
 """
 
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,10 +17,12 @@ from vidsim.preprocess.tensors import STREAMS
 Mismatch = Literal["none", "reversed", "random"]
 
 _MLM = (schema.MLM_POSITIONS, schema.MLM_LABELS, schema.MLM_WEIGHTS)
-_CHOSEN = {  # mask of a stream -> its vectors to predict, and those of them that are hidden
-    schema.FRAME_MASK: (schema.FRAMES_CHOSEN, schema.FRAMES_HIDDEN),
-    schema.ACTION_MASK: (schema.ACTIONS_CHOSEN, schema.ACTIONS_HIDDEN),
+_CHOSEN = {  # a stream -> its vectors to predict, and those of them that are hidden
+    schema.FRAMES: (schema.FRAMES_CHOSEN, schema.FRAMES_HIDDEN),
+    schema.ACTIONS: (schema.ACTIONS_CHOSEN, schema.ACTIONS_HIDDEN),
 }
+_FRAMES = (schema.REGION_MASK, schema.FRAME_MASK)  # regions, where a model reads them, for frames
+_ACTIONS = (schema.ACTION_MASK, schema.FRAME_MASK)
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,9 @@ class Corruption:
         unmasked: whether the batch also has the text as it was, UNMASKED_IDS.
         frames: share of the real frames to predict.
         frames_hidden: share of those that the model sees as zeros.
-        actions: share of the real actions to predict.
+        actions: share of the real actions to predict. Where a batch has no actions, as many numbers
+            are drawn as it has frames, for the actions that a model makes of those: the first one
+            is for the first action, and so on.
         actions_hidden: share of those that the model sees as zeros.
         mismatch: which texts get the streams of another video. reversed: those of the batch's
             second half, whose videos change places in reverse order, so that the middle one of an
@@ -50,8 +55,8 @@ class Corruption:
 
     def keys(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The tensors of a spoiled batch, those of a batch being `names`."""
-        shares = {schema.FRAME_MASK: self.frames, schema.ACTION_MASK: self.actions}
-        chosen = (key for m, share in shares.items() if share and m in names for key in _CHOSEN[m])
+        drawn = [_CHOSEN[stream] for stream, _, share, _ in self._hidden(names) if share]
+        chosen = [key for keys in drawn for key in keys]
         more = (
             *(_MLM if self.words else ()),
             *((schema.UNMASKED_IDS,) if self.unmasked else ()),
@@ -88,17 +93,24 @@ class Corruption:
             if self.words and not self.words_of_mismatched:
                 kept = spoiled[schema.MATCHED][:, None]
                 spoiled[schema.MLM_WEIGHTS] = spoiled[schema.MLM_WEIGHTS] * kept
-        for mask_name, share, hidden in (
-            (schema.FRAME_MASK, self.frames, self.frames_hidden),
-            (schema.ACTION_MASK, self.actions, self.actions_hidden),
-        ):
-            if share and mask_name in spoiled:
+        for stream, mask_name, share, hidden in self._hidden(spoiled):
+            if share:
                 mask = spoiled[mask_name]
                 chosen = (rng.random(mask.shape) < share) & mask
-                names = _CHOSEN[mask_name]
+                names = _CHOSEN[stream]
                 spoiled[names[0]] = chosen
                 spoiled[names[1]] = chosen & (rng.random(mask.shape) < hidden)
         return spoiled
+
+    def _hidden(self, names: Container[str]) -> Iterator[tuple[str, str, float, float]]:
+        """Of frames and actions: the mask of what is drawn from, and the two shares."""
+        for stream, masks, share, hidden in (
+            (schema.FRAMES, _FRAMES, self.frames, self.frames_hidden),
+            (schema.ACTIONS, _ACTIONS, self.actions, self.actions_hidden),
+        ):
+            there = [mask for mask in masks if mask in names]
+            if there:
+                yield stream, there[0], share, hidden
 
 
 def mismatched_rows(count: int, how: Mismatch, rng: np.random.Generator) -> np.ndarray:

@@ -17,7 +17,10 @@ STREAMS = {
     schema.ACTIONS: StreamTensor(schema.ACTION_FEATURE, schema.ACTION_MASK),
     schema.REGIONS: StreamTensor(schema.REGION_FEATURE, schema.REGION_MASK),
     schema.REGION_BOXES: StreamTensor(schema.REGION_BOX, schema.REGION_MASK),
+    schema.REGION_CLASSES: StreamTensor(schema.REGION_CLASS, schema.REGION_MASK),
 }
+LEARNED = frozenset({schema.REGION_CLASSES, schema.ACTION_LABELS})
+"""What has a width in a model's specification, and is read in pretraining alone."""
 LABELS = {
     schema.TAGS: schema.TAG_ID,
     schema.ACTION_LABELS: schema.ACTION_LABEL,

@@ -12,6 +12,7 @@ from vidsim.models.configs import BackboneConfig
 from vidsim.objectives.configs import (
     BranchKLConfig,
     ContrastiveConfig,
+    MaskedActionsConfig,
     MaskedFramesConfig,
     MaskedLMConfig,
     MatchConfig,
@@ -40,6 +41,7 @@ class PretrainConfig(RunConfig):
     masked_lm: MaskedLMConfig = field(default_factory=MaskedLMConfig)
     match: MatchConfig = field(default_factory=MatchConfig)
     masked_frames: MaskedFramesConfig = field(default_factory=MaskedFramesConfig)
+    masked_actions: MaskedActionsConfig = field(default_factory=MaskedActionsConfig)
 
     @property
     def corruption(self) -> Corruption:
@@ -48,6 +50,8 @@ class PretrainConfig(RunConfig):
             words=self.masked_lm.share,
             frames=self.masked_frames.share,
             frames_hidden=self.masked_frames.masked_frames_hidden,
+            actions=self.masked_actions.share,
+            actions_hidden=self.masked_actions.masked_actions_hidden,
             mismatch=self.match.mismatch,
             words_of_mismatched=self.match.match_words,
         )
@@ -207,10 +211,19 @@ def objectives(config: RunConfig) -> list[ObjectiveConfig]:
 
 
 _C = TypeVar("_C", bound=RunConfig)
+_OF_TAGS = {  # the weight of each loss that reads tags
+    TagConfig: "tag_weight",
+    BranchKLConfig: "branch_kl_weight",
+    MaskedActionsConfig: "masked_actions_weight",
+}
 
 
-def without_tags(config: _C) -> tuple[_C, list[str]]:
+def without_tags(config: _C, actions: bool = False) -> tuple[_C, list[str]]:
     """The configuration without the losses that read tags, for data that have none.
+
+    Args:
+        config: of a stage.
+        actions: whether the data have labels of actions, so that tags are not needed for those.
 
     Returns:
         the configuration with their weights at 0, and the names of those that had one.
@@ -218,8 +231,8 @@ def without_tags(config: _C) -> tuple[_C, list[str]]:
     found: list[str] = []
     for item in dataclasses.fields(config):
         value = getattr(config, item.name)
-        if isinstance(value, TagConfig | BranchKLConfig) and value.weight:
+        weight = _OF_TAGS.get(type(value))
+        if weight and value.weight and not (actions and isinstance(value, MaskedActionsConfig)):
             found.append(f"{item.name.replace('_', ' ')} loss")
-            weight = "tag_weight" if isinstance(value, TagConfig) else "branch_kl_weight"
             config = dataclasses.replace(config, **{item.name: override(value, {weight: 0.0})})
     return config, found

@@ -21,6 +21,7 @@ FIELDS: dict[str, Kind] = {
     schema.REGION_FEATURE: Stream(),
     schema.REGION_BOX: Stream(schema.BOX_NUMBERS),
     schema.ACTION_LABEL: Numbers(),
+    schema.REGION_CLASS: Stream(),
 }
 """In the order in which a record is written."""
 
