@@ -1,13 +1,18 @@
 """The recipe lxmert: its published numbers, and that it trains by each of its losses."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
+from keras import ops
 
 from vidsim import schema
+from vidsim.losses.classification import softmax_cross_entropy
 from vidsim.models.configs import build_backbone
 from vidsim.models.input_spec import InputSpec
 from vidsim.objectives.objective import build_objectives
-from vidsim.preprocess.corruption import Corruption
+from vidsim.preprocess.corruption import Corruption, mismatched_rows
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import objectives
 from vidsim.tasks.classification.task import Classification
@@ -89,3 +94,28 @@ def test_pretraining_reaches_every_weight(examples):
         if (before[weight.path] == weight.numpy()).all()
     ]
     assert still == []
+
+
+def of_the_public_code():
+    """The file of the WBDC 2022 system's numbers."""
+    folder = os.environ.get("VIDSIM_GOLDENS")
+    if not folder:
+        pytest.skip("set VIDSIM_GOLDENS to the folder of lxmert_wbdc2022.npz")
+    with np.load(Path(folder) / "lxmert_wbdc2022.npz") as file:
+        return {key: file[key] for key in file.files if key.startswith(("ce/", "itm/"))}
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.3])
+def test_label_smoothing_of_the_wbdc_system(smoothing):
+    golden = of_the_public_code()
+    loss = softmax_cross_entropy(golden["ce/label"], golden["ce/logits"], smoothing)
+    found = ops.convert_to_numpy(ops.mean(loss))
+    np.testing.assert_allclose(found, golden[f"ce/loss_smoothing_{smoothing}"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [5, 6])
+def test_the_order_of_the_second_half(size):
+    golden = of_the_public_code()
+    rows = mismatched_rows(size, "reversed", np.random.default_rng(0))
+    np.testing.assert_array_equal(rows, golden[f"itm/shuffled_order_of_{size}"])
+    np.testing.assert_array_equal(rows == np.arange(size), golden[f"itm/label_of_{size}"])
