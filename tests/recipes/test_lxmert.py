@@ -12,7 +12,7 @@ from vidsim.losses.classification import softmax_cross_entropy
 from vidsim.models.configs import build_backbone
 from vidsim.models.input_spec import InputSpec
 from vidsim.objectives.objective import build_objectives
-from vidsim.preprocess.corruption import Corruption, mismatched_rows
+from vidsim.preprocess.corruption import mismatched_rows
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import objectives
 from vidsim.tasks.classification.task import Classification
@@ -39,7 +39,9 @@ def test_the_published_numbers():
     assert (model.text_fields, model.text_assembly) == ("title,ocr_text,asr_text", "tfidf")
     assert (model.visual_embedding, model.cross_pooling) == ("linear", "cls")
     assert model.shared_cross_attention
-    assert pretrain.corruption == Corruption(words=0.15, mismatch="reversed")
+    corruption = pretrain.corruption
+    assert (corruption.words, corruption.unmasked, corruption.frames) == (0.15, False, 0)
+    assert (corruption.mismatch, corruption.words_of_mismatched) == ("reversed", False)
     assert [(o.weight) for o in objectives(pretrain) if o.weight] == [1.0, 0.3]
     assert (pretrain.batch_size, pretrain.optimizer.lr, pretrain.optimizer.bert_lr) == (
         50,
