@@ -63,10 +63,10 @@ def recipe() -> Recipe:
 
     Where document and code differ, the document counts: frames are taken evenly over the video (the
     code has the first 8 of up to 24), frames beside another video's text keep their own mask, no
-    word is predicted there (--match-words true: it is), and keywords are weighed over all training
+    word is predicted there (--match-words: it is), and keywords are weighed over all training
     videos (the code: within each one). The paper's formulas have a cross-attention for each
     direction; its code and its weights share one, which is the default here, too
-    (--shared-cross-attention false: two).
+    (--no-shared-cross-attention: two).
 
     Not here: frames come as features and not from a Swin in the loop, so that it is not finetuned;
     the classes are read off the embedding of 256 numbers, not off the pooler's; BertAdam's second
