@@ -73,7 +73,7 @@ def draw_confusion(
     from matplotlib.figure import Figure
 
     shown, counts = confusion_table(truth, predicted, len(names))
-    labels = [_short(names[k]) for k in shown.tolist()]
+    labels = [_short(names[int(k)]) for k in shown]
     labels += [_FEW] * (len(counts) - len(shown))
     side = max(4.5, 2.2 + 0.36 * len(counts))
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")
