@@ -182,6 +182,7 @@ def build_smallest():
     vlad = {"branches": 2, "vlad_cluster_size": 4, "vlad_groups": 2, "vlad_expansion": 0.03125}
     vlad |= {"vlad_hidden_size": 12, "se_ratio": 2}
     own = {"uniter": shape, "joint": shape, "mix_nextvlad": shape | vlad}
+    own["cross"] = shape | {"cross_layers": 2}
     tangled = {"region_width": 12, "region_heads": 2, "region_intermediate": 12}
     tangled |= {"action_layers": 3, "action_heads": 2, "action_intermediate": 16}
     own["tangled"] = shape | tangled | {"tangled_width": 12, "tangled_heads": 2}

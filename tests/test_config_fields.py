@@ -11,6 +11,7 @@ from vidsim.config import Common
 from vidsim.config_fields import Config, kinds, leaves, origins, override
 from vidsim.errors import VidsimError
 from vidsim.models.configs import BackboneConfig, JointConfig, MixNeXtVLADConfig, UniterConfig
+from vidsim.models.cross_config import CrossConfig
 from vidsim.models.tangled_config import TangledConfig
 from vidsim.objectives import configs as objectives
 from vidsim.preprocess.configs import AugmentationConfig
@@ -39,6 +40,7 @@ ALL = (
     MixNeXtVLADConfig,
     UniterConfig,
     JointConfig,
+    CrossConfig,
     TangledConfig,
     PretrainConfig,
     FinetuneConfig,

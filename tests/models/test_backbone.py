@@ -49,6 +49,10 @@ BACKBONES = {
             "frame_activation": "linear",
         },
     ),
+    "lxmert": ("cross", {"relational_layers": 1, "visual_embedding": "boxed"}),
+    "lxmert_unshared": ("cross", {"shared_cross_attention": False, "cross_pooling": "mean"}),
+    "lxmert_skip": ("cross", {"stream_skip": True, "visual_embedding": "normed"}),
+    "lxmert_rotary": ("cross", {"positions": "rotary"}),
     "actbert": ("tangled", {}),
     "actbert_rotary": ("tangled", {"positions": "rotary", "action_spans": 3}),
 }
@@ -68,6 +72,10 @@ GOLDEN = {
     "videobert": (-0.29856697, -0.3216317, -0.4737702, 1.8722351, -0.50045836),
     "videobert_rotary": (-1.7880735, 2.1097436, -0.21802124, -1.0331272, -0.22094838),
     "winner": (-1.8472821, -2.4404702, -0.99751794, -0.55180597, 0.58694923),
+    "lxmert": (0.11127055, -0.041292004, -0.76324594, -0.0012605458, -0.40725431),
+    "lxmert_unshared": (0.29106393, 0.32560641, 0.3461273, -0.16712251, 0.11242032),
+    "lxmert_skip": (-0.286978, 1.037681, -0.975995, 0.61219, 1.013645),
+    "lxmert_rotary": (-0.58309281, 0.72921383, -1.1693913, 0.4566206, 0.40775219),
     "actbert": (2.1983027, 0.10319366, 0.63424933, -1.2216675, -0.039407454),
     "actbert_rotary": (1.7429659, -1.8277426, 1.0259528, -1.2058634, -0.64716297),
 }

@@ -2,6 +2,7 @@
 
 from vidsim import schema
 from vidsim.models.configs import MixNeXtVLADConfig, UniterConfig
+from vidsim.models.cross_config import CrossConfig
 from vidsim.models.flops import VideoShape, forward_flops
 from vidsim.models.input_spec import InputSpec
 
@@ -25,6 +26,19 @@ def test_uniter():
     assert count(config, masked) - count(config, plain) == 2 * (2 * 4 * 4 + 2 * 4 * 10)
     skip = UniterConfig(**SIZES, frame_skip=True)
     assert count(skip, plain) - count(config, plain) == 2 * 4 * 2
+
+
+def test_cross():
+    """A layer over n tokens: n x 256 + n x 16 n. Over 3 words 912, over 2 frames 576; two text
+    layers 1824, one over frames 576. Across: 5 x four 4 x 4 products 640, scores and sums
+    3 x 2 x 2 x 4 x 2 + 2 x 2 x 2 x 4 x 3 = 192; with both layers 2320, of which 3. Frames 24576,
+    pooler 32, projection 16, classifier 12."""
+    config = CrossConfig(**SIZES, cross_layers=3, relational_layers=1)
+    plain = VideoShape(words=3, frames=2)
+    expected = 1824 + 576 + 3 * (640 + 192 + 912 + 576) + 24576 + 32 + 16 + 12
+    assert count(config, plain) == expected
+    skip = CrossConfig(**SIZES, cross_layers=3, relational_layers=1, stream_skip=True)
+    assert count(skip, plain) - expected == 2 * 8 * 2
 
 
 def test_mix():

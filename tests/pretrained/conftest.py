@@ -90,6 +90,64 @@ def encoder_tensors(settings: dict) -> dict[str, np.ndarray]:
     return {name: rng.normal(0, 0.4, shape).astype("float32") for name, shape in shapes.items()}
 
 
+LXMERT = CONFIG | {
+    "model_type": "lxmert",
+    "num_hidden_layers": {"vision": 1, "cross_encoder": 2, "language": 2},
+    "l_layers": 2,
+    "x_layers": 2,
+    "r_layers": 1,
+    "visual_feat_dim": 6,
+    "visual_pos_dim": 4,
+}
+
+
+def lxmert_tensors():
+    """Random tensors by the names in LXMERT's files, without their prefix."""
+    made = encoder_tensors(CONFIG | {"model_type": "bert"})
+    layer = {
+        name.removeprefix("encoder.layer.0."): value.shape
+        for name, value in made.items()
+        if name.startswith("encoder.layer.0.")
+    }
+    shapes = {f"encoder.r_layers.0.{name}": shape for name, shape in layer.items()}
+    for i in range(LXMERT["x_layers"]):
+        start = f"encoder.x_layers.{i}"
+        for name, shape in layer.items():
+            kind, rest = name.split(".", 1)
+            if kind == "attention":
+                ours = f"{start}.visual_attention.{rest.replace('self.', 'att.')}"
+                shapes[ours] = shape
+            for side in ("lang", "visn"):
+                part = {"attention": "self_att", "intermediate": "inter"}.get(kind, kind)
+                shapes[f"{start}.{side}_{part}.{rest}"] = shape
+    for part, size in (("visn", LXMERT["visual_feat_dim"]), ("box", LXMERT["visual_pos_dim"])):
+        shapes[f"encoder.visn_fc.{part}_fc.weight"] = (16, size)
+        shapes[f"encoder.visn_fc.{part}_fc.bias"] = (16,)
+        shapes |= {f"encoder.visn_fc.{part}_layer_norm.{end}": (16,) for end in ("weight", "bias")}
+    shapes |= {"pooler.dense.weight": (16, 16), "pooler.dense.bias": (16,)}
+    rng = np.random.default_rng(2)
+    return made | {name: rng.normal(0, 0.4, s).astype("float32") for name, s in shapes.items()}
+
+
+def lxmert_frames():
+    """Features (B, T, F) of the videos of IDS, and which are real (B, T)."""
+    rng = np.random.default_rng(3)
+    mask = np.arange(4) < np.array([[4], [1], [3]])
+    return rng.normal(size=(3, 4, LXMERT["visual_feat_dim"])).astype("float32"), mask
+
+
+@pytest.fixture
+def lxmert():
+    """(config.json, tensors) of an LXMERT with 2 text layers, 2 cross layers, 1 over frames."""
+    return LXMERT, lxmert_tensors()
+
+
+@pytest.fixture
+def lxmert_inputs():
+    """Token ids and mask, features and their mask."""
+    return IDS, MASK, *lxmert_frames()
+
+
 def gradients_of(call, variables, weights):
     """What a call gives, and the gradients of sum(it * weights) by published name."""
     values = [variable.value for variable in variables.values()]

@@ -1,4 +1,4 @@
-"""Makes goldens/parity.npz: what transformers' PyTorch classes compute, for `test_parity.py`.
+"""Makes goldens/*.npz: what transformers' PyTorch classes compute, for `test_parity.py`.
 
     pip install torch transformers && python tests/pretrained/make_parity_goldens.py
 
@@ -11,15 +11,49 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import BertConfig, BertModel, RoFormerConfig, RoFormerModel
+from transformers import (
+    BertConfig,
+    BertModel,
+    LxmertConfig,
+    LxmertModel,
+    RoFormerConfig,
+    RoFormerModel,
+)
 
 HERE = Path(__file__).resolve().parent
 MADE = runpy.run_path(str(HERE / "conftest.py"))
 CLASSES = {"bert": (BertConfig, BertModel), "roformer": (RoFormerConfig, RoFormerModel)}
 
 
+def lxmert() -> dict[str, np.ndarray]:
+    """What LxmertModel makes of the made videos, a frame's box being the whole picture.
+
+    Its layers have an epsilon of 1e-12 whatever config.json says.
+    """
+    settings = {
+        k: v for k, v in MADE["LXMERT"].items() if k not in ("model_type", "layer_norm_eps")
+    }
+    model = LxmertModel(LxmertConfig(**settings)).eval()
+    model.load_state_dict({k: torch.tensor(v) for k, v in MADE["lxmert_tensors"]().items()})
+    frames, mask = MADE["lxmert_frames"]()
+    boxes = np.broadcast_to(np.float32([0, 0, 1, 1]), (*frames.shape[:2], 4))
+    found = model(
+        torch.tensor(MADE["IDS"]),
+        torch.tensor(frames),
+        torch.tensor(boxes.copy()),
+        attention_mask=torch.tensor(MADE["MASK"]).float(),
+        visual_attention_mask=torch.tensor(mask).float(),
+    )
+    return {
+        "language": found.language_output.detach().numpy()[MADE["MASK"]],
+        "vision": found.vision_output.detach().numpy()[mask],
+        "pooled": found.pooled_output.detach().numpy(),
+    }
+
+
 def main() -> None:
-    """Writes the file beside this one."""
+    """Writes the files beside this one."""
+    np.savez_compressed(HERE / "goldens" / "lxmert.npz", **lxmert())
     goldens = {}
     for case, changes in MADE["PARITY_CASES"].items():
         settings = MADE["CONFIG"] | changes

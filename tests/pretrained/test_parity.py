@@ -11,8 +11,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from vidsim.models.configs import UniterConfig, build_backbone
+from vidsim.models.cross_config import CrossConfig
 from vidsim.models.input_spec import InputSpec
 from vidsim.pretrained.encoder_folder import EncoderFolder
 
@@ -53,11 +55,36 @@ def test_hidden_states_and_gradients(
         np.testing.assert_allclose(some_numbers(plain), expected[name], atol=1e-4, err_msg=name)
 
 
+def test_lxmert(lxmert, lxmert_inputs, make_folder):
+    """Text, relational and cross layers, a box that is the whole picture, and the pooler."""
+    path, _ = make_folder("lxmert", lxmert[1], lxmert[0])
+    folder = EncoderFolder(path)
+    config = CrossConfig(
+        cross_layers=lxmert[0]["x_layers"],
+        relational_layers=lxmert[0]["r_layers"],
+        visual_embedding="boxed",
+        bert_seq_length=8,
+    )
+    ids, mask, frames, frame_mask = lxmert_inputs
+    spec = InputSpec(folder.encoder_config(config), 0, {"frames": frames.shape[-1]})
+    backbone = build_backbone(config, spec)
+    folder.load_into(backbone)
+    inputs = {"token_ids": ids, "token_mask": mask, "frames": frames, "frame_mask": frame_mask}
+    found = {name: ops.convert_to_numpy(x) for name, x in backbone(inputs, training=False).items()}
+    with np.load(Path(__file__).parent / "goldens" / "lxmert.npz") as golden:
+        for name, theirs, real in (
+            ("hidden_states", "language", mask),
+            ("frame_states", "vision", frame_mask),
+        ):
+            np.testing.assert_allclose(found[name][real], golden[theirs], atol=2e-5, err_msg=name)
+        np.testing.assert_allclose(found["match_vector"], golden["pooled"], atol=2e-5)
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="this is the other process")
 @pytest.mark.slow
 def test_the_same_on_jax():
-    """The two cases that differ most, extractors and objectives, with the other backend."""
-    cases = [f"test_hidden_states_and_gradients[{name}]" for name in ON_JAX]
+    """The two cases that differ most, LXMERT, extractors and objectives, with the other backend."""
+    cases = [f"test_hidden_states_and_gradients[{name}]" for name in ON_JAX] + ["test_lxmert"]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     command += [f"tests/pretrained/test_parity.py::{case}" for case in cases]
     command += [f"tests/extractors/test_parity.py::{case}" for case in EXTRACTORS_ON_JAX]

@@ -14,6 +14,7 @@ import pytest
 from keras import ops
 
 from vidsim.models.configs import UniterConfig, build_backbone
+from vidsim.models.cross_config import CrossConfig
 from vidsim.models.input_spec import InputSpec
 from vidsim.pretrained.encoder_folder import EncoderFolder
 
@@ -172,3 +173,52 @@ def test_gradients(model, expected, inputs, tmp_path, differentiate):
         plain = gradient.T if variables[name].path.endswith("/kernel") else gradient
         scale = max(abs(expected[2][name]).max(), least)
         np.testing.assert_allclose(plain / scale, expected[2][name] / scale, atol=1e-4)
+
+
+def test_lxmert_as_transformers_saves_it(tmp_path):
+    """LxmertModel beside ours, by a folder that it wrote; each frame is the whole picture."""
+    torch.manual_seed(0)
+    config = transformers.LxmertConfig(
+        vocab_size=WORDS,
+        hidden_size=96,
+        num_attention_heads=6,
+        intermediate_size=192,
+        l_layers=3,
+        x_layers=2,
+        r_layers=2,
+        visual_feat_dim=40,
+        max_position_embeddings=64,
+        initializer_range=0.06,
+    )
+    model = transformers.LxmertModel(config).eval()
+    model.save_pretrained(tmp_path)
+    rng = np.random.default_rng(0)
+    mask = np.arange(48) < np.array(LENGTHS)[:, None]
+    ids = rng.integers(5, WORDS, mask.shape) * mask
+    frame_mask = np.arange(12) < np.array([[12], [1], [5], [8], [3]])
+    frames = rng.normal(size=(*frame_mask.shape, 40)).astype("float32")
+    boxes = torch.tensor([0.0, 0, 1, 1]).expand(*frame_mask.shape, 4)
+    expected = model(
+        torch.tensor(ids),
+        torch.tensor(frames),
+        boxes,
+        attention_mask=torch.tensor(mask).float(),
+        visual_attention_mask=torch.tensor(frame_mask).float(),
+    )
+    folder = EncoderFolder(tmp_path)
+    ours = CrossConfig(
+        cross_layers=2, relational_layers=2, visual_embedding="boxed", bert_seq_length=48
+    )
+    spec = InputSpec(folder.encoder_config(ours), 0, {"frames": 40})
+    backbone = build_backbone(ours, spec)
+    report = folder.load_into(backbone)
+    assert (report.left_out, report.absent, report.reshaped) == ((), (), ())
+    inputs = {"token_ids": ids, "token_mask": mask, "frames": frames, "frame_mask": frame_mask}
+    found = {name: ops.convert_to_numpy(x) for name, x in backbone(inputs, training=False).items()}
+    for name, theirs, real in (
+        ("hidden_states", "language_output", mask),
+        ("frame_states", "vision_output", frame_mask),
+        ("match_vector", "pooled_output", np.ones(len(mask), bool)),
+    ):
+        wanted = getattr(expected, theirs).detach().numpy()
+        np.testing.assert_allclose(found[name][real], wanted[real], atol=2e-5, err_msg=name)

@@ -3,9 +3,9 @@
 A new family is its configuration, which names its model, and one file beside this one for that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from vidsim.config_fields import Config, Count, Layers, Range, Rate
 from vidsim.errors import VidsimError
@@ -114,6 +114,10 @@ class BackboneConfig(StreamReading, Config):
 
     def misfits(self, spec: "InputSpec") -> Iterator[str]:
         """What of this configuration does not go with the data, each in a sentence."""
+        yield from ()
+
+    def folder_misfits(self, stated: Mapping[str, Any]) -> Iterator[str]:
+        """What does not go with the config.json of a --bert-dir, beyond its text encoder."""
         yield from ()
 
     @classmethod
@@ -285,4 +289,5 @@ def build_backbone(config: BackboneConfig, spec: "InputSpec") -> "Backbone":
 
 
 # families whose configurations have files of their own: whoever knows these knows those
+from vidsim.models import cross_config as _cross_config  # noqa: E402, F401
 from vidsim.models import tangled_config as _tangled_config  # noqa: E402, F401

@@ -7,6 +7,7 @@ matrix product, counts as time and not as achievement.
 from dataclasses import dataclass
 
 from vidsim.models.configs import MixNeXtVLADConfig, UniterConfig
+from vidsim.models.cross_config import CrossConfig
 from vidsim.models.encoder_config import EncoderConfig
 from vidsim.models.input_spec import InputSpec
 
@@ -29,7 +30,7 @@ class VideoShape:
 
 
 def forward_flops(
-    config: MixNeXtVLADConfig | UniterConfig, spec: InputSpec, shape: VideoShape
+    config: MixNeXtVLADConfig | UniterConfig | CrossConfig, spec: InputSpec, shape: VideoShape
 ) -> int:
     """Operations of one video's way through the model, a multiplication and an addition being two.
 
@@ -47,6 +48,8 @@ def forward_flops(
     )
     if isinstance(config, UniterConfig):
         return masked + _uniter(config, spec, shape)
+    if isinstance(config, CrossConfig):
+        return masked + _cross(config, spec, shape)
     return masked + _mix(config, spec, shape)
 
 
@@ -56,10 +59,19 @@ def _dense(inputs: int, outputs: int) -> int:
 
 
 def _encoder(encoder: EncoderConfig, length: int) -> int:
+    return encoder.layers * _layer(encoder, length)
+
+
+def _layer(encoder: EncoderConfig, length: int) -> int:
+    """One transformer layer over a sequence."""
     width = encoder.width
     row = 4 * _dense(width, width) + 2 * _dense(width, encoder.intermediate)
-    attention = 2 * _dense(width, length)  # scores, and the weighted sum of the values
-    return encoder.layers * length * (row + attention)
+    return length * (row + _reading(width, length))
+
+
+def _reading(width: int, length: int) -> int:
+    """One row's attention to a sequence: scores, and the weighted sum of the values."""
+    return 2 * _dense(width, length)
 
 
 def _uniter(config: UniterConfig, spec: InputSpec, shape: VideoShape) -> int:
@@ -68,6 +80,24 @@ def _uniter(config: UniterConfig, spec: InputSpec, shape: VideoShape) -> int:
     return (
         shape.frames * _dense(frame_size, encoder.width)
         + _encoder(encoder, shape.words + shape.frames)
+        + _dense(pooled, config.hidden_size)
+        + _dense(config.hidden_size, spec.num_labels)
+    )
+
+
+def _cross(config: CrossConfig, spec: InputSpec, shape: VideoShape) -> int:
+    encoder, frame_size = spec.encoder, spec.frame_size or 0
+    width, words, frames = encoder.width, shape.words, shape.frames
+    across = (words + frames) * 4 * _dense(width, width)
+    across += words * _reading(width, frames) + frames * _reading(width, words)
+    both = across + _layer(encoder, words) + _layer(encoder, frames)
+    pooled = 3 * width if config.stream_skip else width
+    return (
+        frames * _dense(frame_size, width)
+        + _encoder(encoder, words)
+        + config.relational_layers * _layer(encoder, frames)
+        + config.cross_layers * both
+        + _dense(width, width)
         + _dense(pooled, config.hidden_size)
         + _dense(config.hidden_size, spec.num_labels)
     )

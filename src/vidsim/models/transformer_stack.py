@@ -81,12 +81,19 @@ class TransformerStack(keras.layers.Layer):
         """Every weight by its name in BERT's and RoFormer's checkpoints, without their prefix."""
         named = {}
         for number, layer in enumerate(self.layers):
-            for ours, theirs in _PUBLISHED.items():
-                part = layer
-                for name in ours.split("."):
-                    part = getattr(part, name)
-                named |= weight_and_bias(f"encoder.layer.{number}.{theirs}", part)
+            named |= layer_weights(f"encoder.layer.{number}", layer)
         return named
+
+
+def layer_weights(name: str, layer: TransformerLayer) -> dict[str, Any]:
+    """A layer's weights by the names that follow its own in BERT's checkpoints."""
+    named = {}
+    for ours, theirs in _PUBLISHED.items():
+        part = layer
+        for step in ours.split("."):
+            part = getattr(part, step)
+        named |= weight_and_bias(f"{name}.{theirs}", part)
+    return named
 
 
 def weight_and_bias(name: str, layer: keras.layers.Layer) -> dict[str, Any]:

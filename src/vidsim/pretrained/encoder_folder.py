@@ -22,7 +22,9 @@ from vidsim.pretrained.tokenizer_files import read_tokenizer
 from vidsim.pretrained.weight_files import ACCEPTED, read_weights
 from vidsim.pretrained.weight_names import LoadReport, plan_load
 
-POSITIONS: dict[str, Positions] = {"bert": "absolute", "roformer": "rotary"}
+POSITIONS: dict[str, Positions] = {"bert": "absolute", "roformer": "rotary", "lxmert": "absolute"}
+_LXMERT_LAYERS = {"num_hidden_layers": "l_layers", "x_layers": "x_layers", "r_layers": "r_layers"}
+"""What is read -> what LXMERT's config.json calls it; its num_hidden_layers is no number."""
 _SIZES = (
     "vocab_size",
     "hidden_size",
@@ -62,6 +64,12 @@ class EncoderFolder:
                 f"{', '.join(POSITIONS)}"
             )
         self.positions: Positions = POSITIONS[kind]
+        self.crossed = kind == "lxmert"
+        """Whether it has layers that read frames and text, besides a text encoder."""
+        if self.crossed:
+            named = _LXMERT_LAYERS.items()
+            self._config |= {ours: self._config.get(theirs) for ours, theirs in named}
+            self._config["layer_norm_eps"] = 1e-12  # whatever its config.json has
         self._check_config(path / "config.json")
 
     @cached_property
@@ -95,6 +103,9 @@ class EncoderFolder:
             if config.text_lengths:
                 lengths = f"--text-lengths {config.text_lengths}, {config.text_length} in all"
             raise VidsimError(f"{lengths}: {self.path} has {encoder.max_positions} positions")
+        misfits = list(config.folder_misfits(stated)) if self.crossed else []
+        if misfits:
+            raise VidsimError(f"--bert-dir {self.path}: " + "; ".join(misfits))
         return encoder
 
     def tokenizer(self) -> TitleTokenizer:
@@ -121,6 +132,8 @@ class EncoderFolder:
         path, stored = read_weights(self.path)
         wanted = backbone.published_weights() | dict(heads or {})
         report, values = plan_load(stored, wanted, str(path))
+        if self.crossed and any(".x_layers." in name for name in report.absent):
+            raise VidsimError(f"{path}: no encoder.x_layers, which an LXMERT has")
         for variable, value in values:
             variable.assign(value)
         backbone.encoder_was_loaded()

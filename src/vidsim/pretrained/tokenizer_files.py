@@ -23,7 +23,12 @@ from vidsim.pretrained.json_files import is_file_name, read_json_object
 from vidsim.transformers_start import import_transformers
 
 VOCABULARY_NAME, ADDED_NAME = "vocab.txt", "added_tokens.json"
-_BY_MODEL_TYPE = {"bert": "BertTokenizer", "roformer": "RoFormerTokenizer"}
+_BY_MODEL_TYPE = {
+    "bert": "BertTokenizer",
+    "roformer": "RoFormerTokenizer",
+    "lxmert": "BertTokenizer",
+}
+_SAME = {"LxmertTokenizer": "BertTokenizer"}  # another name for it
 _GENERIC = ("PreTrainedTokenizerFast", "TokenizersBackend")  # all of it is in tokenizer.json
 _PROBES = 1000
 
@@ -60,7 +65,7 @@ def _kind(path: Path, settings: Mapping[str, Any], config: Mapping[str, Any]) ->
     """The name of the tokenizer's class in transformers."""
     stated = settings.get("tokenizer_class") or config.get("tokenizer_class")
     name = stated or _BY_MODEL_TYPE[config["model_type"]]
-    known = _BY_MODEL_TYPE.values()
+    known = dict.fromkeys(_BY_MODEL_TYPE.values())
     other = settings.get("fast_tokenizer_files") or []
     if not isinstance(other, list) or not all(map(is_file_name, other)):  # transformers opens them
         raise VidsimError(
@@ -69,12 +74,14 @@ def _kind(path: Path, settings: Mapping[str, Any], config: Mapping[str, Any]) ->
         )
     if name in _GENERIC and path.name == FILE_NAME:
         return _GENERIC[0]
-    if str(name).removesuffix("Fast") not in known:
+    plain = str(name).removesuffix("Fast")
+    plain = _SAME.get(plain, plain)
+    if plain not in known:
         raise VidsimError(
             f"{path.parent}: tokenizer_class {name!r:.200}; supported are {', '.join(known)}, and "
             f"with {FILE_NAME} also {', '.join(_GENERIC)}"
         )
-    return name.removesuffix("Fast")
+    return plain
 
 
 def _read_vocabulary(path: Path) -> dict[str, int]:

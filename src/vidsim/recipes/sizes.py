@@ -101,7 +101,8 @@ def loading(size: Size, pretrained: bool = False) -> Iterator[None]:
 
 _Make: TypeAlias = Callable[[], Recipe]
 Sizes: TypeAlias = Mapping[str, Mapping[str, Any]]
-"""By size, then by "model", "pretrain", "finetune" or "tasks", as `Recipe.but` takes them."""
+"""By size, then by "model", "pretrain", "finetune" or "tasks", as `Recipe.but` takes them. What
+stands under "small, pretrained" wins over "small" where there is a --bert-dir."""
 
 
 def published(sizes: Sizes = MappingProxyType({})) -> Callable[[_Make], _Make]:
@@ -115,14 +116,17 @@ def published(sizes: Sizes = MappingProxyType({})) -> Callable[[_Make], _Make]:
         @functools.wraps(make)
         def recipe() -> Recipe:
             size, pretrained = _LOADING.get()
-            own = sizes.get(size, {})
-            return at_size(make(), size, pretrained).but(
-                model=own.get("model"),
-                pretrain=own.get("pretrain"),
-                finetune=own.get("finetune"),
-                tasks=own.get("tasks"),
-                origin="size",
-            )
+            made = at_size(make(), size, pretrained)
+            for name in (size, *([f"{size}, pretrained"] if pretrained else [])):
+                own = sizes.get(name, {})
+                made = made.but(
+                    model=own.get("model"),
+                    pretrain=own.get("pretrain"),
+                    finetune=own.get("finetune"),
+                    tasks=own.get("tasks"),
+                    origin="size",
+                )
+            return made
 
         return recipe
 

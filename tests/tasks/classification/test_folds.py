@@ -1,6 +1,7 @@
 """Folds of classification: shares of classes, a split that is given, and data that do not do."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +10,13 @@ from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.records.video import Video
 from vidsim.records.writer import write_videos
-from vidsim.tasks.classification.configs import ClassFoldConfig
-from vidsim.tasks.classification.fold_source import ClassFolds
+from vidsim.schema import CATEGORY, CLASS_SHARES
+from vidsim.tasks.classification.configs import (
+    ClassFoldConfig,
+    ClassificationConfig,
+    parse_resample,
+)
+from vidsim.tasks.classification.fold_source import ClassFolds, FoldVideos
 from vidsim.tasks.classification.write_folds import stratified, write_class_folds
 
 
@@ -108,3 +114,26 @@ def test_data_that_do_not_do(tmp_path):
     ):
         with pytest.raises(VidsimError, match=message):
             write_class_folds(common, ClassFoldConfig())
+
+
+def test_small_classes_are_seen_more_often():
+    """Of 4, 9, 10 and 30 training videos, by the table 5:5,10:3,20:2."""
+    assert parse_resample("5:5, 10:3,20:2") == ((5, 5), (10, 3), (20, 2))
+    assert parse_resample("") == ()
+    for wrong in ("5", "5:0", "0:5", "5:5,5:3", "9:2,5:3", "5:5,", "a:3", "5:1001"):
+        assert parse_resample(wrong) is None
+        with pytest.raises(VidsimError, match=r"--resample .*: accepted is a comma list of SIZE"):
+            ClassificationConfig(resample=wrong).check_fields()
+    classes = np.repeat([0, 1, 2, 3, 3], [4, 9, 10, 30, 2]).astype("int32")
+    videos = SimpleNamespace(classes=classes, vocabulary=range(5))
+    train = np.arange(53)[::-1]  # the last two videos validate
+    fold = FoldVideos(0, videos, train, np.array([53, 54]), parse_resample("5:5,10:3,20:2"))
+    expected = [row for row in train for _ in range({0: 5, 1: 3, 2: 2, 3: 1}[classes[row]])]
+    np.testing.assert_array_equal(fold.seen, expected)
+    assert fold.count == 4 * 5 + 9 * 3 + 10 * 2 + 30
+    labels = fold.labels()
+    np.testing.assert_array_equal(labels[CATEGORY], classes[expected])
+    shares = np.array([21, 28, 21, 31, 1]) / 102
+    np.testing.assert_allclose(labels[CLASS_SHARES], np.tile(shares, (97, 1)), rtol=1e-6)
+    plain = FoldVideos(0, videos, train, np.array([53, 54]))
+    np.testing.assert_array_equal(plain.seen, train)

@@ -9,15 +9,25 @@ from vidsim.objectives.configs import ClassConfig
 from vidsim.recipes.recipe import TaskConfig
 from vidsim.tasks.configs import FoldConfig
 
+_MOST = 1000  # times that a video is seen in one pass
+
 
 @dataclass(frozen=True)
 class ClassificationConfig(TaskConfig):
     """Flags of `python finetune --task classification`. A new objective is one line."""
 
+    resample: str = ""
+    """Classes that are seen more often in a pass, as 100:5,500:3,1000:2: those of fewer than 100
+    training videos 5 times, of the others those of fewer than 500 3 times, and so on."""
     classes: ClassConfig = field(default_factory=ClassConfig)
 
     def contradictions(self) -> Iterator[str]:
         yield from super().contradictions()
+        if parse_resample(self.resample) is None:
+            yield (
+                f"{self.said('resample')}: accepted is a comma list of SIZE:FACTOR, whole numbers "
+                "from 1, sizes ascending, as 100:5,500:3,1000:2"
+            )
         for name in ("train_record_pattern", "val_record_pattern"):
             if getattr(self, name) is not None:
                 yield (
@@ -25,6 +35,19 @@ class ClassificationConfig(TaskConfig):
                     "--task classification` and the videos of the data folder; name another by "
                     "--data-dir"
                 )
+
+
+def parse_resample(table: str) -> tuple[tuple[int, int], ...] | None:
+    """The table of `resample` as pairs (size, factor); None: it is none."""
+    if not table.strip():
+        return ()
+    words = [word.split(":") for word in table.split(",")]
+    if any(len(pair) != 2 or not all(w.strip().isdecimal() for w in pair) for pair in words):
+        return None
+    pairs = tuple((int(size), int(factor)) for size, factor in words)
+    sizes = [size for size, _ in pairs]
+    in_range = all(1 <= size < 2**31 and 1 <= factor <= _MOST for size, factor in pairs)
+    return pairs if in_range and sizes == sorted(set(sizes)) else None
 
 
 @dataclass(frozen=True)

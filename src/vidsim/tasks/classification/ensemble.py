@@ -1,4 +1,4 @@
-"""Probabilities of many models -> result.csv, and what it should score.
+"""Probabilities of many models -> result.csv, what it should score, and a picture of confusions.
 
 The blend is the mean over folds and the weighted mean over recipes. It needs neither a model nor
 TensorFlow.
@@ -6,6 +6,8 @@ TensorFlow.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 
@@ -19,11 +21,14 @@ from vidsim.records.file_pattern import FilePattern
 from vidsim.records.video_table import VideoTable
 from vidsim.schema import CATEGORY_ID
 from vidsim.tasks.classification.configs import ClassEnsembleConfig
+from vidsim.tasks.classification.figure import draw_confusion
 from vidsim.tasks.classification.fold_source import ClassFolds, class_evaluator
+from vidsim.tasks.classification.labelled import CATEGORY_NAMES, class_names
 from vidsim.tasks.classification.probabilities import read_probabilities
 from vidsim.tasks.classification.report import ENSEMBLE, Marks, print_report
 from vidsim.tasks.classification.result import (
     CONFIG,
+    FIGURE,
     REPORT,
     ensemble_dir,
     refuse_foreign,
@@ -60,7 +65,8 @@ def run(common: Common, config: ClassEnsembleConfig) -> None:
     """
     plan = _plan(common, config)
     tested = _tested(common, plan) if plan.test is not None else {}
-    marks = _marks(common, plan, tested)
+    found = _out_of_fold(common, plan)
+    marks = _marks(plan, found, tested)
     path, folder, notes = (
         result_path(common, plan.name),
         ensemble_dir(common, plan.name),
@@ -85,7 +91,9 @@ def run(common: Common, config: ClassEnsembleConfig) -> None:
     resolved = {"common": asdict(common), "ensemble": asdict(config), "folds": plan.source.folds}
     write_json(folder / CONFIG, resolved)
     write_json(folder / REPORT, content)
+    _draw(common, plan, found, folder / FIGURE)
     print_report(marks, plan.weights, notes)
+    print(f"{folder / FIGURE}: which classes are taken for which")
     if plan.test is not None:
         print(f"{path}: {len(plan.test):,} videos")
 
@@ -126,9 +134,22 @@ def _tested(common: Common, plan: _Plan) -> dict[str, np.ndarray]:
     return found | {ENSEMBLE: _blend(found, plan.weights)}
 
 
-def _marks(common: Common, plan: _Plan, tested: Mapping[str, np.ndarray]) -> dict[str, Marks]:
-    """The marks of each recipe, the ensemble's last."""
-    videos = plan.source.videos
+@dataclass(frozen=True)
+class _OutOfFold:
+    """What is predicted of the validation videos, each by models that have not seen it.
+
+    Attributes:
+        truth: (V,) class numbers, fold by fold.
+        probabilities: (V, C) by recipe, the ensemble's last.
+        folds: metrics by recipe and fold.
+    """
+
+    truth: np.ndarray
+    probabilities: dict[str, np.ndarray]
+    folds: dict[str, dict[int, dict[str, float]]]
+
+
+def _out_of_fold(common: Common, plan: _Plan) -> _OutOfFold:
     folds: dict[str, dict[int, dict[str, float]]] = {}
     pooled: dict[str, list[np.ndarray]] = {}
     truth = []
@@ -142,13 +163,29 @@ def _marks(common: Common, plan: _Plan, tested: Mapping[str, np.ndarray]) -> dic
         for name, values in found.items():
             folds.setdefault(name, {})[fold] = data.evaluator()(values)
             pooled.setdefault(name, []).append(values)
-        truth.append(videos.classes[data.val])
-    together = class_evaluator(np.concatenate(truth), videos.vocabulary)
+        truth.append(plan.source.videos.classes[data.val])
+    whole = {name: np.concatenate(values) for name, values in pooled.items()}
+    return _OutOfFold(np.concatenate(truth), whole, folds)
+
+
+def _marks(plan: _Plan, found: _OutOfFold, tested: Mapping[str, np.ndarray]) -> dict[str, Marks]:
+    """The marks of each recipe, the ensemble's last."""
+    together = class_evaluator(found.truth, plan.source.videos.vocabulary)
     test = _test_marks(plan, tested)
     return {
-        name: Marks(by_fold, together(np.concatenate(pooled[name])), test.get(name))
-        for name, by_fold in folds.items()
+        name: Marks(by_fold, together(found.probabilities[name]), test.get(name))
+        for name, by_fold in found.folds.items()
     }
+
+
+def _draw(common: Common, plan: _Plan, found: _OutOfFold, path: Path) -> None:
+    """The picture of the ensemble's confusions."""
+    names = class_names(common.data_dir / CATEGORY_NAMES, plan.classes)
+    count, recipes = len(found.truth), ", ".join(plan.weights)
+    made_up = " (MADE-UP SAMPLE)" if is_made_up(plan.source.videos.table.ids.tolist()) else ""
+    title = f"{count:,} videos out of fold{made_up}, {fill(recipes, 60)}"
+    predicted = found.probabilities[ENSEMBLE].argmax(axis=1)
+    draw_confusion(found.truth, predicted, names, title, path)
 
 
 def _test_marks(plan: _Plan, tested: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,12 +34,15 @@ class FoldVideos:
         videos: all videos with a category.
         train: (R,) rows of those to train on.
         val: (V,) rows of those to validate by.
+        resample: pairs (size, factor), sizes ascending: a class of fewer training videos than the
+            size is seen that many times in a pass; the first pair that fits counts.
     """
 
     fold: int
     videos: LabelledVideos
     train: np.ndarray
     val: np.ndarray
+    resample: tuple[tuple[int, int], ...] = ()
 
     @property
     def table(self) -> VideoTable:
@@ -47,15 +51,22 @@ class FoldVideos:
 
     @property
     def count(self) -> int:
-        """Training videos."""
-        return len(self.train)
+        """Training videos in a pass, those of small classes as often as they are seen."""
+        return len(self.seen)
+
+    @cached_property
+    def seen(self) -> np.ndarray:
+        """(S,) rows of a pass: those of `train`, each as often as `resample` says, side by side."""
+        classes = self.videos.classes[self.train]
+        counts = np.bincount(classes, minlength=len(self.videos.vocabulary))
+        return np.repeat(self.train, factors(counts, self.resample)[classes])
 
     def labels(self) -> dict[str, np.ndarray]:
-        """What training knows of its videos: CATEGORY (R,) and CLASS_SHARES (R, C).
+        """What training knows of the rows seen: CATEGORY (S,) and CLASS_SHARES (S, C).
 
         Shares are counted with one video more of each class, so that none is 0.
         """
-        classes = self.videos.classes[self.train]
+        classes = self.videos.classes[self.seen]
         counts = np.bincount(classes, minlength=len(self.videos.vocabulary)) + 1.0
         shares = (counts / counts.sum()).astype("float32")
         whole = np.broadcast_to(shares, (len(classes), len(shares)))
@@ -75,6 +86,7 @@ class FoldVideos:
         return {
             "made_up_sample": is_made_up(self.table.ids.tolist()),
             "videos": len(self.train),
+            "videos_in_a_pass": len(self.seen),
             "validation_videos": len(self.val),
             "classes": len(self.videos.vocabulary),
             "without_category": self.videos.left_out,
@@ -88,6 +100,22 @@ class FoldVideos:
         return {**self.evaluator()(scores), "of": "the most frequent class for every video"}
 
 
+def factors(counts: np.ndarray, resample: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """How often the videos of each class are seen in a pass.
+
+    Args:
+        counts: (C,) training videos of each class.
+        resample: as in `FoldVideos`.
+
+    Returns:
+        (C,) int64.
+    """
+    found = np.ones(len(counts), np.int64)
+    for size, factor in reversed(resample):
+        found[counts < size] = factor
+    return found
+
+
 def class_evaluator(classes: np.ndarray, vocabulary: CategoryVocabulary) -> ClassificationEvaluator:
     """Judges probabilities (V, C) by class numbers (V,); by parents too, where the list has any."""
     own = np.array_equal(vocabulary.ids, vocabulary.parent_ids[vocabulary.parents])
@@ -99,26 +127,31 @@ class ClassFolds:
 
     Args:
         common: folders and --folds.
+        resample: as in `FoldVideos`.
 
     Attributes:
         videos: those with a category.
         folds: numbers of the folds.
-        fewest: training videos of the smallest fold there is.
+        fewest: training videos in a pass of the smallest fold there is.
         settings: the classes' categories, in order.
 
     Raises:
         VidsimError: folds are not written yet; or as `open_labelled`.
     """
 
-    def __init__(self, common: Common):
+    def __init__(self, common: Common, resample: tuple[tuple[int, int], ...] = ()):
         manifest = read_manifest(common)
+        self._resample = resample
         self._common, self._files = common, manifest.files(common)
         self.folds = parse_folds(common.folds, len(manifest.folds))
-        self.fewest = min(entry.train_videos for entry in manifest.folds)
         self.videos: LabelledVideos = open_labelled(common)
         self.stale = manifest.digests.get("videos") != self.videos.table.digest
         self.settings: dict[str, Any] = {"classes": self.videos.vocabulary.ids.tolist()}
         self._loaded: dict[int, FoldVideos] = {}
+        self.fewest = min(
+            self.load(entry.fold).count if resample else entry.train_videos
+            for entry in manifest.folds
+        )
 
     def load(self, fold: int) -> FoldVideos:
         """One fold, read once.
@@ -128,7 +161,7 @@ class ClassFolds:
         """
         if fold not in self._loaded:
             train, val = (self._rows(fold, name) for name in (TRAIN_FILE, VAL_FILE))
-            self._loaded[fold] = FoldVideos(fold, self.videos, train, val)
+            self._loaded[fold] = FoldVideos(fold, self.videos, train, val, self._resample)
         return self._loaded[fold]
 
     def hashes(self, fold: int) -> dict[str, str]:

@@ -19,6 +19,7 @@ from vidsim.schema import CATEGORY_ID
 from vidsim.tasks.data_files import PAIRWISE, POINTWISE, open_table
 
 CATEGORY_LIST = "category_list.txt"
+CATEGORY_NAMES = "category_names.txt"
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,18 @@ def refuse_unlisted(path: Path, table: VideoTable, classes: np.ndarray) -> None:
     raise table.places.error(
         int(unknown[0]), f"category_id {values[0]} is not in {path}; add it to the list{more}"
     )
+
+
+def class_names(path: Path, ids: np.ndarray) -> list[str]:
+    """What a picture calls the classes: names of `vidsim convert` where it left some, or the ids.
+
+    Args:
+        path: of lines "id, tab, name", which may not be there; only people read it.
+        ids: (C,) categories.
+    """
+    lines = path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
+    named = dict(line.split("\t", 1) for line in lines if "\t" in line)
+    return [named.get(str(item), str(item)) for item in ids.tolist()]
 
 
 def _files(data_dir: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 """result.csv: a line a test video, `id,category`, without a heading, as the WBDC 2022 asked for it.
 
 An earlier result of another content is never overwritten: it is moved to result.old-<n>.csv, and
-its report with it.
+its report and picture with it.
 """
 
 import csv
@@ -16,6 +16,7 @@ from vidsim.errors import VidsimError
 from vidsim.files import atomic_file
 
 RESULT, REPORT, CONFIG = "result.csv", "report.json", "config.json"
+FIGURE = "confusion.png"
 _LINE = re.compile(rb'("(""|[^"])*"|[^,"\n]*),-?\d{1,19}')
 
 
@@ -75,7 +76,7 @@ def write_result(path: Path, ids: Iterable[str], categories: Iterable[int]) -> P
 def _move_aside(path: Path) -> Path:
     marks = (f".old-{number}" for number in itertools.count(1))
     mark = next(mark for mark in marks if not _marked(path, mark).exists())
-    for beside in (path.with_name(REPORT), path.with_name(CONFIG)):
+    for beside in map(path.with_name, (REPORT, CONFIG, FIGURE)):
         if beside.exists():
             beside.rename(_marked(beside, mark))
     return path.rename(_marked(path, mark))

@@ -17,6 +17,7 @@ from vidsim.tasks.classification.configs import (
     ClassEnsembleConfig,
     ClassFoldConfig,
     ClassificationConfig,
+    parse_resample,
 )
 from vidsim.tasks.classification.file_checks import check_category_list, check_class_folds
 from vidsim.tasks.configs import InferenceConfig
@@ -82,10 +83,10 @@ class Classification(Task):
     def open_folds(self, common: Common, config: ClassificationConfig) -> "ClassFolds":
         from vidsim.tasks.classification.fold_source import ClassFolds
 
-        return ClassFolds(common)
+        return ClassFolds(common, parse_resample(config.resample) or ())
 
     def fold_key(self, config: ClassificationConfig) -> tuple[Any, ...]:
-        return ()
+        return (config.resample,)
 
     def check_folder(
         self, common: Common, name: str, table: VideoTable | None
@@ -114,7 +115,7 @@ class Classification(Task):
     def dataset(self, model: "LoadedModel", data: "FoldVideos", batches: "Batches") -> Any:
         from vidsim.preprocess.pipeline import labelled_dataset
 
-        return labelled_dataset(model.examples(data.table), data.train, data.labels(), batches)
+        return labelled_dataset(model.examples(data.table), data.seen, data.labels(), batches)
 
     def evaluator(
         self, model: "LoadedModel", data: "FoldVideos", config: ClassificationConfig
