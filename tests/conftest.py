@@ -152,7 +152,9 @@ def build_smallest():
     shape |= {"encoder_intermediate": 32, "bert_seq_length": 16, "hidden_size": 8}
     vlad = {"branches": 2, "vlad_cluster_size": 4, "vlad_groups": 2, "vlad_expansion": 0.03125}
     vlad |= {"vlad_hidden_size": 12, "se_ratio": 2}
+    fusion = {"fusion_layers": 1, "frame_layers": 1, "projection_hidden": 12}
     own = {"uniter": shape, "joint": shape, "mix_nextvlad": shape | vlad}
+    own["albef"] = shape | fusion
 
     def build(family, num_labels=4, vocab_size=200, inputs=NO_OTHERS, **fields):
         config = FAMILIES[family](**(own[family] | fields))

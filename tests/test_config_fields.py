@@ -10,6 +10,7 @@ import pytest
 from vidsim.config import Common
 from vidsim.config_fields import Config, kinds, leaves, origins, override
 from vidsim.errors import VidsimError
+from vidsim.models.albef_config import AlbefConfig
 from vidsim.models.configs import BackboneConfig, JointConfig, MixNeXtVLADConfig, UniterConfig
 from vidsim.objectives import configs as objectives
 from vidsim.preprocess.configs import AugmentationConfig
@@ -37,6 +38,7 @@ ALL = (
     MixNeXtVLADConfig,
     UniterConfig,
     JointConfig,
+    AlbefConfig,
     PretrainConfig,
     FinetuneConfig,
     OptimizerConfig,

@@ -39,6 +39,9 @@ BACKBONES = {
             "frame_activation": "linear",
         },
     ),
+    "albef": ("albef", {}),
+    "albef_rotary": ("albef", {"positions": "rotary", "fusion_from": "after"}),
+    "albef_mean": ("albef", {"text_pooling": "mean", "frame_skip": True, "projection": "mlp"}),
 }
 TITLES, FRAMES = (6, 2, 5, 2, 9), (3, 4, 0, 0, 1)  # an empty title is [CLS] [SEP]
 GOLDEN = {
@@ -54,6 +57,9 @@ GOLDEN = {
     "videobert": (-0.29856697, -0.3216317, -0.4737702, 1.8722351, -0.50045836),
     "videobert_rotary": (-1.7880735, 2.1097436, -0.21802124, -1.0331272, -0.22094838),
     "winner": (-1.8472821, -2.4404702, -0.99751794, -0.55180597, 0.58694923),
+    "albef": (1.1529105, -0.87043065, 0.10546164, 1.3839567, -0.73525846),
+    "albef_rotary": (0.8330633, 1.3950539, -0.40513116, -0.49246731, -0.3685967),
+    "albef_mean": (-0.31741872, 1.4900792, 0.050209809, 1.7481816, 1.800349),
 }
 
 
@@ -88,7 +94,7 @@ def test_padding_changes_no_output(backbone, make_inputs, more_words, more_frame
     longer = make_inputs(TITLES, FRAMES, max(TITLES) + more_words, max(FRAMES) + more_frames)
     found = outputs(backbone, longer)
     assert found.keys() == expected.keys() == set(backbone.output_keys)
-    for key in found.keys() - {schema.HIDDEN_STATES}:
+    for key in found.keys() - {schema.HIDDEN_STATES, schema.FRAME_STATES}:
         np.testing.assert_allclose(found[key], expected[key], atol=1e-5, err_msg=key)
     if schema.HIDDEN_STATES in found:
         for row, words in enumerate(TITLES):
@@ -129,14 +135,20 @@ def test_shapes(backbone):
         schema.TEXT_VECTOR: (2, 12),
     }
     hidden = {schema.HIDDEN_STATES: (2, 3, 16)}
-    expected = made | (branches if config.family == "mix_nextvlad" else hidden)
+    sides = {schema.TEXT_EMBEDDING: (2, 8), schema.VIDEO_EMBEDDING: (2, 8)}
+    of_family = {"mix_nextvlad": branches, "albef": hidden | sides}
+    expected = made | of_family.get(config.family, hidden)
     inputs = {
         schema.TOKEN_IDS: np.zeros((2, 3), "int32"),
         schema.TOKEN_MASK: np.ones((2, 3), bool),
         schema.FRAMES: np.ones((2, 5, 1536), "float16"),
         schema.FRAME_MASK: np.ones((2, 5), bool),
     }
-    assert {key: value.shape for key, value in backbone(inputs).items()} == expected
+    found = {key: value.shape for key, value in backbone(inputs).items()}
+    if config.family == "albef":
+        assert found.pop(schema.FRAME_STATES) == (2, 5, 16)
+        assert found.pop(schema.MATCH_VECTOR) == (2, 16)
+    assert found == expected
 
 
 def test_no_two_weights_share_a_path(backbone):

@@ -30,6 +30,8 @@ FORMS = {
     "uniter_frame_skip": ("uniter", {"frame_skip": True}),
     "videobert": ("joint", {"sequence": "frames sep words", "pooling": "sep"}),
     "winner": ("joint", WINNER | {"pooling": "attention"}),
+    "albef": ("albef", {}),
+    "albef_mean": ("albef", {"text_pooling": "mean", "frame_skip": True, "projection": "mlp"}),
 }
 TEXT = (schema.TOKEN_IDS, schema.TOKEN_MASK)
 FRAMES = (schema.FRAMES, schema.FRAME_MASK)
@@ -65,7 +67,7 @@ def test_a_batch_without_frames_or_without_text(form, build_smallest, make_input
 
 @pytest.mark.parametrize("labels", [0, 4])
 @pytest.mark.parametrize("reads", ["text", "frames"])
-@pytest.mark.parametrize("form", ["mix", "uniter", "uniter_frame_skip", "winner"])
+@pytest.mark.parametrize("form", ["mix", "uniter", "uniter_frame_skip", "winner", "albef"])
 def test_a_model_of_one_side(form, reads, labels, build_smallest, make_inputs):
     """Builds, trains, embeds; padding changes nothing, and there are no weights of the other."""
     family, fields = FORMS[form]

@@ -281,3 +281,8 @@ def build_backbone(config: BackboneConfig, spec: "InputSpec") -> "Backbone":
     backbone = config.backbone_class()(config, spec)
     backbone.create_weights()
     return backbone
+
+
+# families that have a file of their own, which needs the classes above: with this file they are
+# known, to the reader of checkpoints too
+from vidsim.models import albef_config as _albef_config  # noqa: E402, F401

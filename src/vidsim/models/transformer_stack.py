@@ -1,6 +1,7 @@
 """The layers of an encoder, apart from what embeds its tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -12,16 +13,18 @@ from vidsim.layers.segments import Segment, pack_segments
 from vidsim.layers.transformer_layer import TransformerLayer
 from vidsim.models.encoder_config import EncoderConfig
 
-_PUBLISHED = {  # a layer's part -> BERT's name for it
-    "attention.query_dense": "attention.self.query",
-    "attention.key_dense": "attention.self.key",
-    "attention.value_dense": "attention.self.value",
-    "attention.output_dense": "attention.output.dense",
-    "attention_norm": "attention.output.LayerNorm",
-    "expand": "intermediate.dense",
-    "contract": "output.dense",
-    "output_norm": "output.LayerNorm",
-}
+PUBLISHED = MappingProxyType(
+    {  # a layer's part -> BERT's name for it
+        "attention.query_dense": "attention.self.query",
+        "attention.key_dense": "attention.self.key",
+        "attention.value_dense": "attention.self.value",
+        "attention.output_dense": "attention.output.dense",
+        "attention_norm": "attention.output.LayerNorm",
+        "expand": "intermediate.dense",
+        "contract": "output.dense",
+        "output_norm": "output.LayerNorm",
+    }
+)
 
 
 class TransformerStack(keras.layers.Layer):
@@ -81,12 +84,27 @@ class TransformerStack(keras.layers.Layer):
         """Every weight by its name in BERT's and RoFormer's checkpoints, without their prefix."""
         named = {}
         for number, layer in enumerate(self.layers):
-            for ours, theirs in _PUBLISHED.items():
-                part = layer
-                for name in ours.split("."):
-                    part = getattr(part, name)
-                named |= weight_and_bias(f"encoder.layer.{number}.{theirs}", part)
+            named |= published_layer(number, layer)
         return named
+
+
+def published_layer(
+    number: int, layer: keras.layers.Layer, names: Mapping[str, str] = PUBLISHED
+) -> dict[str, Any]:
+    """The weights of one layer by their names in BERT's and RoFormer's checkpoints.
+
+    Args:
+        number: of the layer.
+        layer: has the parts that are named.
+        names: a layer's part to the checkpoint's name for it.
+    """
+    named = {}
+    for ours, theirs in names.items():
+        part = layer
+        for name in ours.split("."):
+            part = getattr(part, name)
+        named |= weight_and_bias(f"encoder.layer.{number}.{theirs}", part)
+    return named
 
 
 def weight_and_bias(name: str, layer: keras.layers.Layer) -> dict[str, Any]:
