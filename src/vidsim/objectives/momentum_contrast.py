@@ -22,7 +22,7 @@ class MomentumContrastObjective(Objective):
         temperature: divides the cosines.
     """
 
-    needs = (schema.TEXT_COSINES, schema.VIDEO_COSINES)
+    needs = (schema.TEXT_EMBEDDING, schema.VIDEO_EMBEDDING)
 
     def __init__(self, config: MomentumContrastConfig) -> None:
         super().__init__(config.itc_weight, name="itc")
