@@ -49,9 +49,7 @@ def build(arrays, monkeypatch, prefix="text_encoder.bert."):
     words = arrays[f"w0/{prefix}embeddings.word_embeddings.weight"]
     positions = arrays[f"w0/{prefix}embeddings.position_embeddings.weight"]
     layers = {key.split("layer.")[1].split(".")[0] for key in arrays if ".layer." in key}
-    fusion = {
-        key.split("layer.")[1].split(".")[0] for key in arrays if "crossattention" in key
-    }
+    fusion = {key.split("layer.")[1].split(".")[0] for key in arrays if "crossattention" in key}
     width = words.shape[1]
     inner = arrays[f"w0/{prefix}encoder.layer.0.intermediate.dense.bias"].shape[0]
     size, frame = arrays["w0/vision_proj.weight"].shape[0], arrays["w0/visual_encoder.proj.weight"]
@@ -83,7 +81,10 @@ def named(backbone, objectives=(), prefix="text_encoder.bert."):
         if objective.name == "itc":
             found["temp"] = objective.temperature
         if objective.name == "match":
-            found |= {"itm_head.weight": objective.head.kernel, "itm_head.bias": objective.head.bias}
+            found |= {
+                "itm_head.weight": objective.head.kernel,
+                "itm_head.bias": objective.head.bias,
+            }
         if objective.name == "mlm":
             heads = objective.published_weights()
             found |= {f"text_encoder.{name}": variable for name, variable in heads.items()}
@@ -132,6 +133,4 @@ def batch(arrays, group):
 
 def close(found, expected, what, atol=2e-5, rtol=0.0):
     found = found.numpy() if hasattr(found, "numpy") else found
-    np.testing.assert_allclose(
-        found, expected, atol=atol, rtol=rtol, err_msg=what
-    )
+    np.testing.assert_allclose(found, expected, atol=atol, rtol=rtol, err_msg=what)

@@ -1,11 +1,9 @@
 """ALBEF's pretraining against arrays of the published code: two steps, gradients, one update."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
-
 from published_albef import (
     batch,
     build,
@@ -16,6 +14,7 @@ from published_albef import (
     named,
     ours,
 )
+
 from vidsim import schema
 from vidsim.models.momentum_pretrainer import MomentumPretrainer
 from vidsim.objectives.configs import MatchConfig
@@ -85,7 +84,12 @@ def step(model, arrays, group):
         total = model.compute_loss(x=inputs, y_pred=outputs)
     gradients = tape.gradient(total, model.trainable_variables)
     parts = {part.name: float(part.result()) for part in model.parts}
-    return outputs, total, parts, dict(zip(map(id, model.trainable_variables), gradients, strict=True))
+    return (
+        outputs,
+        total,
+        parts,
+        dict(zip(map(id, model.trainable_variables), gradients, strict=True)),
+    )
 
 
 def check(model, arrays, group, after):
@@ -95,7 +99,9 @@ def check(model, arrays, group, after):
         close(outputs[cosines] * temperature, arrays[f"{group}/{sims}"], sims, 1e-4)
     close(outputs[schema.TEXT_EMBEDDING], arrays[f"{group}/text_feat"], "text_feat")
     close(outputs[schema.VIDEO_EMBEDDING], arrays[f"{group}/image_feat"], "image_feat")
-    for drawn, name in zip(model.drawn, ("neg_image_weights_t2i", "neg_text_weights_i2t")):
+    for drawn, name in zip(
+        model.drawn, ("neg_image_weights_t2i", "neg_text_weights_i2t"), strict=True
+    ):
         weights = arrays[f"{group}/{name}"]
         close(drawn, weights / weights.sum(axis=1, keepdims=True), name)
     fused = np.concatenate([arrays[f"{group}/fusion_{k}"] for k in ("pos", "neg")])
@@ -143,8 +149,15 @@ def test_two_steps_of_pretraining(model, arrays):
     optimizer = build_optimizer(config, model.backbone, 10, 10)
     trained = model.trainable_variables
     optimizer.build(trained)
-    optimizer.apply([tf.convert_to_tensor(gradients[id(v)]) if gradients[id(v)] is not None
-                     else tf.zeros(v.shape) for v in trained], trained)
+    optimizer.apply(
+        [
+            tf.convert_to_tensor(gradients[id(v)])
+            if gradients[id(v)] is not None
+            else tf.zeros(v.shape)
+            for v in trained
+        ],
+        trained,
+    )
     for name, variable in variables.items():
         expected = ours(variable, arrays[f"w1/{name}"])
         # where a gradient is next to nothing, Adam's epsilon, which Keras scales, decides

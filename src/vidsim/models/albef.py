@@ -153,12 +153,30 @@ class Albef(Backbone):
             found[schema.TAG_LOGITS] = self.classifier(embedding)
         return found
 
-    def text_side(self, inputs: dict[str, Tensor], training: bool | None = None) -> Side:
-        """The words alone."""
+    @property
+    def text_is_fixed(self) -> bool:
+        """Whether the text encoder gives the same states in training as without."""
+        text = self.text_encoder
+        return text is not None and not text.trainable_variables and not text.config.dropout
+
+    def text_side(
+        self,
+        inputs: dict[str, Tensor],
+        training: bool | None = None,
+        states: Tensor | None = None,
+    ) -> Side:
+        """The words alone.
+
+        Args:
+            inputs: as of `call`.
+            training: whether to drop.
+            states: of the text encoder, where they are known.
+        """
         mask = ops.cast(inputs[schema.TOKEN_MASK], "bool")
-        states = self.text_encoder(
-            inputs[schema.TOKEN_IDS], mask, inputs.get(schema.TOKEN_TYPES), training=training
-        )
+        if states is None:
+            states = self.text_encoder(
+                inputs[schema.TOKEN_IDS], mask, inputs.get(schema.TOKEN_TYPES), training=training
+            )
         vector = self._pool(states, mask)
         return _side(states, mask, vector, self.text_project(vector, training=training))
 

@@ -9,8 +9,9 @@ from keras import ops
 from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.layers.numeric import Tensor, l2_normalize
-from vidsim.losses.momentum_contrast import distilled_targets, draw_by_noise, negative_logits
+from vidsim.losses.momentum_contrast import distilled_targets, negative_logits
 from vidsim.models.albef import Albef, Side
+from vidsim.models.hard_negatives import draw_negatives
 from vidsim.models.task_model import TaskModel
 from vidsim.objectives.momentum_contrast import MomentumContrastObjective
 from vidsim.objectives.objective import Objective
@@ -114,7 +115,7 @@ class MomentumModel(TaskModel):
             risen = ops.minimum(done / config.itc_alpha_steps, 1.0)
         return ops.cast(config.itc_alpha * risen, "float32")
 
-    # ---- contrast with its keys --------------------------------------------------------------------------
+    # ---- contrast with its keys ------------------------------------------------------------------
 
     def contrast(
         self,
@@ -189,14 +190,8 @@ class MomentumModel(TaskModel):
         return found[0], found[1]
 
     def draw(self, logits: Tensor, training: bool | None) -> Tensor:
-        """One column for each row (B, N) -> (B,); the same on one device and on several."""
-        if not training:
-            return ops.cast(ops.argmax(logits, axis=-1), "int32")
-        rows, count = ops.shape(logits)[0], ops.shape(logits)[1]
-        uniform = keras.random.uniform((count, count), seed=self.draws)
-        first = self.replicas.first_row(rows)
-        own = ops.take(uniform, first + ops.arange(rows), axis=0)
-        return draw_by_noise(logits, own)
+        """One row of the whole batch for each row, as `draw_negatives`: (B, N) -> (B,)."""
+        return draw_negatives(logits, self.draws, self.replicas, training)
 
     def fused_with_negatives(
         self, sides: tuple[Side, Side], chosen: tuple[Tensor, Tensor], training: bool | None

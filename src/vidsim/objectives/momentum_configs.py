@@ -1,5 +1,6 @@
 """Flags of the losses that need a momentum teacher, as data: read without Keras."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +36,11 @@ class MomentumContrastConfig(ObjectiveConfig):
     def weight(self) -> float:
         return self.itc_weight
 
+    def fits(self, batch_size: int) -> Iterator[str]:
+        """What does not go with the batch, in a sentence."""
+        if self.itc_weight and self.itc_queue % batch_size:
+            yield f"{self.said('itc_queue')} is not a multiple of --batch-size {batch_size}"
+
     def build(self, backbone) -> "Objective":
         from vidsim.objectives.momentum_contrast import MomentumContrastObjective
 
@@ -49,3 +55,22 @@ class DistilledLMConfig(MaskedLMConfig):
         from vidsim.objectives.masked_lm import DistilledLMObjective
 
         return DistilledLMObjective(self, backbone)
+
+
+@dataclass(frozen=True)
+class RetrievalMatchConfig(ObjectiveConfig):
+    """Flags of the match loss in retrieval."""
+
+    match_weight: Weight = 0.0
+    """Weight of the loss of a match head, which scores a sentence and a video together and can sort
+    what the embeddings found (inference --mode). Its wrong pairs are hard ones of the batch; they
+    cost a forward pass over three times the pairs."""
+
+    @property
+    def weight(self) -> float:
+        return self.match_weight
+
+    def build(self, backbone) -> "Objective":
+        from vidsim.objectives.retrieval_match import RetrievalMatchObjective
+
+        return RetrievalMatchObjective(self)

@@ -12,7 +12,7 @@ from vidsim.recipes.sizes import fill_size, loading
 
 CHALLENGE = ("mix", "mix_asl", "mix_roformer", "uniter", "uniter_asl", "uniter_roformer")
 """The six of the challenge's fourth place."""
-OTHERS: tuple[str, ...] = ()
+OTHERS: tuple[str, ...] = ("albef",)
 """Those of the other published systems."""
 RECIPES = (*CHALLENGE, *OTHERS)
 _LISTS = {"challenge": CHALLENGE, "all": CHALLENGE, "every": RECIPES}

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from vidsim.config_fields import Config, Count, Range, Rate
+from vidsim.config_fields import Config, Count, Range, Rate, renamed
 from vidsim.objectives.configs import RetrievalLossConfig
+from vidsim.objectives.momentum_configs import MomentumContrastConfig, RetrievalMatchConfig
 from vidsim.recipes.recipe import TaskConfig
 from vidsim.tasks.configs import FoldConfig
 
@@ -23,9 +24,14 @@ class RetrievalConfig(TaskConfig):
     tower_dropout: Rate = 0.5
     """Dropout between those two layers; half as much before them."""
     retrieval: RetrievalLossConfig = field(default_factory=RetrievalLossConfig)
+    itc: MomentumContrastConfig = field(
+        default_factory=lambda: renamed(MomentumContrastConfig(itc_weight=0.0), {})
+    )
+    match: RetrievalMatchConfig = field(default_factory=RetrievalMatchConfig)
 
     def contradictions(self) -> Iterator[str]:
         yield from super().contradictions()
+        yield from self.itc.fits(self.batch_size)
         augmentation = self.augmentation
         if augmentation.modality_dropout:
             yield (

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from vidsim.models.backbone import Backbone
     from vidsim.models.embedding_model import EmbeddingModel
+    from vidsim.models.retrieval_head import RetrievalHead
     from vidsim.models.task_model import TaskModel
     from vidsim.models.two_tower import Towers
     from vidsim.preprocess.pipeline import Batches
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
     from vidsim.tasks.retrieval.validation import RetrievalValidation
 
 
-_HEAD = ("tower_hidden", "tower_dropout")
+def _settings(config: RetrievalConfig) -> dict[str, Any]:
+    """What the head depends on."""
+    found = {name: getattr(config, name) for name in ("tower_hidden", "tower_dropout")}
+    return found | {"match": True} if config.match.match_weight else found
 
 
 class Retrieval(Task):
@@ -78,10 +82,10 @@ class Retrieval(Task):
         return fold_differences(common, config)
 
     def open_folds(self, common: Common, config: RetrievalConfig) -> CaptionFolds:
-        return CaptionFolds(common, {name: getattr(config, name) for name in _HEAD})
+        return CaptionFolds(common, _settings(config))
 
     def fold_key(self, config: RetrievalConfig) -> tuple[Any, ...]:
-        return tuple(getattr(config, name) for name in _HEAD)
+        return tuple(_settings(config).items())
 
     def check_files(
         self, common: Common, tables: Mapping[str, VideoTable | None]
@@ -90,14 +94,18 @@ class Retrieval(Task):
 
         yield from check_captions(common, tables)
 
-    def head(self, backbone: "Backbone", settings: Mapping[str, Any]) -> "Towers | None":
-        from vidsim.models.two_tower import build_towers
+    def head(
+        self, backbone: "Backbone", settings: Mapping[str, Any]
+    ) -> "Towers | RetrievalHead | None":
+        from vidsim.models.retrieval_head import build_head
 
-        return build_towers(backbone, settings)
+        return build_head(backbone, settings)
 
     def task_model(
         self, backbone: "Backbone", head: "keras.layers.Layer | None", config: RetrievalConfig
     ) -> "TaskModel":
+        from vidsim.models.match_two_tower import MatchTwoTower
+        from vidsim.models.momentum_retrieval import MomentumRetrieval
         from vidsim.models.two_tower import TwoTower
         from vidsim.objectives.objective import build_objectives
 
@@ -112,7 +120,9 @@ class Retrieval(Task):
             for variable in backbone.encoder_variables():
                 variable.trainable = False
         outputs = (*backbone.output_keys, TEXT_EMBEDDING, VIDEO_EMBEDDING)
-        return TwoTower(backbone, build_objectives(objectives(config), backbone, outputs), head)
+        losses = build_objectives(objectives(config), backbone, outputs)
+        kind: Any = MatchTwoTower if config.match.match_weight else TwoTower
+        return (MomentumRetrieval if config.itc.itc_weight else kind)(backbone, losses, head)
 
     def dataset(self, model: "LoadedModel", data: FoldCaptions, batches: "Batches") -> Any:
         from vidsim.preprocess.pipeline import text_video_dataset
@@ -131,12 +141,10 @@ class Retrieval(Task):
     def prediction_model(
         self, backbone: "Backbone", head: "keras.layers.Layer | None"
     ) -> "EmbeddingModel":
-        from vidsim.models.embedding_model import EmbeddingModel
-        from vidsim.models.two_tower import TowerEmbedding, Towers
+        from vidsim.models.retrieval_head import towers_of
+        from vidsim.models.two_tower import TowerEmbedding
 
-        if isinstance(head, Towers):
-            return TowerEmbedding(backbone, head)
-        return EmbeddingModel(backbone)
+        return TowerEmbedding(backbone, towers_of(head))
 
     def open_predictions(self, common: Common, config: InferenceConfig) -> EmbeddedSides:
         return EmbeddedSides(common, config)
