@@ -80,7 +80,7 @@ def named(backbone, objectives=(), prefix="text_encoder.bert."):
     for objective in objectives:
         if objective.name == "itc":
             found["temp"] = objective.temperature
-        if objective.name == "match":
+        if objective.name == "match" and hasattr(objective, "head"):
             found |= {
                 "itm_head.weight": objective.head.kernel,
                 "itm_head.bias": objective.head.bias,

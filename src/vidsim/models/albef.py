@@ -1,6 +1,7 @@
 """ALBEF: words and frames are encoded apart, compared, and then fused by cross-attention."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -8,46 +9,19 @@ from keras import ops
 
 from vidsim import schema
 from vidsim.layers.attention import Rows
-from vidsim.layers.numeric import Tensor, at_least_float32, l2_normalize
+from vidsim.layers.numeric import Tensor, at_least_float32
 from vidsim.layers.packing import pack
 from vidsim.layers.pooling import masked_first, masked_mean
 from vidsim.layers.projection import Projection
-from vidsim.layers.replicas import Replicas
 from vidsim.layers.segments import Segment, pack_segments
 from vidsim.layers.transformer_layer import CrossAttentionLayer
 from vidsim.models.albef_config import AlbefConfig
 from vidsim.models.backbone import Backbone
 from vidsim.models.frame_encoder import FrameEncoder
 from vidsim.models.input_spec import InputSpec
+from vidsim.models.side import Side, make_side
 from vidsim.models.text_encoder import TextEncoder
 from vidsim.models.transformer_stack import published_layer
-
-
-@dataclass(frozen=True)
-class Side:
-    """Words or frames of B videos, encoded alone.
-
-    Attributes:
-        states: (B, S, width); what the mask hides has no meaning.
-        mask: (B, S) bool, the real ones.
-        vector: (B, W), what stands for all of them.
-        feature: (B, D) float32, its projection, of length one; zeros where nothing is real.
-    """
-
-    states: Tensor
-    mask: Tensor
-    vector: Tensor
-    feature: Tensor
-
-    def take(self, rows: Tensor) -> "Side":
-        """These rows (K,), in this order."""
-        parts = (self.states, self.mask, self.vector, self.feature)
-        return Side(*(ops.take(part, rows, axis=0) for part in parts))
-
-    def gathered(self, replicas: Replicas) -> "Side":
-        """The rows of all replicas."""
-        parts = (self.states, self.mask, self.vector, self.feature)
-        return Side(*(replicas.gather(part) for part in parts))
 
 
 class Albef(Backbone):
@@ -68,6 +42,10 @@ class Albef(Backbone):
     Reference: Li et al. 2021, Align before Fuse (arXiv:2107.07651), section 3.1; frames stand where
     it has patches of one picture.
     """
+
+    config: AlbefConfig
+    text_encoder: TextEncoder | None
+    frame_encoder: FrameEncoder | None
 
     def __init__(self, config: AlbefConfig, spec: InputSpec) -> None:
         super().__init__(config, spec)
@@ -111,7 +89,7 @@ class Albef(Backbone):
         for layer in self.fusion:
             layer.build((None, self.width))
 
-    def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
+    def call(self, inputs: Mapping[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
         """Embed B videos."""
         text = self.text_side(inputs, training) if self.text_encoder is not None else None
         video = self.video_side(inputs, training) if self.frame_encoder is not None else None
@@ -161,7 +139,7 @@ class Albef(Backbone):
 
     def text_side(
         self,
-        inputs: dict[str, Tensor],
+        inputs: Mapping[str, Tensor],
         training: bool | None = None,
         states: Tensor | None = None,
     ) -> Side:
@@ -174,22 +152,24 @@ class Albef(Backbone):
         """
         mask = ops.cast(inputs[schema.TOKEN_MASK], "bool")
         if states is None:
+            assert self.text_encoder is not None
             states = self.text_encoder(
                 inputs[schema.TOKEN_IDS], mask, inputs.get(schema.TOKEN_TYPES), training=training
             )
         vector = self._pool(states, mask)
-        return _side(states, mask, vector, self.text_project(vector, training=training))
+        return make_side(states, mask, vector, self.text_project(vector, training=training))
 
-    def video_side(self, inputs: dict[str, Tensor], training: bool | None = None) -> Side:
+    def video_side(self, inputs: Mapping[str, Tensor], training: bool | None = None) -> Side:
         """The frames alone."""
         frames, mask = inputs[schema.FRAMES], ops.cast(inputs[schema.FRAME_MASK], "bool")
+        assert self.frame_encoder is not None
         states, real = self.frame_encoder(frames, mask, training=training)
         vector = at_least_float32(masked_first(states, real))
         if self.skip_norm is not None:
             mean = self.skip_norm(masked_mean(at_least_float32(frames), mask))
             mean = ops.where(ops.any(mask, axis=1, keepdims=True), mean, 0.0)
             vector = ops.concatenate([vector, mean], axis=-1)
-        return _side(states, real, vector, self.video_project(vector, training=training))
+        return make_side(states, real, vector, self.video_project(vector, training=training))
 
     def fuse(self, text: Side, video: Side, training: bool | None = None) -> Tensor:
         """The words after the layers that attend to the frames: (B, L, width)."""
@@ -259,8 +239,3 @@ class Albef(Backbone):
 
 def _dense(size: int, name: str) -> keras.layers.Dense:
     return keras.layers.Dense(size, dtype="float32", name=name)
-
-
-def _side(states: Tensor, mask: Tensor, vector: Tensor, projected: Tensor) -> Side:
-    some = ops.any(mask, axis=1, keepdims=True)
-    return Side(states, mask, vector, ops.where(some, l2_normalize(projected), 0.0))

@@ -31,6 +31,8 @@ class MatchTwoTower(TwoTower):
     Reference: Li et al. 2021, ALBEF (arXiv:2107.07651), section 3.2.
     """
 
+    head: RetrievalHead
+
     def __init__(self, backbone: Backbone, objectives: Sequence[Objective], head: RetrievalHead):
         super().__init__(backbone, objectives, head)
         self.draws = keras.random.SeedGenerator()

@@ -10,8 +10,9 @@ from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.layers.numeric import Tensor, l2_normalize
 from vidsim.losses.momentum_contrast import distilled_targets, negative_logits
-from vidsim.models.albef import Albef, Side
+from vidsim.models.albef import Albef
 from vidsim.models.hard_negatives import draw_negatives
+from vidsim.models.side import Side, joined
 from vidsim.models.task_model import TaskModel
 from vidsim.objectives.momentum_contrast import MomentumContrastObjective
 from vidsim.objectives.objective import Objective
@@ -209,8 +210,8 @@ class MomentumModel(TaskModel):
         """
         text, video = sides
         all_texts, all_videos = (side.gathered(self.replicas) for side in sides)
-        texts = _joined([text, text, all_texts.take(chosen[1])])
-        videos = _joined([video, all_videos.take(chosen[0]), video])
+        texts = joined([text, text, all_texts.take(chosen[1])])
+        videos = joined([video, all_videos.take(chosen[0]), video])
         fused = self.backbone.fuse(texts, videos, training)
         return fused[: ops.shape(text.mask)[0]], self.backbone.match_vector(fused, texts.mask)
 
@@ -220,11 +221,6 @@ class MomentumModel(TaskModel):
         first = self.replicas.first_row(rows)
         places = first + ops.arange(rows)
         return ops.equal(places[:, None], ops.arange(rows * self.replicas.count)[None, :])
-
-
-def _joined(sides: list[Side]) -> Side:
-    names = ("states", "mask", "vector", "feature")
-    return Side(*(ops.concatenate([getattr(s, n) for s in sides]) for n in names))
 
 
 class _UnitRows(keras.initializers.Initializer):

@@ -7,9 +7,10 @@ from keras import ops
 
 from vidsim import schema
 from vidsim.layers.numeric import Tensor
-from vidsim.models.albef import Albef, Side
+from vidsim.models.albef import Albef
 from vidsim.models.momentum_model import MomentumModel
 from vidsim.models.pretrainer import with_hidden
+from vidsim.models.side import Side
 from vidsim.objectives.masked_lm import DistilledLMObjective
 from vidsim.objectives.match import MatchObjective
 from vidsim.objectives.objective import Objective

@@ -10,15 +10,16 @@ from vidsim.errors import VidsimError
 from vidsim.recipes.recipe import Recipe, objectives
 from vidsim.records.video_table import VideoTable
 from vidsim.schema import EMBEDDING, TEXT_EMBEDDING, VIDEO_EMBEDDING
-from vidsim.tasks.configs import InferenceConfig
 from vidsim.tasks.file_report import FileReport
 from vidsim.tasks.job import Job
 from vidsim.tasks.retrieval.configs import (
     CaptionFoldConfig,
     RetrievalConfig,
     RetrievalEnsembleConfig,
+    RetrievalInferenceConfig,
 )
 from vidsim.tasks.retrieval.data import CaptionFolds, FoldCaptions
+from vidsim.tasks.retrieval.match_job import MatchJob
 from vidsim.tasks.retrieval.predictions import EmbeddedSides
 from vidsim.tasks.task import Task
 
@@ -67,6 +68,9 @@ class Retrieval(Task):
 
     def fold_config(self) -> CaptionFoldConfig:
         return CaptionFoldConfig()
+
+    def inference_config(self) -> RetrievalInferenceConfig:
+        return RetrievalInferenceConfig()
 
     def ensemble_config(self) -> RetrievalEnsembleConfig:
         return RetrievalEnsembleConfig()
@@ -141,17 +145,22 @@ class Retrieval(Task):
     def prediction_model(
         self, backbone: "Backbone", head: "keras.layers.Layer | None"
     ) -> "EmbeddingModel":
-        from vidsim.models.retrieval_head import towers_of
-        from vidsim.models.two_tower import TowerEmbedding
+        from vidsim.models.retrieval_model import RetrievalModel
 
-        return TowerEmbedding(backbone, towers_of(head))
+        return RetrievalModel(backbone, head)
 
-    def open_predictions(self, common: Common, config: InferenceConfig) -> EmbeddedSides:
-        return EmbeddedSides(common, config)
+    def open_predictions(self, common: Common, config: RetrievalInferenceConfig) -> EmbeddedSides:
+        sides = EmbeddedSides(common, config)
+        sides.say_cost()
+        return sides
 
     def predict(self, model: "LoadedModel", job: Job, part: slice) -> dict[str, np.ndarray]:
         from vidsim.tasks.loaded_model import embed_videos
 
+        if isinstance(job, MatchJob):
+            from vidsim.tasks.retrieval.scoring import match_scores
+
+            return match_scores(model, job, part)
         examples = model.examples(job.table)
         embedded = embed_videos(model.model, examples, job.rows[part], model.batch_size)
         return {EMBEDDING: embedded}
