@@ -13,8 +13,15 @@ from vidsim.errors import VidsimError
 from vidsim.models.albef_config import AlbefConfig
 from vidsim.models.configs import BackboneConfig, JointConfig, MixNeXtVLADConfig, UniterConfig
 from vidsim.objectives import configs as objectives
+from vidsim.objectives.momentum_configs import (
+    DistilledLMConfig,
+    HardMatchConfig,
+    MomentumContrastConfig,
+    RetrievalMatchConfig,
+)
 from vidsim.preprocess.configs import AugmentationConfig
 from vidsim.recipes import mix, uniter
+from vidsim.recipes.albef import AlbefPretrainConfig
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig
 from vidsim.stages.convert_config import ConvertConfig
 from vidsim.stages.embed_config import EmbedConfig
@@ -24,11 +31,11 @@ from vidsim.tasks.classification.configs import (
     ClassFoldConfig,
     ClassificationConfig,
 )
-from vidsim.tasks.configs import InferenceConfig
 from vidsim.tasks.retrieval.configs import (
     CaptionFoldConfig,
     RetrievalConfig,
     RetrievalEnsembleConfig,
+    RetrievalInferenceConfig,
 )
 from vidsim.tasks.similarity.configs import EnsembleConfig, WriteTfrecordConfig
 from vidsim.training.configs import OptimizerConfig
@@ -39,18 +46,21 @@ ALL = (
     UniterConfig,
     JointConfig,
     AlbefConfig,
-    PretrainConfig,
     FinetuneConfig,
     OptimizerConfig,
     AugmentationConfig,
     objectives.TagConfig,
     objectives.BranchKLConfig,
     objectives.ContrastiveConfig,
-    objectives.MaskedLMConfig,
-    objectives.MatchConfig,
     objectives.SimilarityConfig,
     objectives.ClassConfig,
     objectives.RetrievalLossConfig,
+    MomentumContrastConfig,
+    DistilledLMConfig,
+    HardMatchConfig,
+    RetrievalMatchConfig,
+    AlbefPretrainConfig,
+    RetrievalInferenceConfig,
     ClassificationConfig,
     ClassFoldConfig,
     ClassEnsembleConfig,
@@ -58,7 +68,6 @@ ALL = (
     RetrievalConfig,
     RetrievalEnsembleConfig,
     WriteTfrecordConfig,
-    InferenceConfig,
     EnsembleConfig,
     EmbedConfig,
     ExtractConfig,

@@ -8,11 +8,12 @@ from keras import ops
 from vidsim import schema
 from vidsim.layers.numeric import Tensor
 from vidsim.models.albef import Albef
+from vidsim.models.hard_negatives import match_labels
 from vidsim.models.momentum_model import MomentumModel
 from vidsim.models.pretrainer import with_hidden
 from vidsim.models.side import Side
+from vidsim.objectives.hard_match import HardMatchObjective
 from vidsim.objectives.masked_lm import DistilledLMObjective
-from vidsim.objectives.match import MatchObjective
 from vidsim.objectives.objective import Objective
 
 
@@ -27,15 +28,15 @@ class MomentumPretrainer(MomentumModel):
     among them.
 
     Adds to the backbone's outputs what the objectives read: TEXT_COSINES and its like; MATCH_VECTOR
-    (3B, W), whose MATCHED is in `objective_inputs`; HIDDEN_STATES of the masked texts,
-    TEACHER_LOGITS and TEACHER_SHARE.
+    (3B, W), MATCH_LABELS and MATCH_WEIGHTS; HIDDEN_STATES of the masked texts, TEACHER_LOGITS and
+    TEACHER_SHARE.
 
     Reference: Li et al. 2021, ALBEF (arXiv:2107.07651), sections 3.2 and 3.3.
     """
 
     def __init__(self, backbone: Albef, objectives: Sequence[Objective]):
         self._words = next((o for o in objectives if isinstance(o, DistilledLMObjective)), None)
-        self._match = any(isinstance(item, MatchObjective) for item in objectives)
+        self._match = any(isinstance(item, HardMatchObjective) for item in objectives)
         super().__init__(backbone, objectives)
 
     def _taught(self) -> list[keras.Variable]:
@@ -59,6 +60,7 @@ class MomentumPretrainer(MomentumModel):
             chosen = self.negatives(found, own, training)
             fused, vectors = self.fused_with_negatives(sides, chosen, training)
             found[schema.MATCH_VECTOR] = vectors
+            found[schema.MATCH_LABELS], found[schema.MATCH_WEIGHTS] = match_labels(own)
         found = backbone.outputs(*sides, training, fused) | found
         if self._words is not None:
             found |= self._masked(shown, sides[1], taught[1], training)
@@ -66,13 +68,6 @@ class MomentumPretrainer(MomentumModel):
             self.enqueue(taught)
             self.updates.assign(self.updates.value + 1)
         return found
-
-    def objective_inputs(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """With MATCHED (3B,): the rows match, and their hard negatives do not."""
-        if not self._match:
-            return inputs
-        rows = ops.shape(inputs[schema.TOKEN_IDS])[0]
-        return dict(inputs) | {schema.MATCHED: ops.arange(3 * rows) < rows}
 
     def _masked(
         self, shown: Mapping[str, Tensor], video: Side, taught: Side, training: bool | None

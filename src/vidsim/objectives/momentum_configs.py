@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from vidsim.config_fields import Range, Rate, Weight
-from vidsim.objectives.configs import MaskedLMConfig, ObjectiveConfig
+from vidsim.objectives.configs import MaskedLMConfig, MatchConfig, ObjectiveConfig
 
 if TYPE_CHECKING:
     from vidsim.objectives.objective import Objective
@@ -58,6 +58,19 @@ class DistilledLMConfig(MaskedLMConfig):
 
 
 @dataclass(frozen=True)
+class HardMatchConfig(MatchConfig):
+    """Flags of the match loss with hard wrong pairs.
+
+    --match-mismatch and --match-words have no effect.
+    """
+
+    def build(self, backbone) -> "Objective":
+        from vidsim.objectives.hard_match import HardMatchObjective
+
+        return HardMatchObjective(self, backbone)
+
+
+@dataclass(frozen=True)
 class RetrievalMatchConfig(ObjectiveConfig):
     """Flags of the match loss in retrieval."""
 
@@ -71,6 +84,6 @@ class RetrievalMatchConfig(ObjectiveConfig):
         return self.match_weight
 
     def build(self, backbone) -> "Objective":
-        from vidsim.objectives.retrieval_match import RetrievalMatchObjective
+        from vidsim.objectives.hard_match import RetrievalMatchObjective
 
         return RetrievalMatchObjective(self)

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 from vidsim.config_fields import renamed
 from vidsim.models.albef_config import AlbefConfig
 from vidsim.objectives.configs import MaskedLMConfig, MatchConfig, TagConfig
-from vidsim.objectives.momentum_configs import DistilledLMConfig, MomentumContrastConfig
+from vidsim.objectives.momentum_configs import (
+    DistilledLMConfig,
+    HardMatchConfig,
+    MomentumContrastConfig,
+)
 from vidsim.preprocess.corruption import Corruption
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
 from vidsim.recipes.sizes import published
@@ -21,17 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AlbefPretrainConfig(PretrainConfig):
-    """Flags of ALBEF's pretraining.
-
-    Its wrong pairs are hard ones of the batch, so that --match-mismatch and --match-words have no
-    effect.
-    """
+    """Flags of ALBEF's pretraining."""
 
     tag: TagConfig = field(default_factory=lambda: renamed(TagConfig(tag_weight=0.0), {}))
     masked_lm: MaskedLMConfig = field(
         default_factory=lambda: renamed(DistilledLMConfig(mlm_weight=1.0), {})
     )
-    match: MatchConfig = field(default_factory=lambda: renamed(MatchConfig(match_weight=1.0), {}))
+    match: MatchConfig = field(
+        default_factory=lambda: renamed(HardMatchConfig(match_weight=1.0), {})
+    )
     itc: MomentumContrastConfig = field(default_factory=MomentumContrastConfig)
 
     def contradictions(self) -> Iterator[str]:
