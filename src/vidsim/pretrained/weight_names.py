@@ -16,6 +16,14 @@ _HEADS = ("pooler.", "cls.")
 _COMPUTED = ("embeddings.position_ids", "encoder.embed_positions.weight")
 """Constants that some libraries stored as if they were weights."""
 
+_PARTS = (  # that a table names once, with the number of their tensors
+    "embeddings",
+    r"cls\.predictions",
+    "visual_encoder",
+    "visual_encoder_m",
+    "text_encoder_m",
+)
+
 
 @dataclass(frozen=True)
 class LoadReport:
@@ -113,7 +121,7 @@ def _summary(names: tuple[str, ...]) -> str:
     numbers = [int(match[1]) for match in map(layer.match, names) if match]
     groups: dict[str, list[str]] = {}
     for name in names:
-        group = re.sub(r"^(embeddings|cls\.predictions)\..*", r"\1", name)
+        group = re.sub(rf"^({'|'.join(_PARTS)})\..*", r"\1", name)
         if layer.match(name):
             group = f"encoder.layer.{min(numbers)}-{max(numbers)}"
         groups.setdefault(group, []).append(name)
