@@ -49,7 +49,7 @@ class _Traced:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
-    """Before the fixtures of a test, those of its module too; `traced` tests compile as users do."""
+    """Before a test and its fixtures, those of its module too: `traced` ones compile models."""
     _Traced.now = item.get_closest_marker("traced") is not None
     if not _Traced.patched and "keras" in sys.modules:
         _run_eagerly_unless_traced()
@@ -181,11 +181,13 @@ def build_smallest():
     shape |= {"encoder_intermediate": 32, "bert_seq_length": 16, "hidden_size": 8}
     vlad = {"branches": 2, "vlad_cluster_size": 4, "vlad_groups": 2, "vlad_expansion": 0.03125}
     vlad |= {"vlad_hidden_size": 12, "se_ratio": 2}
+    fusion = {"fusion_layers": 1, "frame_layers": 1, "projection_hidden": 12}
     own = {"uniter": shape, "joint": shape, "mix_nextvlad": shape | vlad}
     own["cross"] = shape | {"cross_layers": 2}
     tangled = {"region_width": 12, "region_heads": 2, "region_intermediate": 12}
     tangled |= {"action_layers": 3, "action_heads": 2, "action_intermediate": 16}
     own["tangled"] = shape | tangled | {"tangled_width": 12, "tangled_heads": 2}
+    own["albef"] = shape | fusion
 
     def build(family, num_labels=4, vocab_size=200, inputs=NO_OTHERS, **fields):
         config = FAMILIES[family](**(own[family] | fields))

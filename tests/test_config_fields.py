@@ -10,12 +10,20 @@ import pytest
 from vidsim.config import Common
 from vidsim.config_fields import Config, kinds, leaves, origins, override
 from vidsim.errors import VidsimError
+from vidsim.models.albef_config import AlbefConfig
 from vidsim.models.configs import BackboneConfig, JointConfig, MixNeXtVLADConfig, UniterConfig
 from vidsim.models.cross_config import CrossConfig
 from vidsim.models.tangled_config import TangledConfig
 from vidsim.objectives import configs as objectives
+from vidsim.objectives.momentum_configs import (
+    DistilledLMConfig,
+    HardMatchConfig,
+    MomentumContrastConfig,
+    RetrievalMatchConfig,
+)
 from vidsim.preprocess.configs import AugmentationConfig
 from vidsim.recipes import mix, uniter
+from vidsim.recipes.albef import AlbefPretrainConfig
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig
 from vidsim.stages.convert_config import ConvertConfig
 from vidsim.stages.embed_config import EmbedConfig
@@ -25,11 +33,11 @@ from vidsim.tasks.classification.configs import (
     ClassFoldConfig,
     ClassificationConfig,
 )
-from vidsim.tasks.configs import InferenceConfig
 from vidsim.tasks.retrieval.configs import (
     CaptionFoldConfig,
     RetrievalConfig,
     RetrievalEnsembleConfig,
+    RetrievalInferenceConfig,
 )
 from vidsim.tasks.similarity.configs import EnsembleConfig, WriteTfrecordConfig
 from vidsim.training.configs import OptimizerConfig
@@ -40,9 +48,9 @@ ALL = (
     MixNeXtVLADConfig,
     UniterConfig,
     JointConfig,
+    AlbefConfig,
     CrossConfig,
     TangledConfig,
-    PretrainConfig,
     FinetuneConfig,
     OptimizerConfig,
     TricksConfig,
@@ -50,13 +58,17 @@ ALL = (
     objectives.TagConfig,
     objectives.BranchKLConfig,
     objectives.ContrastiveConfig,
-    objectives.MaskedLMConfig,
-    objectives.MatchConfig,
     objectives.MaskedFramesConfig,
     objectives.MaskedActionsConfig,
     objectives.SimilarityConfig,
     objectives.ClassConfig,
     objectives.RetrievalLossConfig,
+    MomentumContrastConfig,
+    DistilledLMConfig,
+    HardMatchConfig,
+    RetrievalMatchConfig,
+    AlbefPretrainConfig,
+    RetrievalInferenceConfig,
     ClassificationConfig,
     ClassFoldConfig,
     ClassEnsembleConfig,
@@ -64,7 +76,6 @@ ALL = (
     RetrievalConfig,
     RetrievalEnsembleConfig,
     WriteTfrecordConfig,
-    InferenceConfig,
     EnsembleConfig,
     EmbedConfig,
     ExtractConfig,

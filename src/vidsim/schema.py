@@ -63,6 +63,16 @@ HIDDEN_STATES = "hidden_states"  # (B, L, H) encoder output over the title's tok
 FRAME_STATES = "frame_states"  # (B, T, W) encoder output over the frames
 ACTION_STATES = "action_states"  # (B, A, W) encoder output over the actions
 MATCH_VECTOR = "match_vector"  # (B, W) what says whether text and streams belong together
+# what a model with a momentum teacher adds; K keys: the batch's and the queue's
+TEXT_COSINES = "text_cosines"  # (B, K) float32 of each text with the teacher's videos
+VIDEO_COSINES = "video_cosines"  # (B, K) float32 of each video with the teacher's texts
+TEXT_TARGETS = "text_targets"  # (B, K) float32, what the softmax of the cosines should be
+VIDEO_TARGETS = "video_targets"  # (B, K) float32
+TEACHER_LOGITS = "teacher_logits"  # (B, P, V) float32 of the masked words
+TEACHER_SHARE = "teacher_share"  # (B,) float32, how much the teacher's word counts
+MATCH_LOGITS = "match_logits"  # (N, 2) float32 of rows that match and rows that do not
+MATCH_LABELS = "match_labels"  # (N,) float32, 1 where they match
+MATCH_WEIGHTS = "match_weights"  # (N,) float32, 0 where a batch had nothing that does not match
 BY_BRANCH = (BRANCH_LOGITS, VISION_VECTORS)  # whose batch axis is the second
 
 # --- outputs that a task adds -------------------------------------------------------------------

@@ -9,7 +9,8 @@ import numpy as np
 from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.models.embedding_model import EmbeddingModel
-from vidsim.models.two_tower import TowerEmbedding, Towers, build_towers
+from vidsim.models.retrieval_head import build_head
+from vidsim.models.retrieval_model import RetrievalModel
 from vidsim.preprocess.frames import sample_frames
 from vidsim.preprocess.text_sequence import FieldTexts, TextSequences, text_sequences
 from vidsim.records.feature_origin import FeatureOrigin
@@ -56,8 +57,8 @@ class VideoModel:
     def __init__(self, checkpoint: Checkpoint):
         self.checkpoint = checkpoint
         backbone, head = checkpoint.backbone, checkpoint.head
-        towers = isinstance(head, Towers)
-        self.model = TowerEmbedding(backbone, head) if towers else EmbeddingModel(backbone)
+        by_side = checkpoint.info.get("task", {}).get("name") == "retrieval"
+        self.model = RetrievalModel(backbone, head) if by_side else EmbeddingModel(backbone)
         self.width = checkpoint.backbone.spec.frame_size
         self._config = checkpoint.backbone.config
         self.fields = tuple(name for name, _ in self._config.texts)
@@ -131,7 +132,7 @@ class VideoModels:
             self._shapes[folder] = repr(model_shape(verified_description(folder)))
         shape = self._shapes[folder]
         if shape not in self._models:
-            self._models[shape] = VideoModel(load_with_head(folder, build_towers))
+            self._models[shape] = VideoModel(load_with_head(folder, build_head))
         elif self._loaded[shape] != folder:
             take_weights(self._models[shape].checkpoint, folder)
         self._loaded[shape] = folder

@@ -55,6 +55,9 @@ BACKBONES = {
     "lxmert_rotary": ("cross", {"positions": "rotary"}),
     "actbert": ("tangled", {}),
     "actbert_rotary": ("tangled", {"positions": "rotary", "action_spans": 3}),
+    "albef": ("albef", {}),
+    "albef_rotary": ("albef", {"positions": "rotary", "fusion_from": "after"}),
+    "albef_mean": ("albef", {"text_pooling": "mean", "frame_skip": True, "projection": "mlp"}),
 }
 TITLES, FRAMES = (6, 2, 5, 2, 9), (3, 4, 0, 0, 1)  # an empty title is [CLS] [SEP]
 LENGTHS = {schema.HIDDEN_STATES: TITLES, schema.FRAME_STATES: FRAMES}  # of outputs by position
@@ -78,6 +81,9 @@ GOLDEN = {
     "lxmert_rotary": (-0.58309281, 0.72921383, -1.1693913, 0.4566206, 0.40775219),
     "actbert": (2.1983027, 0.10319366, 0.63424933, -1.2216675, -0.039407454),
     "actbert_rotary": (1.7429659, -1.8277426, 1.0259528, -1.2058634, -0.64716297),
+    "albef": (1.1529105, -0.87043065, 0.10546164, 1.3839567, -0.73525846),
+    "albef_rotary": (0.8330633, 1.3950539, -0.40513116, -0.49246731, -0.3685967),
+    "albef_mean": (-0.31741872, 1.4900792, 0.050209809, 1.7481816, 1.800349),
 }
 
 
@@ -161,6 +167,8 @@ def test_shapes(backbone):
     if config.family == "tangled":
         states[schema.FRAME_STATES], states[schema.MATCH_VECTOR] = (2, 5, 12), (2, 12)
         states[schema.ACTION_STATES] = (2, config.action_spans, 16)
+    if config.family == "albef":
+        states |= {schema.TEXT_EMBEDDING: (2, 8), schema.VIDEO_EMBEDDING: (2, 8)}
     expected = made | (branches if config.family == "mix_nextvlad" else states)
     inputs = {
         schema.TOKEN_IDS: np.zeros((2, 3), "int32"),
@@ -168,7 +176,11 @@ def test_shapes(backbone):
         schema.FRAMES: np.ones((2, 5, 1536), "float16"),
         schema.FRAME_MASK: np.ones((2, 5), bool),
     }
-    assert {key: value.shape for key, value in backbone(inputs).items()} == expected
+    found = {key: value.shape for key, value in backbone(inputs).items()}
+    if config.family == "albef":
+        assert found.pop(schema.FRAME_STATES) == (2, 5, 16)
+        assert found.pop(schema.MATCH_VECTOR) == (2, 16)
+    assert found == expected
 
 
 def test_no_two_weights_share_a_path(backbone):

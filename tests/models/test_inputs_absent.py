@@ -33,6 +33,8 @@ FORMS = {
     "lxmert": ("cross", {"relational_layers": 1}),
     "lxmert_mean": ("cross", {"cross_pooling": "mean", "stream_skip": True}),
     "actbert": ("tangled", {}),
+    "albef": ("albef", {}),
+    "albef_mean": ("albef", {"text_pooling": "mean", "frame_skip": True, "projection": "mlp"}),
 }
 TEXT = (schema.TOKEN_IDS, schema.TOKEN_MASK)
 FRAMES = (schema.FRAMES, schema.FRAME_MASK)
@@ -68,7 +70,9 @@ def test_a_batch_without_frames_or_without_text(form, build_smallest, make_input
 
 @pytest.mark.parametrize("labels", [0, 4])
 @pytest.mark.parametrize("reads", ["text", "frames"])
-@pytest.mark.parametrize("form", ["mix", "uniter", "uniter_frame_skip", "winner", "lxmert"])
+@pytest.mark.parametrize(
+    "form", ["mix", "uniter", "uniter_frame_skip", "winner", "lxmert", "albef"]
+)
 def test_a_model_of_one_side(form, reads, labels, build_smallest, make_inputs):
     """Builds, trains, embeds; padding changes nothing, and there are no weights of the other."""
     family, fields = FORMS[form]

@@ -111,9 +111,7 @@ def test_data_are_read_and_titles_tokenized_once(fresh, monkeypatch):
 
 
 @pytest.mark.slow
-def test_videos_are_tokenized_for_each_way_they_are_read(
-    fresh, tokenizer, tags, build_smallest
-):
+def test_videos_are_tokenized_for_each_way_they_are_read(fresh, tokenizer, tags, build_smallest):
     """A recipe with another title length shares nothing: it would be given the others' tokens."""
     backbone = build_smallest("uniter", vocab_size=len(tokenizer), bert_seq_length=4)
     common = fresh(recipes="uniter", folds="0")

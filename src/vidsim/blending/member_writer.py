@@ -27,14 +27,21 @@ class MemberWriter:
         ids: (N,) bytes or str.
         folder: where the shards are until the member is finished.
         arrays: names of the arrays beside ``id``.
+        shard: rows in a shard; None: SHARD.
     """
 
     def __init__(
-        self, path: Path, ids: np.ndarray, folder: Path, arrays: Sequence[str] = (EMBEDDING,)
+        self,
+        path: Path,
+        ids: np.ndarray,
+        folder: Path,
+        arrays: Sequence[str] = (EMBEDDING,),
+        shard: int | None = None,
     ):
         self._path, self._ids, self._folder, self._arrays = path, ids, folder, tuple(arrays)
-        starts = range(0, len(ids), SHARD)
-        self._shards = [slice(start, min(start + SHARD, len(ids))) for start in starts]
+        shard = shard or SHARD
+        starts = range(0, len(ids), shard)
+        self._shards = [slice(start, min(start + shard, len(ids))) for start in starts]
 
     def missing(self) -> Iterator[slice]:
         """The rows of each shard that is not written yet; none once the member is there."""

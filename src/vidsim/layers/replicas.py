@@ -21,6 +21,10 @@ class Replicas:
 
     count: int = 1
 
+    def first_row(self, rows: Tensor) -> Tensor | int:
+        """The place in the whole batch of this replica's first row, of which it has so many."""
+        return 0
+
     def gather(self, x: Tensor, axis: int = 0) -> Tensor:
         """The rows of all replicas, in the batch's order; the same on each. Differentiable.
 

@@ -54,3 +54,38 @@ def masked_lm_of_texts(labels: Tensor, logits: Tensor, weights: Tensor) -> Tenso
     labels = ops.where(weights > 0, labels, 0)  # an id outside the vocabulary would be an error
     losses = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)  # (B, P)
     return ops.sum(weights * losses, axis=1)
+
+
+def distilled_masked_lm(
+    labels: Tensor, logits: Tensor, teacher_logits: Tensor, weights: Tensor, share: Tensor
+) -> Tensor:
+    """The same, where a teacher's distribution is part of what is to be said.
+
+    A hidden word has other right answers than the one that stood there; the teacher names some.
+
+    Args:
+        labels: as for `masked_lm`.
+        logits: as for `masked_lm`.
+        teacher_logits: the teacher's scores; no gradient goes through them.
+        weights: as for `masked_lm`.
+        share: of the teacher's cross-entropy, 0 to 1; the rest is that of the labels.
+
+    Shapes:
+        labels (B, P), logits and teacher_logits (B, P, V), weights (B, P), share (B,) -> scalar
+        float32
+
+    When to use:
+        Masked language modelling beside a momentum teacher.
+
+    Reference:
+        Li et al. 2021, ALBEF, arXiv:2107.07651, equation 7.
+    """
+    logits = at_least_float32(logits)
+    said = ops.stop_gradient(ops.softmax(at_least_float32(teacher_logits), axis=-1))
+    soft = -ops.sum(said * ops.log_softmax(logits, axis=-1), axis=-1)  # (B, P)
+    weights = ops.cast(weights, logits.dtype)
+    share = ops.cast(share, logits.dtype)[:, None]
+    labels = ops.where(weights > 0, labels, 0)
+    hard = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+    losses = (1 - share) * hard + share * soft
+    return ops.divide_no_nan(ops.sum(weights * losses), ops.sum(weights))

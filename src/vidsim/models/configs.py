@@ -288,6 +288,8 @@ def build_backbone(config: BackboneConfig, spec: "InputSpec") -> "Backbone":
     return backbone
 
 
-# families whose configurations have files of their own: whoever knows these knows those
+# families that have a file of their own, which needs the classes above: with this file they are
+# known, to the reader of checkpoints too
+from vidsim.models import albef_config as _albef_config  # noqa: E402, F401
 from vidsim.models import cross_config as _cross_config  # noqa: E402, F401
 from vidsim.models import tangled_config as _tangled_config  # noqa: E402, F401

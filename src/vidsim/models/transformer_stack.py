@@ -1,6 +1,7 @@
 """The layers of an encoder, apart from what embeds its tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -12,16 +13,18 @@ from vidsim.layers.segments import Segment, pack_segments
 from vidsim.layers.transformer_layer import TransformerLayer
 from vidsim.models.encoder_config import EncoderConfig
 
-_PUBLISHED = {  # a layer's part -> BERT's name for it
-    "attention.query_dense": "attention.self.query",
-    "attention.key_dense": "attention.self.key",
-    "attention.value_dense": "attention.self.value",
-    "attention.output_dense": "attention.output.dense",
-    "attention_norm": "attention.output.LayerNorm",
-    "expand": "intermediate.dense",
-    "contract": "output.dense",
-    "output_norm": "output.LayerNorm",
-}
+PUBLISHED = MappingProxyType(
+    {  # a layer's part -> BERT's name for it
+        "attention.query_dense": "attention.self.query",
+        "attention.key_dense": "attention.self.key",
+        "attention.value_dense": "attention.self.value",
+        "attention.output_dense": "attention.output.dense",
+        "attention_norm": "attention.output.LayerNorm",
+        "expand": "intermediate.dense",
+        "contract": "output.dense",
+        "output_norm": "output.LayerNorm",
+    }
+)
 
 
 class TransformerStack(keras.layers.Layer):
@@ -85,10 +88,18 @@ class TransformerStack(keras.layers.Layer):
         return named
 
 
-def layer_weights(name: str, layer: TransformerLayer) -> dict[str, Any]:
-    """A layer's weights by the names that follow its own in BERT's checkpoints."""
+def layer_weights(
+    name: str, layer: keras.layers.Layer, names: Mapping[str, str] = PUBLISHED
+) -> dict[str, Any]:
+    """The weights of one layer by their names in BERT's and RoFormer's checkpoints.
+
+    Args:
+        name: of the layer there, as `encoder.layer.0`.
+        layer: has the parts that are named.
+        names: a layer's part to the checkpoint's name for it.
+    """
     named = {}
-    for ours, theirs in _PUBLISHED.items():
+    for ours, theirs in names.items():
         part = layer
         for step in ours.split("."):
             part = getattr(part, step)

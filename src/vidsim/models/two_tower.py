@@ -83,14 +83,13 @@ class TwoTower(TaskModel):
     what the family shares between its modalities.
     """
 
-    head: Towers | None
-
     def call(self, inputs: Mapping[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
         rows = self.objective_inputs(inputs)
         outputs = self.backbone(rows, training=training)
-        embedding = outputs[schema.EMBEDDING]
-        if self.head is not None:
-            embedding = self.head(embedding, has_frames(rows), training=training)
+        embedding = side_embedding(outputs, rows)
+        towers = getattr(self.head, "towers", self.head)
+        if towers is not None:
+            embedding = towers(embedding, has_frames(rows), training=training)
         sides = ops.reshape(embedding, (-1, 2, embedding.shape[-1]))
         return outputs | {
             schema.TEXT_EMBEDDING: sides[:, 0],
@@ -111,15 +110,30 @@ class TowerEmbedding(EmbeddingModel):
     It shares the weights and is compiled once.
     """
 
-    def __init__(self, backbone: Backbone, head: Towers):
+    def __init__(self, backbone: Backbone, head: Towers | None):
         super().__init__(backbone)
         self.head = head
 
     def call(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        embedding = self.backbone(inputs, training=False)[schema.EMBEDDING]
+        embedding = side_embedding(self.backbone(inputs, training=False), inputs)
+        if self.head is None:
+            return ops.cast(embedding, "float32")
         return self.head(embedding, has_frames(inputs), training=False)
 
 
 def has_frames(inputs: Mapping[str, Tensor]) -> Tensor:
     """(B,) whether a row of a backbone's inputs has a frame."""
     return ops.any(ops.cast(inputs[schema.FRAME_MASK], "bool"), axis=1)
+
+
+def side_embedding(outputs: Mapping[str, Tensor], inputs: Mapping[str, Tensor]) -> Tensor:
+    """(B, D) of rows with one side each: a family's own embedding of that side, where it has one.
+
+    Args:
+        outputs: of a backbone.
+        inputs: what it was given.
+    """
+    if schema.TEXT_EMBEDDING not in outputs or schema.VIDEO_EMBEDDING not in outputs:
+        return outputs[schema.EMBEDDING]
+    text, video = outputs[schema.TEXT_EMBEDDING], outputs[schema.VIDEO_EMBEDDING]
+    return ops.where(has_frames(inputs)[:, None], video, text)

@@ -1,5 +1,7 @@
 """Masked words: predict them from the encoder's hidden states, at the masked positions only."""
 
+from collections.abc import Mapping
+
 import keras
 from keras import ops
 
@@ -7,7 +9,8 @@ from vidsim import schema
 from vidsim.errors import VidsimError
 from vidsim.layers.activations import ACTIVATIONS
 from vidsim.layers.dense import dense
-from vidsim.losses.masked_lm import masked_lm, masked_lm_of_texts
+from vidsim.layers.numeric import Tensor
+from vidsim.losses.masked_lm import distilled_masked_lm, masked_lm, masked_lm_of_texts
 from vidsim.objectives.configs import MaskedLMConfig
 from vidsim.objectives.objective import Objective, rows
 
@@ -54,16 +57,36 @@ class MaskedLMObjective(Objective):
         }
 
     def call(self, outputs, inputs):
-        positions = inputs[schema.MLM_POSITIONS]  # (B, P)
-        hidden = ops.cast(outputs[schema.HIDDEN_STATES], "float32")
-        masked = ops.take_along_axis(hidden, positions[:, :, None], axis=1)  # (B, P, width)
-        features = self.norm(self.transform(masked))
-        logits = ops.matmul(features, ops.transpose(self.words.embeddings)) + self.bias
+        logits = self.logits(outputs[schema.HIDDEN_STATES], inputs)
         labels, weights = inputs[schema.MLM_LABELS], inputs[schema.MLM_WEIGHTS]
         if self.of_texts:
             return ops.mean(masked_lm_of_texts(labels, logits, weights))
         return masked_lm(labels, logits, weights)
 
+    def logits(self, hidden_states: Tensor, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Scores over the vocabulary at the masked positions: (B, L, width) -> (B, P, V)."""
+        positions = inputs[schema.MLM_POSITIONS]  # (B, P)
+        hidden = ops.cast(hidden_states, "float32")
+        masked = ops.take_along_axis(hidden, positions[:, :, None], axis=1)  # (B, P, width)
+        features = self.norm(self.transform(masked))
+        return ops.matmul(features, ops.transpose(self.words.embeddings)) + self.bias
+
     def count(self, outputs, inputs):
         weights = inputs[schema.MLM_WEIGHTS]
         return rows(weights) if self.of_texts else ops.sum(weights)
+
+
+class DistilledLMObjective(MaskedLMObjective):
+    """The same beside a momentum teacher, whose logits of the masked words the model gives.
+
+    Reference: Li et al. 2021, ALBEF (arXiv:2107.07651), equation 7.
+    """
+
+    def call(self, outputs, inputs):
+        return distilled_masked_lm(
+            inputs[schema.MLM_LABELS],
+            self.logits(outputs[schema.HIDDEN_STATES], inputs),
+            outputs[schema.TEACHER_LOGITS],
+            inputs[schema.MLM_WEIGHTS],
+            outputs[schema.TEACHER_SHARE],
+        )

@@ -11,11 +11,13 @@ from typing import Any
 from vidsim.errors import VidsimError
 from vidsim.files import file_digest
 from vidsim.layers.activations import ACTIVATIONS
+from vidsim.models.albef import Albef
 from vidsim.models.backbone import Backbone
 from vidsim.models.configs import BackboneConfig, Positions
 from vidsim.models.encoder_config import EncoderConfig
 from vidsim.models.sentence_model import SentenceModel
 from vidsim.preprocess.title_tokenizer import TitleTokenizer
+from vidsim.pretrained.albef_names import ALBEF_FILE, load_albef
 from vidsim.pretrained.hub import hub_revision, local_folder, transformer_folder
 from vidsim.pretrained.json_files import read_json_object
 from vidsim.pretrained.tokenizer_files import read_tokenizer
@@ -75,7 +77,7 @@ class EncoderFolder:
     @cached_property
     def digest(self) -> dict[str, str]:
         """sha256 of every file that may be read, by its name; the folder may lie anywhere."""
-        kinds = (".json", ".txt", ".safetensors", ".bin", ".h5")
+        kinds = (".json", ".txt", ".safetensors", ".bin", ".h5", ".pth")
         files = [path for path in sorted(self.path.iterdir()) if path.suffix in kinds]
         return {path.name: file_digest(path) for path in files if path.is_file()}
 
@@ -122,6 +124,9 @@ class EncoderFolder:
     ) -> LoadReport:
         """Loads the text encoder's weights into the backbone, strictly.
 
+        A folder that has ALBEF.pth beside config.json and vocab.txt of its text encoder fills all
+        of an albef that `load_albef` says.
+
         Args:
             backbone: its text encoder, and its pooler where it has one, are filled.
             heads: further variables to fill, by their published names.
@@ -129,6 +134,9 @@ class EncoderFolder:
         Raises:
             VidsimError: no weights, or an encoder tensor that is missing or of another shape.
         """
+        albef = self.path / ALBEF_FILE
+        if isinstance(backbone, Albef) and albef.is_file():
+            return load_albef(backbone, albef, heads)
         path, stored = read_weights(self.path)
         wanted = backbone.published_weights() | dict(heads or {})
         report, values = plan_load(stored, wanted, str(path))

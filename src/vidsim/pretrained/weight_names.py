@@ -20,6 +20,15 @@ _FRAMES = "encoder.visn_fc."
 _COMPUTED = ("embeddings.position_ids", "encoder.embed_positions.weight")
 """Constants that some libraries stored as if they were weights."""
 
+_PARTS = (  # that a table names once, with the number of their tensors
+    "embeddings",
+    r"cls\.predictions",
+    r"encoder\.visn_fc",
+    "visual_encoder",
+    "visual_encoder_m",
+    "text_encoder_m",
+)
+
 
 @dataclass(frozen=True)
 class LoadReport:
@@ -147,7 +156,7 @@ def _summary(names: tuple[str, ...]) -> str:
     found = [match for match in map(layer.match, names) if match]
     groups: dict[str, list[str]] = {}
     for name in names:
-        group = re.sub(r"^(embeddings|cls\.predictions|encoder\.visn_fc)\..*", r"\1", name)
+        group = re.sub(rf"^({'|'.join(_PARTS)})\..*", r"\1", name)
         if match := layer.match(name):
             numbers = [int(other[2]) for other in found if other[1] == match[1]]
             group = f"{match[1]}.{min(numbers)}-{max(numbers)}"

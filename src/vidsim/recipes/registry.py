@@ -12,7 +12,7 @@ from vidsim.recipes.sizes import fill_size, loading
 
 CHALLENGE = ("mix", "mix_asl", "mix_roformer", "uniter", "uniter_asl", "uniter_roformer")
 """The six of the challenge's fourth place."""
-OTHERS: tuple[str, ...] = ("videobert", "lxmert", "actbert", "winner")
+OTHERS: tuple[str, ...] = ("videobert", "lxmert", "albef", "actbert", "winner")
 """Those of the other published systems."""
 RECIPES = (*CHALLENGE, *OTHERS)
 _LISTS = {"challenge": CHALLENGE, "all": CHALLENGE, "every": RECIPES}

@@ -95,7 +95,8 @@ def _predict(record: PredictionRecord, task: Task, predictor: _Predictor) -> Non
     model = predictor.load(record.checkpoint)
     record.begin()
     for job in record.jobs.values():
-        writer = MemberWriter(job.path, job.ids, record.parts, task.arrays)
+        arrays = job.arrays or task.arrays
+        writer = MemberWriter(job.path, job.ids, record.parts, arrays, job.shard)
         for shard in writer.missing():
             writer.write(shard, task.predict(model, job, shard))
         writer.finish(task.columns(model))

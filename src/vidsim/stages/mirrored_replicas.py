@@ -20,6 +20,10 @@ class MirroredReplicas(Replicas):
     def __init__(self, strategy: tf.distribute.Strategy):
         self.count = strategy.num_replicas_in_sync
 
+    def first_row(self, rows: Tensor) -> Tensor:
+        """See `Replicas`; all replicas have as many rows."""
+        return tf.cast(_context().replica_id_in_sync_group, "int32") * rows
+
     def gather(self, x: Tensor, axis: int = 0) -> Tensor:
         """See `Replicas`."""
         dtype = x.dtype if x.dtype in _GATHERED else tf.float32 if x.dtype.is_floating else tf.int32

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ class Job:
     """Some videos of a table to predict something of, into one file.
 
     A task whose examples are no videos, such as sentences, has a subclass with other `ids` and
-    `hashes`.
+    `hashes`; a file of another kind beside the task's own is a subclass with `arrays`.
 
     Attributes:
         path: the .npz that is made.
@@ -26,6 +26,11 @@ class Job:
     path: Path
     table: VideoTable
     rows: np.ndarray
+
+    arrays: ClassVar[tuple[str, ...] | None] = None
+    """Of the file; None: those of the task."""
+    shard: ClassVar[int | None] = None
+    """Examples in a shard, which is what a killed inference does again at most; None: as usual."""
 
     @property
     def ids(self) -> np.ndarray:

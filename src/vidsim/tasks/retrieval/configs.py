@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from vidsim.config_fields import Config, Count, Range, Rate
+from vidsim.config_fields import Config, Count, Range, Rate, renamed
 from vidsim.objectives.configs import RetrievalLossConfig
+from vidsim.objectives.momentum_configs import MomentumContrastConfig, RetrievalMatchConfig
 from vidsim.recipes.recipe import TaskConfig
-from vidsim.tasks.configs import FoldConfig
+from vidsim.tasks.configs import FoldConfig, InferenceConfig
+from vidsim.tasks.retrieval.match_job import Mode
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,14 @@ class RetrievalConfig(TaskConfig):
     tower_dropout: Rate = 0.5
     """Dropout between those two layers; half as much before them."""
     retrieval: RetrievalLossConfig = field(default_factory=RetrievalLossConfig)
+    itc: MomentumContrastConfig = field(
+        default_factory=lambda: renamed(MomentumContrastConfig(itc_weight=0.0), {})
+    )
+    match: RetrievalMatchConfig = field(default_factory=RetrievalMatchConfig)
 
     def contradictions(self) -> Iterator[str]:
         yield from super().contradictions()
+        yield from self.itc.fits(self.batch_size)
         augmentation = self.augmentation
         if augmentation.modality_dropout:
             yield (
@@ -49,8 +56,28 @@ class CaptionFoldConfig(FoldConfig):
 
 
 @dataclass(frozen=True)
+class RetrievalInferenceConfig(InferenceConfig):
+    """Flags of `python inference --task retrieval`."""
+
+    mode: Mode = "embedding"
+    """embedding: both sides' embeddings; two-stage: also scores of the match head for the best
+    --k-test of each search, both ways; joint: for every pair, which takes time by the product of
+    both sides. The last two need a model trained with --match-weight."""
+    k_test: Count = 128
+    """Of two-stage: how many of each search the match head scores."""
+
+
+@dataclass(frozen=True)
 class RetrievalEnsembleConfig(Config):
     """Flags of `python ensemble --task retrieval`."""
 
     weights: str | None = None
     """Weight of every recipe, name=number,name=number; default: equal weights."""
+    mode: Mode = "embedding"
+    """Of the inference whose files are blended. embedding: by cosines; two-stage and joint: by the
+    match heads' probabilities, a pair that a model did not score counting as 0 there."""
+    k_test: Count = 128
+    """Of that inference, with two-stage."""
+    cosine_weight: Annotated[float, Range(0, 1000)] = 0.0
+    """With two-stage and joint: this times the cosine is added to the log-odds of the match; 0, as
+    published: the match head alone sorts what it scored."""

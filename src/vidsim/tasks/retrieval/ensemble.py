@@ -1,8 +1,9 @@
-"""Blends what inference left by the cosines, and says what it is worth: retrieval.json.
+"""Blends what inference left, and says what it is worth: retrieval.json.
 
 It needs neither a model nor TensorFlow. A blend of models scores a sentence and a video by the
 weighted mean of the models' cosines. That is the dot product of their vectors side by side, each
-scaled to length one and by the root of its weight.
+scaled to length one and by the root of its weight. The modes with a match head are blended by
+`match_blend`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,15 +13,13 @@ from typing import Any
 import numpy as np
 
 from vidsim.blending.blend import l2_normalize
-from vidsim.blending.member_file import MemberFile
 from vidsim.blending.weights import resolve_weights
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.files import write_json
-from vidsim.metrics.retrieval import RetrievalReport
+from vidsim.metrics.retrieval import RetrievalEvaluator, RetrievalReport
 from vidsim.provenance import provenance
 from vidsim.recipes import registry
-from vidsim.tasks.configs import InferenceConfig
 from vidsim.tasks.job import Job
 from vidsim.tasks.member_records import (
     Member,
@@ -29,14 +28,14 @@ from vidsim.tasks.member_records import (
     read_members,
     run_seeds,
 )
-from vidsim.tasks.retrieval.configs import RetrievalEnsembleConfig
+from vidsim.tasks.retrieval.configs import RetrievalEnsembleConfig, RetrievalInferenceConfig
 from vidsim.tasks.retrieval.data import evaluator_of
+from vidsim.tasks.retrieval.match_blend import blended_matches, read_embeddings, scored_by
 from vidsim.tasks.retrieval.predictions import EmbeddedSides
 from vidsim.tasks.retrieval.report import ENSEMBLE, Marks, print_marks
 
 FORMAT = 1
 RESULT = "retrieval.json"
-_SCORED_BY = "cosine of two embeddings"
 
 
 def run(common: Common, config: RetrievalEnsembleConfig) -> None:
@@ -49,14 +48,16 @@ def run(common: Common, config: RetrievalEnsembleConfig) -> None:
     # 1 Config and data
     names = registry.names(common.recipes)
     weights, origin = resolve_weights(names, config.weights)
-    sides = EmbeddedSides(common, InferenceConfig())
-    members = read_members(common, names, sides.folds)
-    notes = [f"blend: cosines averaged by weight; {origin}", *_checked(common, sides, members)]
+    mode = RetrievalInferenceConfig(mode=config.mode, k_test=config.k_test)
+    sides = EmbeddedSides(common, mode)
+    members = read_members(common, names, sides.folds, sides.name)
+    averaged = "cosines" if config.mode == "embedding" else "probabilities of a match"
+    notes = [f"blend: {averaged} averaged by weight; {origin}", *_checked(common, sides, members)]
 
     # 2 Evaluate
     marks = Marks(
-        validation={fold: _of_fold(common, sides, weights, fold) for fold in sides.folds},
-        test=_of_test(common, sides, weights),
+        validation={fold: _of_fold(common, sides, weights, fold, config) for fold in sides.folds},
+        test=_of_test(common, sides, weights, config),
     )
 
     # 3 Write
@@ -75,7 +76,7 @@ def _checked(common: Common, sides: EmbeddedSides, members: Sequence[Member]) ->
     for member in members:
         again = (
             f"make the embeddings again: python inference --task {common.task} --recipes "
-            f"{member.recipe} --folds {member.fold}"
+            f"{member.recipe} --folds {member.fold}{sides.flags}"
         )
         jobs = sides.jobs(common.run(member.recipe), member.fold)
         missing = [str(job.path) for job in jobs.values() if not job.path.is_file()]
@@ -93,26 +94,56 @@ def _checked(common: Common, sides: EmbeddedSides, members: Sequence[Member]) ->
 
 
 def _of_fold(
-    common: Common, sides: EmbeddedSides, weights: Mapping[str, float], fold: int
+    common: Common,
+    sides: EmbeddedSides,
+    weights: Mapping[str, float],
+    fold: int,
+    config: RetrievalEnsembleConfig,
 ) -> dict[str, RetrievalReport]:
     """Each recipe's, and their blend's, by the models of one fold on what it was not trained on."""
     jobs = {name: [sides.jobs(common.run(name), fold)] for name in weights}
-    data = sides.load(fold)
-    evaluate = data.evaluator()
-    pairs = _scored(jobs, weights, ("validation_texts", "validation"))
-    return {name: evaluate.report(*pair) for name, pair in pairs.items()}
+    return _reports(sides.load(fold).evaluator(), jobs, weights, "validation", config)
 
 
 def _of_test(
-    common: Common, sides: EmbeddedSides, weights: Mapping[str, float]
+    common: Common,
+    sides: EmbeddedSides,
+    weights: Mapping[str, float],
+    config: RetrievalEnsembleConfig,
 ) -> dict[str, RetrievalReport]:
     """The same on the test part, by the models of all folds; {} where it has no captions."""
     if sides.test is None or sides.test_captions is None:
         return {}
     jobs = {name: [sides.jobs(common.run(name), fold) for fold in sides.folds] for name in weights}
     evaluate = evaluator_of(sides.test_captions, sides.test.ids)
-    pairs = _scored(jobs, weights, ("test_texts", "test"))
-    return {name: evaluate.report(*pair) for name, pair in pairs.items()}
+    return _reports(evaluate, jobs, weights, "test", config)
+
+
+def _reports(
+    evaluate: RetrievalEvaluator,
+    jobs: Mapping[str, Sequence[Mapping[str, Job]]],
+    weights: Mapping[str, float],
+    part: str,
+    config: RetrievalEnsembleConfig,
+) -> dict[str, RetrievalReport]:
+    """Of each recipe and of the blend, on "test" or "validation"."""
+    if config.mode == "embedding":
+        pairs = _scored(jobs, weights, (f"{part}_texts", part))
+        return {name: evaluate.report(*pair) for name, pair in pairs.items()}
+    members = {name: [(found, 1.0) for found in of_folds] for name, of_folds in jobs.items()}
+    members[ENSEMBLE] = [
+        (found, weights[name] / len(of_folds))
+        for name, of_folds in jobs.items()
+        for found in of_folds
+    ]
+    return {
+        name: evaluate.report_of_scores(
+            *blended_matches(of_name, part, config.cosine_weight),
+            scored_by=scored_by(config.mode, config.k_test, config.cosine_weight),
+            hidden=True,
+        )
+        for name, of_name in members.items()
+    }
 
 
 def _scored(
@@ -123,7 +154,10 @@ def _scored(
     """Sentences and videos of each recipe and of the blend, whose cosines are the scores."""
     sides: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for name, of_folds in jobs.items():
-        sides[name] = [(_read(found[parts[0]]), _read(found[parts[1]])) for found in of_folds]
+        sides[name] = [
+            (read_embeddings(found[parts[0]]), read_embeddings(found[parts[1]]))
+            for found in of_folds
+        ]
     found = {name: side_by_side(pairs, [1] * len(pairs)) for name, pairs in sides.items()}
     every = [(pair, weights[n] / len(pairs)) for n, pairs in sides.items() for pair in pairs]
     found[ENSEMBLE] = side_by_side([pair for pair, _ in every], [weight for _, weight in every])
@@ -158,10 +192,6 @@ def side_by_side(
     return made[0], made[1]
 
 
-def _read(job: Job) -> np.ndarray:
-    return MemberFile(job.path, np.char.decode(job.ids, "utf-8"))[:]
-
-
 def _result(
     common: Common,
     config: RetrievalEnsembleConfig,
@@ -172,8 +202,8 @@ def _result(
 ) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "mode": "embedding",
-        "scored_by": _SCORED_BY,
+        "mode": config.mode,
+        "scored_by": scored_by(config.mode, config.k_test, config.cosine_weight),
         "weights": dict(weights),
         **marks.as_json(),
         "notes": notes,

@@ -10,15 +10,16 @@ from vidsim.errors import VidsimError
 from vidsim.recipes.recipe import Recipe, objectives
 from vidsim.records.video_table import VideoTable
 from vidsim.schema import EMBEDDING, TEXT_EMBEDDING, VIDEO_EMBEDDING
-from vidsim.tasks.configs import InferenceConfig
 from vidsim.tasks.file_report import FileReport
 from vidsim.tasks.job import Job
 from vidsim.tasks.retrieval.configs import (
     CaptionFoldConfig,
     RetrievalConfig,
     RetrievalEnsembleConfig,
+    RetrievalInferenceConfig,
 )
 from vidsim.tasks.retrieval.data import CaptionFolds, FoldCaptions
+from vidsim.tasks.retrieval.match_job import MatchJob
 from vidsim.tasks.retrieval.predictions import EmbeddedSides
 from vidsim.tasks.task import Task
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from vidsim.models.backbone import Backbone
     from vidsim.models.embedding_model import EmbeddingModel
+    from vidsim.models.retrieval_head import RetrievalHead
     from vidsim.models.task_model import TaskModel
     from vidsim.models.two_tower import Towers
     from vidsim.preprocess.pipeline import Batches
@@ -34,7 +36,10 @@ if TYPE_CHECKING:
     from vidsim.tasks.retrieval.validation import RetrievalValidation
 
 
-_HEAD = ("tower_hidden", "tower_dropout")
+def _settings(config: RetrievalConfig) -> dict[str, Any]:
+    """What the head depends on."""
+    found = {name: getattr(config, name) for name in ("tower_hidden", "tower_dropout")}
+    return found | {"match": True} if config.match.match_weight else found
 
 
 class Retrieval(Task):
@@ -64,6 +69,9 @@ class Retrieval(Task):
     def fold_config(self) -> CaptionFoldConfig:
         return CaptionFoldConfig()
 
+    def inference_config(self) -> RetrievalInferenceConfig:
+        return RetrievalInferenceConfig()
+
     def ensemble_config(self) -> RetrievalEnsembleConfig:
         return RetrievalEnsembleConfig()
 
@@ -78,10 +86,10 @@ class Retrieval(Task):
         return fold_differences(common, config)
 
     def open_folds(self, common: Common, config: RetrievalConfig) -> CaptionFolds:
-        return CaptionFolds(common, {name: getattr(config, name) for name in _HEAD})
+        return CaptionFolds(common, _settings(config))
 
     def fold_key(self, config: RetrievalConfig) -> tuple[Any, ...]:
-        return tuple(getattr(config, name) for name in _HEAD)
+        return tuple(_settings(config).items())
 
     def check_files(
         self, common: Common, tables: Mapping[str, VideoTable | None]
@@ -90,14 +98,18 @@ class Retrieval(Task):
 
         yield from check_captions(common, tables)
 
-    def head(self, backbone: "Backbone", settings: Mapping[str, Any]) -> "Towers | None":
-        from vidsim.models.two_tower import build_towers
+    def head(
+        self, backbone: "Backbone", settings: Mapping[str, Any]
+    ) -> "Towers | RetrievalHead | None":
+        from vidsim.models.retrieval_head import build_head
 
-        return build_towers(backbone, settings)
+        return build_head(backbone, settings)
 
     def task_model(
         self, backbone: "Backbone", head: "keras.layers.Layer | None", config: RetrievalConfig
     ) -> "TaskModel":
+        from vidsim.models.match_two_tower import MatchTwoTower
+        from vidsim.models.momentum_retrieval import MomentumRetrieval
         from vidsim.models.two_tower import TwoTower
         from vidsim.objectives.objective import build_objectives
 
@@ -112,7 +124,9 @@ class Retrieval(Task):
             for variable in backbone.encoder_variables():
                 variable.trainable = False
         outputs = (*backbone.output_keys, TEXT_EMBEDDING, VIDEO_EMBEDDING)
-        return TwoTower(backbone, build_objectives(objectives(config), backbone, outputs), head)
+        losses = build_objectives(objectives(config), backbone, outputs)
+        kind: Any = MatchTwoTower if config.match.match_weight else TwoTower
+        return (MomentumRetrieval if config.itc.itc_weight else kind)(backbone, losses, head)
 
     def dataset(self, model: "LoadedModel", data: FoldCaptions, batches: "Batches") -> Any:
         from vidsim.preprocess.pipeline import text_video_dataset
@@ -131,19 +145,22 @@ class Retrieval(Task):
     def prediction_model(
         self, backbone: "Backbone", head: "keras.layers.Layer | None"
     ) -> "EmbeddingModel":
-        from vidsim.models.embedding_model import EmbeddingModel
-        from vidsim.models.two_tower import TowerEmbedding, Towers
+        from vidsim.models.retrieval_model import RetrievalModel
 
-        if isinstance(head, Towers):
-            return TowerEmbedding(backbone, head)
-        return EmbeddingModel(backbone)
+        return RetrievalModel(backbone, head)
 
-    def open_predictions(self, common: Common, config: InferenceConfig) -> EmbeddedSides:
-        return EmbeddedSides(common, config)
+    def open_predictions(self, common: Common, config: RetrievalInferenceConfig) -> EmbeddedSides:
+        sides = EmbeddedSides(common, config)
+        sides.say_cost()
+        return sides
 
     def predict(self, model: "LoadedModel", job: Job, part: slice) -> dict[str, np.ndarray]:
         from vidsim.tasks.loaded_model import embed_videos
 
+        if isinstance(job, MatchJob):
+            from vidsim.tasks.retrieval.scoring import match_scores
+
+            return match_scores(model, job, part)
         examples = model.examples(job.table)
         embedded = embed_videos(model.model, examples, job.rows[part], model.batch_size)
         return {EMBEDDING: embedded}
