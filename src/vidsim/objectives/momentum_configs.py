@@ -49,7 +49,12 @@ class MomentumContrastConfig(ObjectiveConfig):
 
 @dataclass(frozen=True)
 class DistilledLMConfig(MaskedLMConfig):
-    """Flags of the masked-word loss beside a momentum teacher."""
+    """Flags of the masked-word loss beside a momentum teacher: a mean over all masked words."""
+
+    def contradictions(self) -> Iterator[str]:
+        yield from super().contradictions()
+        if self.mlm_reduction != "mean":
+            yield f"{self.said('mlm_reduction')}: beside a momentum teacher accepted is mean"
 
     def build(self, backbone) -> "Objective":
         from vidsim.objectives.masked_lm import DistilledLMObjective
@@ -59,10 +64,13 @@ class DistilledLMConfig(MaskedLMConfig):
 
 @dataclass(frozen=True)
 class HardMatchConfig(MatchConfig):
-    """Flags of the match loss with hard wrong pairs.
+    """Flags of the match loss with hard wrong pairs, beside which all words are predicted."""
 
-    --match-mismatch and --match-words have no effect.
-    """
+    def contradictions(self) -> Iterator[str]:
+        yield from super().contradictions()
+        for name in ("match_mismatch", "match_words"):
+            if self.origin(name) == "flag":
+                yield f"{self.said(name)} does nothing where wrong pairs are hard ones of the batch"
 
     def build(self, backbone) -> "Objective":
         from vidsim.objectives.hard_match import HardMatchObjective
