@@ -16,6 +16,15 @@ CHOSEN = np.array([[0, 1, 1], [1, 0, 1], [1, 0, 0], [0, 0, 0]], bool)  # two of 
 REAL = CHOSEN & MASK
 
 
+def of_batch(predicted, frames, mask, chosen, *how, **more):
+    """The loss of whole batches (B, T, D), (B, T)."""
+    size, count = frames.shape[-1], mask.size
+    p, x = ops.reshape(predicted, (-1, size)), ops.reshape(frames, (-1, size))
+    return masked_frame_nce(
+        p, np.arange(count), np.reshape(chosen, -1), x, np.reshape(mask, -1), *how, **more
+    )
+
+
 def nce(predicted, frames, mask, chosen, temperature=1.0, normalize=False):
     """One chosen frame at a time, over a list of the real ones."""
     if normalize:
@@ -51,9 +60,9 @@ def test_nce_by_hand(as_array):
     frames = np.array([[[1.0, 0.0], [0.0, 1.0], [9.0, 9.0]]])
     predicted = np.array([[[np.log(3), 0.0], [5.0, 5.0], [5.0, 5.0]]])
     mask, chosen = np.array([[True, True, False]]), np.array([[True, False, False]])
-    loss = as_array(masked_frame_nce(predicted, frames, mask, chosen))
+    loss = as_array(of_batch(predicted, frames, mask, chosen))
     assert loss == pytest.approx(0.287682, rel=1e-5)
-    loss = as_array(masked_frame_nce(predicted, frames, mask, chosen, temperature=0.5))
+    loss = as_array(of_batch(predicted, frames, mask, chosen, temperature=0.5))
     assert loss == pytest.approx(0.105361, rel=1e-5)
 
 
@@ -61,12 +70,12 @@ def test_nce_by_hand(as_array):
 def test_nce_equals_the_reference(how, example, gradients, central_differences, as_array):
     """What is padded is not predicted, whoever chose it, and nothing it says is compared with."""
     p, x = example
-    found = as_array(masked_frame_nce(p, x, MASK, CHOSEN, **how))
+    found = as_array(of_batch(p, x, MASK, CHOSEN, **how))
     assert found == pytest.approx(nce(p, x, MASK, CHOSEN, **how), rel=1e-9)
     noise = 1e3 * ~MASK[:, :, None]
-    again = as_array(masked_frame_nce(p + noise, x - noise, MASK, CHOSEN, **how))
+    again = as_array(of_batch(p + noise, x - noise, MASK, CHOSEN, **how))
     assert again == pytest.approx(float(found), rel=1e-12)
-    of_p, of_x = gradients(lambda a, b: masked_frame_nce(a, b, MASK, CHOSEN, **how), p, x)
+    of_p, of_x = gradients(lambda a, b: of_batch(a, b, MASK, CHOSEN, **how), p, x)
     by_p = central_differences(lambda a: nce(a, x, MASK, CHOSEN, **how), p)
     by_x = central_differences(lambda b: nce(p, b, MASK, CHOSEN, **how), x)
     np.testing.assert_allclose(of_p, by_p, atol=1e-7)
@@ -107,23 +116,23 @@ def test_nce_is_the_published_one(goldens, gradients, as_array):
         golden[f"mfm/{name}"] for name in ("predicted_frames", "true_frames", "frame_mask")
     )
     chosen = golden["mfm/label_index"] != -100
-    found = as_array(masked_frame_nce(p, x, mask, chosen))
+    found = as_array(of_batch(p, x, mask, chosen))
     assert found == pytest.approx(float(golden["mfm/loss"]), rel=1e-5)
     for temperature in (0.1, 0.07):
-        found = as_array(masked_frame_nce(p, x, mask, chosen, temperature, normalize=True))
+        found = as_array(of_batch(p, x, mask, chosen, temperature, normalize=True))
         expected = float(golden[f"mfm/loss_normalized_temp_{temperature}"])
         assert found == pytest.approx(expected, rel=1e-5)
-    of_p, of_x = gradients(lambda a, b: masked_frame_nce(a, b, mask, chosen), p, x)
+    of_p, of_x = gradients(lambda a, b: of_batch(a, b, mask, chosen), p, x)
     for gradient, name in ((of_p, "predicted"), (of_x, "true")):
         expected = golden[f"mfm/grad_{name}_frames"]
         np.testing.assert_allclose(gradient, expected, atol=1e-4 * np.abs(expected).max())
-    assert as_array(masked_frame_nce(p, x, mask, 0 * chosen)) == 0  # theirs is NaN
+    assert as_array(of_batch(p, x, mask, 0 * chosen)) == 0  # theirs is NaN
     assert golden["mfm_none/loss_is_nan"]
 
 
 LOSSES = {
-    "nce": lambda p, x, chosen: masked_frame_nce(p, x, MASK, chosen),
-    "cosine": lambda p, x, chosen: masked_frame_nce(p, x, MASK, chosen, 0.07, normalize=True),
+    "nce": lambda p, x, chosen: of_batch(p, x, MASK, chosen),
+    "cosine": lambda p, x, chosen: of_batch(p, x, MASK, chosen, 0.07, normalize=True),
     "classes": lambda p, x, chosen: masked_frame_classes(ops.relu(x), p, chosen),
     "regression": masked_frame_regression,
 }

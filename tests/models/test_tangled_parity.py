@@ -169,7 +169,10 @@ def test_published_scores_and_losses(goldens, heads):
     """`_era`: a mean over the labels that are not ignored."""
     backbone, by_name = heads
     outputs, inputs = states_of(backbone, goldens), labels_of(goldens)
-    close(by_name["masked_frames"].predictions(outputs), goldens["out/scores_region"][:, 1:])
+    close(
+        by_name["masked_frames"].predictions(outputs[schema.FRAME_STATES]),
+        goldens["out/scores_region"][:, 1:],
+    )
     close(by_name["masked_actions"].logits(outputs), goldens["out/scores_action"])
     match = by_name["match"].head(outputs[schema.MATCH_VECTOR])
     close(np.array(match)[:, ::-1], goldens["out/scores_match"])

@@ -13,10 +13,19 @@ from vidsim.objectives.configs import RetrievalLossConfig
 from vidsim.objectives.retrieval import RetrievalObjective
 
 
-@pytest.mark.parametrize(("family", "hidden"), [("mix_nextvlad", 0), ("uniter", 0), ("uniter", 6)])
-def test_equals_both_sides_apart(family, hidden, build_smallest, make_inputs):
+@pytest.mark.parametrize(
+    ("family", "hidden", "fields"),
+    [
+        ("mix_nextvlad", 0, {}),
+        ("uniter", 0, {}),
+        ("uniter", 6, {}),
+        ("joint", 0, {"sequence": "frames sep words", "frame_positions": True}),
+        ("joint", 6, {"sequence": "cls frames sep words", "pooling": "attention"}),
+    ],
+)
+def test_equals_both_sides_apart(family, hidden, fields, build_smallest, make_inputs):
     """Sentences without frames, videos without words, side by side and padded to each other."""
-    backbone = build_smallest(family)
+    backbone = build_smallest(family, **fields)
     head = Towers(8, hidden, 0.5) if hidden else None
     texts = make_inputs((5, 3, 4), (0, 0, 0))
     videos = make_inputs((2, 2, 2), (3, 1, 2))

@@ -73,17 +73,38 @@ def test_each_form_reads_what_it_says(form, build_smallest):
     inputs = {schema.FRAMES: frames, schema.FRAME_MASK: mask, schema.FRAMES_CHOSEN: chosen}
     outputs = {schema.FRAME_STATES: states}
     predicted = objective.decoder(objective.norm(objective.transform(states)))
+    flat = ops.reshape(predicted, (8, 3)), np.arange(8), (mask & chosen).reshape(8)
     real = mask & chosen
     positive = np.maximum(frames.astype("float32"), 0)
     shares = positive / np.maximum(positive.sum(axis=-1, keepdims=True), 1e-9)
     expected = {
-        "nce": masked_frame_nce(predicted, frames, mask, real, 0.5),
+        "nce": masked_frame_nce(*flat, frames.reshape(8, 3), mask.reshape(8), 0.5),
         "soft": masked_frame_classes(shares, predicted, real),
         "regression": masked_frame_regression(predicted, frames, real),
     }
     assert number(objective(outputs, inputs)) == pytest.approx(number(expected[form]), rel=1e-6)
     count = objective.count(outputs, inputs)
     assert count is None if form == "nce" else number(count) == 3
+    empty = {key: value[:, :0] for key, value in (inputs | outputs).items()}
+    assert number(objective(empty, empty)) == 0
+
+
+def test_many_frames_are_all_counted(build_smallest):
+    """Of 480 frames the head reads 0.27 x 480 + 16 at most, and finds all that were chosen."""
+    backbone = build_smallest("joint", inputs={"widths": {"frames": 3}})
+    objective = MaskedFramesObjective(MaskedFramesConfig(1.0), backbone)
+    rng = np.random.default_rng(0)
+    states = rng.normal(0, 1, (15, 32, 16)).astype("float32")
+    frames = rng.normal(0, 1, (15, 32, 3)).astype("float16")
+    chosen = rng.random((15, 32)) < 0.135
+    chosen[0] = True  # also where one video has far more than its share
+    mask = rng.random((15, 32)) < 0.9
+    inputs = {schema.FRAMES: frames, schema.FRAME_MASK: mask, schema.FRAMES_CHOSEN: chosen}
+    predicted = objective.decoder(objective.norm(objective.transform(states.reshape(480, 16))))
+    every = np.arange(480), chosen.reshape(480), frames.reshape(480, 3), mask.reshape(480)
+    expected = number(masked_frame_nce(predicted, *every))
+    found = number(objective({schema.FRAME_STATES: states}, inputs))
+    assert found == pytest.approx(expected, rel=1e-6)
 
 
 def test_its_flags_say_what_is_hidden():

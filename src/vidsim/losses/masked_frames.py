@@ -14,32 +14,34 @@ _LOWEST = float(np.finfo(np.float32).min)  # a logit that no softmax sees, finit
 
 def masked_frame_nce(
     predicted: Tensor,
-    frames: Tensor,
-    mask: Tensor,
+    places: Tensor,
     chosen: Tensor,
+    frames: Tensor,
+    real: Tensor,
     temperature: float = 1.0,
     normalize: bool = False,
 ) -> Tensor:
     """A prediction must find its own frame among all real frames of the batch.
 
-    Mean over the chosen frames of `-log softmax_j(p_i . x_j / T)` at j = i, where j runs over every
-    real frame of every video. Prediction and frame meet by their dot product; by their cosine if
-    `normalize`.
+    Mean over the chosen predictions of `-log softmax_j(p_i . x_j / T)` at the place of i, where j
+    runs over every real frame of every video. Prediction and frame meet by their dot product; by
+    their cosine if `normalize`.
 
     Args:
-        predicted: p, what a head says of each frame.
+        predicted: p, what a head says of P frames.
+        places: Of those frames among the N of the batch.
+        chosen: Which of the P count: True where a frame was to be predicted.
         frames: x, as they were before any was hidden.
-        mask: True where a frame is real; others are neither predicted nor compared with.
-        chosen: True for the frames to predict.
+        real: True where a frame is no padding; others are not compared with, nor do they count.
         temperature: T, divides the products; no unit, > 0.
         normalize: Whether both sides are scaled to length 1.
 
     Shapes:
-        predicted (B, T, D), frames (B, T, D), mask (B, T), chosen (B, T) -> scalar float32
+        predicted (P, D), places (P,), chosen (P,), frames (N, D), real (N,) -> scalar float32
 
     When to use:
         Frames without labels. The value grows with the log of the number of frames in the batch:
-        compare it between runs of one batch size only. It makes B T x B T numbers.
+        compare it between runs of one batch size only. It makes P x N numbers.
 
     Reference:
         van den Oord et al. 2018, arXiv:1807.03748; as a task on frames: Li et al. 2020, HERO,
@@ -49,12 +51,13 @@ def masked_frame_nce(
     p, x = at_least_float32(predicted), at_least_float32(frames)
     if normalize:
         p, x = l2_normalize(p), l2_normalize(x)
-    size = x.shape[-1]
-    logits = ops.matmul(ops.reshape(p, (-1, size)), ops.transpose(ops.reshape(x, (-1, size))))
-    real = ops.reshape(ops.cast(mask, "bool"), (-1,))  # (B T,)
-    logits = ops.where(real[None, :], logits / temperature, _LOWEST)  # (B T, B T)
-    own = ops.logsumexp(logits, axis=1) - ops.diagonal(logits)
-    return _mean(own, ops.logical_and(real, ops.reshape(ops.cast(chosen, "bool"), (-1,))))
+    real = ops.cast(real, "bool")
+    logits = ops.matmul(p, ops.transpose(x)) / temperature  # (P, N)
+    logits = ops.where(real[None, :], logits, _LOWEST)
+    count, of = ops.shape(logits)  # either may be 0, which take_along_axis does not accept
+    own = ops.take(ops.reshape(logits, (-1,)), of * ops.arange(count) + places, axis=0)
+    counts = ops.logical_and(ops.cast(chosen, "bool"), ops.take(real, places, axis=0))
+    return _mean(ops.logsumexp(logits, axis=1) - own, counts)
 
 
 def masked_frame_classes(targets: Tensor, logits: Tensor, chosen: Tensor) -> Tensor:
@@ -69,7 +72,7 @@ def masked_frame_classes(targets: Tensor, logits: Tensor, chosen: Tensor) -> Ten
         chosen: True for the frames to predict.
 
     Shapes:
-        targets (B, T, C), logits (B, T, C), chosen (B, T) -> scalar float32
+        targets (..., C), logits (..., C), chosen (...,) -> scalar float32
 
     When to use:
         Frames or regions with what a classifier or detector says of them.
@@ -96,7 +99,7 @@ def masked_frame_regression(predicted: Tensor, frames: Tensor, chosen: Tensor) -
         chosen: True for the frames to predict.
 
     Shapes:
-        predicted (B, T, D), frames (B, T, D), chosen (B, T) -> scalar float32
+        predicted (..., D), frames (..., D), chosen (...,) -> scalar float32
 
     When to use:
         Frames whose numbers are of about the same scale; outliers count by their square.

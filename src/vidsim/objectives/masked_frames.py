@@ -1,5 +1,7 @@
 """Masked frames: predict what was hidden, from the encoder's states over the frames."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -39,6 +41,8 @@ class MaskedFramesObjective(Objective):
         if self.form == "auto":
             self.form = "soft" if self.classes else "nce"
         size = (self.form == "soft" and self.classes) or widths.get(self.stream, 1)
+        # percent: twice the expected share; of many frames never so many are chosen
+        self.most = math.ceil(200 * config.masked_frames_share)
         # where there are no states, build_objectives says so
         width = backbone.output_widths.get(schema.FRAME_STATES, 1)
         self.transform = dense(width, "transform", activation=ACTIVATIONS["gelu"], dtype="float32")
@@ -50,35 +54,42 @@ class MaskedFramesObjective(Objective):
         self.decoder.build((None, None, width))
 
     def call(self, outputs, inputs):
-        predicted = self.predictions(outputs)
-        frames, chosen = inputs[self.stream], self._chosen(inputs)
+        chosen = ops.reshape(self._chosen(inputs), (-1,))  # (B T,)
+        states = _flat(outputs[schema.FRAME_STATES])  # (B T, width)
+        every = _flat(inputs[self.stream])  # (B T, F)
+        # the chosen ones first, and as many as there could be: the head reads no others
+        count = chosen.shape[0] or ops.shape(chosen)[0]
+        places = ops.argsort(ops.logical_not(chosen))[: count * self.most // 100 + 16]
+        chosen = ops.take(chosen, places, axis=0)
+        predicted = self.predictions(ops.take(states, places, axis=0))
         config = self.config
+        if self.form == "nce":
+            real = ops.reshape(ops.cast(inputs[self.mask], "bool"), (-1,))
+            how = config.masked_frames_temperature, config.masked_frames_normalize
+            return masked_frame_nce(predicted, places, chosen, every, real, *how)
+        if self.form == "soft" and self.classes is not None:
+            every = _flat(inputs[schema.REGION_CLASSES])
+        frames = ops.take(every, places, axis=0)
         if self.form == "regression":
             return masked_frame_regression(predicted, frames, chosen)
-        if self.form == "soft":
-            shares = frames if self.classes is None else inputs[schema.REGION_CLASSES]
-            shares = ops.relu(ops.cast(shares, "float32"))
-            shares = ops.divide_no_nan(shares, ops.sum(shares, axis=-1, keepdims=True))
-            return masked_frame_classes(shares, predicted, chosen)
-        return masked_frame_nce(
-            predicted,
-            frames,
-            inputs[self.mask],
-            chosen,
-            config.masked_frames_temperature,
-            config.masked_frames_normalize,
-        )
+        shares = ops.relu(frames)
+        shares = ops.divide_no_nan(shares, ops.sum(shares, axis=-1, keepdims=True))
+        return masked_frame_classes(shares, predicted, chosen)
 
     def count(self, outputs, inputs):
         if self.form == "nce":
             return None  # every frame of the batch is compared with
         return ops.sum(ops.cast(self._chosen(inputs), "float32"))
 
-    def predictions(self, outputs):
-        """What the head says of each frame, (B, T, F), or (B, T, classes)."""
-        states = ops.cast(outputs[schema.FRAME_STATES], "float32")  # (B, T, width)
+    def predictions(self, states):
+        """What the head says of states (..., width): frames, (..., F), or their classes."""
         return self.decoder(self.norm(self.transform(states)))
 
     def _chosen(self, inputs):
         real = ops.cast(inputs[self.mask], "bool")
         return ops.logical_and(real, ops.cast(inputs[schema.FRAMES_CHOSEN], "bool"))
+
+
+def _flat(x):
+    """(B, T, D) -> (B T, D) float32."""
+    return ops.reshape(ops.cast(x, "float32"), (-1, x.shape[-1]))
