@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -221,3 +222,18 @@ def test_what_the_family_cannot_read_is_refused():
     ):
         with pytest.raises(VidsimError, match=words):
             build_backbone(config, dataclasses.replace(spec, **changes))
+
+
+def test_float16_is_finite_for_extreme_features(build_smallest, make_inputs):
+    """Frames of 60,000, whose projections are beyond float16; also without words, or frames."""
+    one = {"encoder_layers": 1, "region_layers": 1, "action_layers": 1, "tangled_layers": 1}
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        backbone = build_smallest("tangled", **one)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    inputs = make_inputs((5, 5, 5), (3, 3, 0))
+    inputs[schema.FRAMES] = np.sign(inputs[schema.FRAMES]) * np.float16(6e4)
+    inputs[schema.TOKEN_MASK][1] = False
+    for name, value in backbone(inputs, training=True).items():
+        assert np.isfinite(np.array(ops.cast(value, "float32"))).all(), name

@@ -25,6 +25,7 @@ EXTRACTORS_ON_JAX = ("test_folders[clip]", "test_texts_of_clip", "test_swin")
 OBJECTIVES_ON_JAX = (
     "test_masked_frames.py::test_head_and_loss_are_the_published_ones[small]",
     "test_match.py::test_it_is_the_mean_cross_entropy_of_a_linear_head",
+    "test_masked_actions.py::test_mean_over_chosen_actions_of_known_classes",
 )
 
 

@@ -32,8 +32,6 @@ class MaskedFramesObjective(Objective):
     def __init__(self, config: MaskedFramesConfig, backbone):
         super().__init__(config.masked_frames_weight, name="masked_frames")
         self.config = config
-        # percent: twice the expected share; of many frames never so many are chosen
-        self.most = math.ceil(200 * config.masked_frames_share)
         widths = backbone.spec.widths
         regions = schema.REGIONS in widths
         self.stream = schema.REGIONS if regions else schema.FRAMES
@@ -43,6 +41,8 @@ class MaskedFramesObjective(Objective):
         if self.form == "auto":
             self.form = "soft" if self.classes else "nce"
         size = (self.form == "soft" and self.classes) or widths.get(self.stream, 1)
+        # percent: twice the expected share; of many frames never so many are chosen
+        self.most = math.ceil(200 * config.masked_frames_share)
         # where there are no states, build_objectives says so
         width = backbone.output_widths.get(schema.FRAME_STATES, 1)
         self.transform = dense(width, "transform", activation=ACTIVATIONS["gelu"], dtype="float32")
@@ -55,22 +55,24 @@ class MaskedFramesObjective(Objective):
 
     def call(self, outputs, inputs):
         chosen = ops.reshape(self._chosen(inputs), (-1,))  # (B T,)
+        states = _flat(outputs[schema.FRAME_STATES])  # (B T, width)
         every = _flat(inputs[self.stream])  # (B T, F)
         # the chosen ones first, and as many as there could be: the head reads no others
         count = chosen.shape[0] or ops.shape(chosen)[0]
         places = ops.argsort(ops.logical_not(chosen))[: count * self.most // 100 + 16]
         chosen = ops.take(chosen, places, axis=0)
-        states = ops.take(_flat(outputs[schema.FRAME_STATES]), places, axis=0)
-        predicted = self.predictions(states)
+        predicted = self.predictions(ops.take(states, places, axis=0))
         config = self.config
         if self.form == "nce":
             real = ops.reshape(ops.cast(inputs[self.mask], "bool"), (-1,))
             how = config.masked_frames_temperature, config.masked_frames_normalize
             return masked_frame_nce(predicted, places, chosen, every, real, *how)
+        if self.form == "soft" and self.classes is not None:
+            every = _flat(inputs[schema.REGION_CLASSES])
+        frames = ops.take(every, places, axis=0)
         if self.form == "regression":
-            return masked_frame_regression(predicted, ops.take(every, places, axis=0), chosen)
-        shares = every if self.classes is None else _flat(inputs[schema.REGION_CLASSES])
-        shares = ops.relu(ops.take(shares, places, axis=0))
+            return masked_frame_regression(predicted, frames, chosen)
+        shares = ops.relu(frames)
         shares = ops.divide_no_nan(shares, ops.sum(shares, axis=-1, keepdims=True))
         return masked_frame_classes(shares, predicted, chosen)
 
@@ -80,8 +82,8 @@ class MaskedFramesObjective(Objective):
         return ops.sum(ops.cast(self._chosen(inputs), "float32"))
 
     def predictions(self, states):
-        """What the head says: states (..., width) to (..., F), or (..., classes)."""
-        return self.decoder(self.norm(self.transform(ops.cast(states, "float32"))))
+        """What the head says of states (..., width): frames, (..., F), or their classes."""
+        return self.decoder(self.norm(self.transform(states)))
 
     def _chosen(self, inputs):
         real = ops.cast(inputs[self.mask], "bool")
