@@ -23,7 +23,6 @@ from vidsim.models.configs import build_backbone
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.input_spec import InputSpec
 from vidsim.models.pair_scorer import PairScorer
-from vidsim.models.task_model import TaskModel
 from vidsim.objectives.configs import SimilarityConfig
 from vidsim.objectives.objective import build_objectives
 from vidsim.preprocess.batch_order import batches_of_run
@@ -61,10 +60,10 @@ def build(recipe, stage, devices):
     keras.utils.set_random_seed(0)
     with data_parallel(config):
         backbone = smallest(recipe.model)
-        kind, more = (PairScorer, (COSINE,)) if stage == "finetune" else (TaskModel, ())
+        kind, more = (PairScorer, (COSINE,)) if stage == "finetune" else (None, ())
         losses = build_objectives(objectives(config), backbone, (*backbone.output_keys, *more))
         optimizer = build_optimizer(config.optimizer, backbone, 100, 100)
-        return Trainer(kind(backbone, losses), optimizer)
+        return Trainer((kind or config.task_model)(backbone, losses), optimizer)
 
 
 def batch(stage, number):
@@ -77,6 +76,7 @@ def batch(stage, number):
         "frames": rng.normal(0, 1, (*lead, FRAMES, 1536)).astype("float16"),
         "frame_mask": np.arange(FRAMES) < rng.integers(0, FRAMES + 1, (*lead, 1)),
         "tags": (rng.random((*lead, LABELS)) < 0.3).astype("uint8"),
+        "unmasked_ids": rng.integers(5, WORDS, (*lead, LENGTH), "int32"),
         "mlm_positions": rng.integers(0, LENGTH, (*lead, 2), "int32"),
         "mlm_labels": rng.integers(5, WORDS, (*lead, 2), "int32"),
         "mlm_weights": (rng.random((*lead, 2)) < 0.6).astype("float32"),
