@@ -81,6 +81,7 @@ def batch(stage, number):
         "frames": rng.normal(0, 1, (*lead, FRAMES, 1536)).astype("float16"),
         "frame_mask": np.arange(FRAMES) < rng.integers(0, FRAMES + 1, (*lead, 1)),
         "tags": (rng.random((*lead, LABELS)) < 0.3).astype("uint8"),
+        "unmasked_ids": rng.integers(5, WORDS, (*lead, LENGTH), "int32"),
         "mlm_positions": rng.integers(0, LENGTH, (*lead, 2), "int32"),
         "mlm_labels": rng.integers(5, WORDS, (*lead, 2), "int32"),
         "mlm_weights": (rng.random((*lead, 2)) < 0.6).astype("float32"),

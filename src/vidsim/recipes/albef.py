@@ -82,7 +82,9 @@ _SIZES = {
             "frame_skip": True,
             "projection": "mlp",
         },
-        "pretrain": _SMALL | {"itc_alpha_steps": 60, "tag_weight": 1.0},
+        "pretrain": _SMALL
+        # each side is searched by the other: neither is hidden
+        | {"itc_alpha_steps": 60, "tag_weight": 1.0, "modality_dropout": 0.0},
         "tasks": {
             "retrieval": _SMALL
             | {

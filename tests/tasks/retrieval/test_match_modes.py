@@ -66,7 +66,27 @@ def test_the_match_head_sorts_what_the_embeddings_found(data, tmp_path, monkeypa
     assert command("inference", data, tmp_path, *two_stage) == 0
     assert "two-stage scores 8 x 3 and 8 x 3, in all 48 pairs" in capsys.readouterr().out
     assert command("inference", data, tmp_path, "--mode", "joint") == 0
-    root = tmp_path / "retrieval" / "inference"
+    forth, back = check_scores(tmp_path / "retrieval" / "inference")
+    assert command("ensemble", data, tmp_path, *two_stage) == 0
+    result = json.loads((tmp_path / "retrieval" / "ensemble" / "retrieval.json").read_text())
+    assert result["mode"] == "two-stage"
+    blended = []
+    for of_side in (forth, back):
+        mean = (expit(of_side[0]) + expit(of_side[1])) / 2
+        blended.append(np.where(np.isfinite(of_side[0]) | np.isfinite(of_side[1]), mean, -np.inf))
+    own = RetrievalEvaluator(np.arange(8), 8).report_of_scores(*blended, hidden=True).metrics
+    report = result["validation"]["0"]["ensemble"]
+    assert report["metrics"] == pytest.approx(own)
+    assert "of each search's 3 best by cosine" in report["protocol"]
+    assert "2 times the cosine" not in report["protocol"]
+    more = (*two_stage, "--cosine-weight", "2")
+    assert command("ensemble", data, tmp_path, *more) == 0
+    check_resumed(data, tmp_path, two_stage, monkeypatch)
+    assert command("ensemble", data, tmp_path, "--mode", "joint") == 0
+
+
+def check_scores(root):
+    """Two-stage's matrices of both recipes and directions, whose cells are joint's."""
     forth, back = [], []
     for recipe in ("albef", "uniter"):
         folder, whole = root / recipe / f"two-stage-{K}", root / recipe / "joint"
@@ -86,22 +106,7 @@ def test_the_match_head_sorts_what_the_embeddings_found(data, tmp_path, monkeypa
             at = np.take_along_axis(expected, found[PLACES], axis=1)
             np.testing.assert_allclose(found[SCORES], at, atol=2e-5)
             kept.append(match_matrix(found[PLACES], found[SCORES], 8))
-    assert command("ensemble", data, tmp_path, *two_stage) == 0
-    result = json.loads((tmp_path / "retrieval" / "ensemble" / "retrieval.json").read_text())
-    assert result["mode"] == "two-stage"
-    blended = []
-    for of_side in (forth, back):
-        mean = (expit(of_side[0]) + expit(of_side[1])) / 2
-        blended.append(np.where(np.isfinite(of_side[0]) | np.isfinite(of_side[1]), mean, -np.inf))
-    own = RetrievalEvaluator(np.arange(8), 8).report_of_scores(*blended, hidden=True).metrics
-    report = result["validation"]["0"]["ensemble"]
-    assert report["metrics"] == pytest.approx(own)
-    assert "of each search's 3 best by cosine" in report["protocol"]
-    assert "2 times the cosine" not in report["protocol"]
-    more = (*two_stage, "--cosine-weight", "2")
-    assert command("ensemble", data, tmp_path, *more) == 0
-    check_resumed(data, tmp_path, two_stage, monkeypatch)
-    assert command("ensemble", data, tmp_path, "--mode", "joint") == 0
+    return forth, back
 
 
 def check_resumed(data, save, flags, monkeypatch):
