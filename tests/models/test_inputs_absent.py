@@ -31,7 +31,7 @@ FORMS = {
     "videobert": ("joint", {"sequence": "frames sep words", "pooling": "sep"}),
     "winner": ("joint", WINNER | {"pooling": "attention"}),
     "lxmert": ("cross", {"relational_layers": 1}),
-    "lxmert_mean": ("cross", {"cross_pooling": "mean", "stream_skip": True}),
+    "lxmert_mean": ("cross", {"cross_pooling": "mean", "visual_embedding": "normed"}),
     "actbert": ("tangled", {}),
     "albef": ("albef", {}),
     "albef_mean": ("albef", {"text_pooling": "mean", "frame_skip": True, "projection": "mlp"}),

@@ -64,7 +64,8 @@ def test_a_size_has_rates_of_its_own(size, pretrained, rate):
     recipe = classification(size, pretrained)
     assert recipe.finetune.optimizer.bert_lr == rate
     assert recipe.finetune.total_steps <= 400
-    assert recipe.finetune.resample == ""
+    assert (recipe.finetune.resample, recipe.finetune.tricks.fgm) == ("", 0)
+    assert recipe.finetune.tricks.ema == (0.98 if pretrained else 0)
     assert recipe.model.text_assembly == "none"
 
 

@@ -91,8 +91,26 @@ def test_the_sum_of_displacements_is_no_longer_than_eps():
         np.testing.assert_allclose(np.array(same), displacement, rtol=1e-6)
 
 
-def test_dropout_draws_the_same_mask_with_and_without_displacement():
+def test_dropout_draws_the_same_mask_with_and_without_displacement(monkeypatch):
     """Its seed after one update is the one after one pass, whatever the number of passes."""
+    drawn, call = [], keras.layers.Dropout.call
+
+    def remembered(self, inputs, training=False):
+        x = call(self, inputs, training=training)
+        drawn.append(np.array(x) == 0)
+        return x
+
+    monkeypatch.setattr(keras.layers.Dropout, "call", remembered)
+    trainer = build(dropout=0.5, pgd_steps=2)
+    for _ in range(2):
+        update(trainer)
+    assert len(drawn) == 6 and drawn[0].any() and not drawn[0].all()
+    for masks in (drawn[:3], drawn[3:]):
+        np.testing.assert_array_equal(masks[1], masks[0])
+        np.testing.assert_array_equal(masks[2], masks[0])
+    assert (drawn[3] != drawn[0]).any()
+    monkeypatch.undo()
+    monkeypatch.setattr(keras.Model, "run_eagerly", property(lambda _: True, lambda *_: None))
 
     def seed(**tricks):
         trainer = build(dropout=0.5, **tricks)

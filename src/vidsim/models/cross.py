@@ -30,11 +30,10 @@ class Cross(Backbone):
     text is hidden as a whole has none; there the pooler reads the mean of its frames' states, so
     that it is embedded all the same. A video without frames is one whose words found nothing.
 
-    Outputs, besides EMBEDDING (B, 256), a linear layer on the pooler's vector (and on what
-    `stream_skip` puts beside it), and, where there are tags, TAG_LOGITS (B, C): HIDDEN_STATES
-    (B, L, width) over the text and FRAME_STATES (B, T, width) over the frames, both after the last
-    cross layer, and MATCH_VECTOR (B, width), the pooler's. A model of one side has that side's
-    states only; its cross layers are plain ones.
+    Outputs, besides EMBEDDING (B, 256), a linear layer on the pooler's vector, and, where there
+    are tags, TAG_LOGITS (B, C): HIDDEN_STATES (B, L, width) over the text and FRAME_STATES
+    (B, T, width) over the frames, both after the last cross layer, and MATCH_VECTOR (B, width), the
+    pooler's. A model of one side has that side's states only; its cross layers are plain ones.
 
     Reference: Tan and Bansal 2019, LXMERT (arXiv:1908.07490); its form in the Tencent WBDC 2022
     challenge has frames for regions, no boxes, and no layers over them.
@@ -43,7 +42,7 @@ class Cross(Backbone):
     def __init__(self, config: CrossConfig, spec: InputSpec) -> None:
         super().__init__(config, spec)
         encoder = spec.encoder
-        self.pooling, self.skip = config.cross_pooling, config.stream_skip
+        self.pooling = config.cross_pooling
         sides = (_LANGUAGE,) if spec.has_text else ()
         sides += (_VISION,) if spec.frame_size is not None else ()
         shape = (
@@ -96,13 +95,11 @@ class Cross(Backbone):
         if self.frame_embedding is not None:
             sides[_VISION] = self._vision(inputs, training)
         masks = {name: side.packing.mask for name, side in sides.items()}
-        before = _means(sides) if self.skip else []
         for layer in self.cross:
             sides = layer(sides=sides, training=training)
         states = {name: side.packing.positions(side.rows) for name, side in sides.items()}
         pooled = self.pooler(self._pool(states, masks))  # (B, width)
-        read = ops.concatenate([pooled, *before], axis=-1) if before else pooled
-        embedding = self.project(self.dropout(read, training=training))
+        embedding = self.project(self.dropout(pooled, training=training))
         outputs = {schema.EMBEDDING: embedding}
         if self.classifier is not None:
             outputs[schema.TAG_LOGITS] = self.classifier(embedding)
@@ -165,12 +162,6 @@ class Cross(Backbone):
             return ops.where(real[_LANGUAGE], first, frames)
         either = ops.where(real[_VISION], 0.5 * (words + frames), words)
         return ops.where(real[_LANGUAGE], either, frames)
-
-
-def _means(sides: dict[str, Rows]) -> list[Tensor]:
-    """(B, width) the mean of each side's real positions; zeros where it has none."""
-    pairs = [(side.packing.positions(side.rows), side.packing.mask) for side in sides.values()]
-    return [masked_mean(x, mask) for x, mask in pairs]
 
 
 def _cross_weights(name: str, layer: CrossLayer) -> dict[str, keras.Variable]:

@@ -31,10 +31,6 @@ class CrossConfig(BackboneConfig):
     """What the pooler reads. cls: the text's first token; mean: half the words' mean and half the
     frames', for an encoder whose first token says nothing of its text."""
 
-    stream_skip: bool = False
-    """Whether the means of the words and of the frames, as they come to the cross layers, go beside
-    the pooler's vector. With few videos those layers learn little that a mean does not say."""
-
     def folder_misfits(self, stated: Mapping[str, Any]) -> Iterator[str]:
         found = {"x_layers": "cross_layers"}
         if self.relational_layers:

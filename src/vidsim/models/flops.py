@@ -91,14 +91,13 @@ def _cross(config: CrossConfig, spec: InputSpec, shape: VideoShape) -> int:
     across = (words + frames) * 4 * _dense(width, width)
     across += words * _reading(width, frames) + frames * _reading(width, words)
     both = across + _layer(encoder, words) + _layer(encoder, frames)
-    pooled = 3 * width if config.stream_skip else width
     return (
         frames * _dense(frame_size, width)
         + _encoder(encoder, words)
         + config.relational_layers * _layer(encoder, frames)
         + config.cross_layers * both
         + _dense(width, width)
-        + _dense(pooled, config.hidden_size)
+        + _dense(width, config.hidden_size)
         + _dense(config.hidden_size, spec.num_labels)
     )
 
