@@ -79,7 +79,7 @@ def named(backbone, objectives=(), prefix="text_encoder.bert."):
         found[f"{prefix if inside else ''}{name}"] = variable
     for objective in objectives:
         if objective.name == "itc":
-            found["temp"] = objective.temperature
+            found["temp"] = objective.learned
         if objective.name == "match" and hasattr(objective, "head"):
             found |= {
                 "itm_head.weight": objective.head.kernel,

@@ -120,6 +120,16 @@ def test_the_teachers_share_rises(build_smallest):
     np.testing.assert_allclose(shares, [0, 0.1, 0.4, 0.4], rtol=1e-6)
 
 
+@pytest.mark.parametrize("log", [False, True])
+def test_the_temperature_is_learned_within_its_bounds(log):
+    objective = MomentumContrastConfig(itc_temperature=0.2, itc_log_temperature=log).build(None)
+    assert float(objective.temperature) == pytest.approx(0.2)
+    optimizer = keras.optimizers.SGD(1.0)
+    for gradient, expected in ((-9.0, 0.5), (99.0, 0.001)):
+        optimizer.apply([ops.convert_to_tensor(gradient)], [objective.learned])
+        assert float(objective.temperature) == pytest.approx(expected, rel=1e-5)
+
+
 class Second(Replicas):
     """The second of two replicas; the first has the same rows."""
 

@@ -149,7 +149,7 @@ class MomentumModel(TaskModel):
     @property
     def temperature(self) -> Tensor:
         """The learned one, without gradient."""
-        return ops.stop_gradient(ops.convert_to_tensor(self._itc.temperature.value))
+        return ops.stop_gradient(self._itc.temperature)
 
     def enqueue(self, taught: tuple[Side, Side]) -> None:
         """Puts the batch's keys in the place of the oldest ones."""

@@ -22,6 +22,9 @@ class MomentumContrastConfig(ObjectiveConfig):
     """Weight of the contrast between texts and videos, before fusion."""
     itc_temperature: Annotated[float, Range(LOWEST, HIGHEST)] = 0.07
     """Divides the cosines (no unit): where it starts, for it is learned, within 0.001 and 0.5."""
+    itc_log_temperature: bool = False
+    """Whether its logarithm is learned. The published code learns the temperature itself, at rates
+    of 1e-4 and below; at ten times that, some dozen updates take it to its lower bound."""
     itc_queue: Annotated[int, Range(0, 2**24)] = 65536
     """Texts and videos of former batches that are kept to be told apart from, a multiple of
     --batch-size; 0: none."""

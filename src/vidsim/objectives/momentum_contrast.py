@@ -1,9 +1,12 @@
 """Contrast of texts and videos with the keys of a momentum teacher."""
 
+import math
+
 import keras
 from keras import ops
 
 from vidsim import schema
+from vidsim.layers.numeric import Tensor
 from vidsim.losses.momentum_contrast import momentum_contrast
 from vidsim.objectives.momentum_configs import HIGHEST, LOWEST, MomentumContrastConfig
 from vidsim.objectives.objective import Objective, rows
@@ -19,7 +22,7 @@ class MomentumContrastObjective(Objective):
 
     Attributes:
         config: the flags, which also say what the teacher is like.
-        temperature: divides the cosines.
+        learned: the variable, the temperature or its logarithm.
     """
 
     needs = (schema.TEXT_EMBEDDING, schema.VIDEO_EMBEDDING)
@@ -27,12 +30,22 @@ class MomentumContrastObjective(Objective):
     def __init__(self, config: MomentumContrastConfig) -> None:
         super().__init__(config.itc_weight, name="itc")
         self.config = config
-        self.temperature = self.add_weight(
+        start, low, high, name = config.itc_temperature, LOWEST, HIGHEST, "temperature"
+        if config.itc_log_temperature:
+            start, low, high = math.log(start), math.log(low), math.log(high)
+            name = "log_temperature"
+        self.learned = self.add_weight(
             shape=(),
-            initializer=keras.initializers.Constant(config.itc_temperature),
-            constraint=lambda value: ops.clip(value, LOWEST, HIGHEST),
-            name="temperature",
+            initializer=keras.initializers.Constant(start),
+            constraint=lambda value: ops.clip(value, low, high),
+            name=name,
         )
+
+    @property
+    def temperature(self) -> Tensor:
+        """Divides the cosines."""
+        value = ops.convert_to_tensor(self.learned.value)
+        return ops.exp(value) if self.config.itc_log_temperature else value
 
     def call(self, outputs, inputs):
         losses = [

@@ -51,6 +51,7 @@ class AlbefPretrainConfig(PretrainConfig):
 
 
 _TRAINED_HERE = {  # few updates from random weights: as the other recipes at these sizes
+    "itc_log_temperature": True,
     "minimum_lr": 0.0,
     "weight_decay": 0.01,
     "clip_norm": 1.0,

@@ -31,6 +31,10 @@ class MirroredReplicas(Replicas):
         shape = x.shape.as_list()
         shape[axis] = None if shape[axis] is None else self.count * shape[axis]
         gathered.set_shape(shape)
+        # a row that is looked up leaves a sparse gradient, which the gather's own cannot read and a
+        # reshape adds up
+        gathered = tf.reshape(gathered, tf.shape(gathered))
+        gathered.set_shape(shape)
         return tf.cast(gathered, x.dtype)
 
     def sum(self, values: Sequence[Tensor]) -> list[Tensor]:
