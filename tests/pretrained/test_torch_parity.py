@@ -175,8 +175,7 @@ def test_gradients(model, expected, inputs, tmp_path, differentiate):
         np.testing.assert_allclose(plain / scale, expected[2][name] / scale, atol=1e-4)
 
 
-def test_lxmert_as_transformers_saves_it(tmp_path):
-    """LxmertModel beside ours, by a folder that it wrote; each frame is the whole picture."""
+def saved_lxmert(folder):
     torch.manual_seed(0)
     config = transformers.LxmertConfig(
         vocab_size=WORDS,
@@ -191,7 +190,13 @@ def test_lxmert_as_transformers_saves_it(tmp_path):
         initializer_range=0.06,
     )
     model = transformers.LxmertModel(config).eval()
-    model.save_pretrained(tmp_path)
+    model.save_pretrained(folder)
+    return model
+
+
+def test_lxmert_as_transformers_saves_it(tmp_path):
+    """LxmertModel beside ours, by a folder that it wrote; each frame is the whole picture."""
+    model = saved_lxmert(tmp_path)
     rng = np.random.default_rng(0)
     mask = np.arange(48) < np.array(LENGTHS)[:, None]
     ids = rng.integers(5, WORDS, mask.shape) * mask
