@@ -11,8 +11,9 @@ from vidsim.config import Common
 from vidsim.config_fields import Config, kinds, leaves, origins, override
 from vidsim.errors import VidsimError
 from vidsim.models.albef_config import AlbefConfig
-from vidsim.models.configs import BackboneConfig, JointConfig, MixNeXtVLADConfig, UniterConfig
+from vidsim.models.configs import BackboneConfig, JointConfig, UniterConfig
 from vidsim.models.cross_config import CrossConfig
+from vidsim.models.mix_nextvlad_config import MixNeXtVLADConfig
 from vidsim.models.tangled_config import TangledConfig
 from vidsim.objectives import configs as objectives
 from vidsim.objectives.momentum_configs import (

@@ -1,10 +1,11 @@
 """Operations counted by hand: a Uniter and a MixNeXtVLAD small enough to count on paper."""
 
 from vidsim import schema
-from vidsim.models.configs import MixNeXtVLADConfig, UniterConfig
+from vidsim.models.configs import UniterConfig
 from vidsim.models.cross_config import CrossConfig
 from vidsim.models.flops import VideoShape, forward_flops
 from vidsim.models.input_spec import InputSpec
+from vidsim.models.mix_nextvlad_config import MixNeXtVLADConfig
 
 SIZES = {"encoder_width": 4, "encoder_layers": 2, "encoder_heads": 1, "encoder_intermediate": 8}
 SIZES |= {"hidden_size": 2}

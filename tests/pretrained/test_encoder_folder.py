@@ -10,8 +10,9 @@ from keras import ops
 from safetensors.numpy import save_file
 
 from vidsim.errors import VidsimError
-from vidsim.models.configs import MixNeXtVLADConfig, UniterConfig, build_backbone
+from vidsim.models.configs import UniterConfig, build_backbone
 from vidsim.models.input_spec import InputSpec
+from vidsim.models.mix_nextvlad_config import MixNeXtVLADConfig
 from vidsim.pretrained import encoder_folder
 from vidsim.pretrained.encoder_folder import EncoderFolder, EncoderFolders
 from vidsim.pretrained.hub import hub_revision

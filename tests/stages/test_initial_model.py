@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vidsim.config import Common
+from vidsim.config_fields import override
 from vidsim.errors import VidsimError
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.input_shape import InputTensors
@@ -79,3 +80,15 @@ def test_what_does_not_go_with_the_width_is_said_before_any_run(flags, message, 
         pretrain.run(common, batches)
     assert not (tmp_path / "save").exists()
     check_fits(mix.but(model={"vlad_expansion": 2.0, "vlad_groups": 4}), None, {"frames": 6})
+
+
+def test_a_size_widens_frames_of_any_width_to_as_many_numbers():
+    """1536 x 0.5 = 512 x 1.5 at small; what a flag says is a factor and stays one."""
+    (recipe,) = load("mix", "small")
+    assert recipe.model.fitted({"frames": 1536}).vlad_expansion == 0.5
+    assert recipe.model.fitted({"frames": 512}).vlad_expansion == 1.5
+    assert recipe.model.fitted({}) == recipe.model
+    flagged = override(recipe.model, {"vlad_expansion": 0.5}, "flag")
+    assert flagged.fitted({"frames": 512}).vlad_expansion == 0.5
+    (base,) = load("mix", "base")
+    assert base.model.fitted({"frames": 512}).vlad_expansion == 2

@@ -5,7 +5,7 @@ A new family is its configuration, which names its model, and one file beside th
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from vidsim.config_fields import Config, Count, Layers, Range, Rate
 from vidsim.errors import VidsimError
@@ -112,6 +112,10 @@ class BackboneConfig(StreamReading, Config):
             attention_dropout=self.encoder_dropout,
         )
 
+    def fitted(self, widths: Mapping[str, int]) -> Self:
+        """The same for data whose streams are so wide: what --size chose may depend on it."""
+        return self
+
     def misfits(self, spec: "InputSpec") -> Iterator[str]:
         """What of this configuration does not go with the data, each in a sentence."""
         yield from ()
@@ -124,58 +128,6 @@ class BackboneConfig(StreamReading, Config):
     def backbone_class(cls) -> "type[Backbone]":
         """The family's model, imported when it is asked for: with it comes Keras."""
         raise NotImplementedError(f"{cls.__name__}: a family names its model by backbone_class")
-
-
-@dataclass(frozen=True)
-class MixNeXtVLADConfig(BackboneConfig):
-    """Configuration of MixNeXtVLAD."""
-
-    family: ClassVar[str] = "mix_nextvlad"
-
-    frame_norm: bool = True
-    """LayerNorm of every frame first. NeXtVLAD's centres start at a fixed scale, and frames much
-    smaller than they are would all look alike; the published features happened to fit."""
-    branches: Layers = 3
-    """Independent NeXtVLAD branches."""
-    vlad_cluster_size: _Width = 64
-    """Clusters of each NeXtVLAD."""
-    vlad_groups: _Width = 8
-    """Groups that each frame is split into."""
-    vlad_expansion: Annotated[float, Range(0, 64, above=True)] = 2.0
-    """Each frame is widened by this factor before it is split into groups."""
-    vlad_hidden_size: _Width = 1024
-    """Size of a branch's vision vector and of the text vector beside it."""
-    vlad_batch_norm: bool = True
-    """Batch normalisation of the cluster assignment."""
-    se_ratio: _Width = 8
-    """Reduction of the squeeze-and-excitation gate."""
-    fusion_norm: bool = True
-    """LayerNorm of vision and text vector before they are fused, so that both count from the
-    start."""
-    text_pooling: Literal["cls", "max", "mean"] = "cls"
-    """cls: tanh layer on the first token (BERT's pooler); max, mean: over the real tokens. Only a
-    pretrained encoder has anything to say in its first token before long training."""
-
-    def contradictions(self) -> Iterator[str]:
-        yield from super().contradictions()
-        if self.hidden_size % self.se_ratio:
-            yield f"{self.said('se_ratio')} does not divide {self.said('hidden_size')}"
-
-    def misfits(self, spec: "InputSpec") -> Iterator[str]:
-        if spec.frame_size is None:
-            return
-        wide = round(self.vlad_expansion * spec.frame_size)
-        if wide < 1 or wide % self.vlad_groups:
-            yield (
-                f"{self.said('vlad_groups')} does not divide the {wide} numbers to which "
-                f"{self.said('vlad_expansion')} widens a frame of {spec.frame_size}"
-            )
-
-    @classmethod
-    def backbone_class(cls) -> "type[Backbone]":
-        from vidsim.models.mix_nextvlad import MixNeXtVLAD
-
-        return MixNeXtVLAD
 
 
 @dataclass(frozen=True)
@@ -292,4 +244,5 @@ def build_backbone(config: BackboneConfig, spec: "InputSpec") -> "Backbone":
 # known, to the reader of checkpoints too
 from vidsim.models import albef_config as _albef_config  # noqa: E402, F401
 from vidsim.models import cross_config as _cross_config  # noqa: E402, F401
+from vidsim.models import mix_nextvlad_config as _mix_config  # noqa: E402, F401
 from vidsim.models import tangled_config as _tangled_config  # noqa: E402, F401

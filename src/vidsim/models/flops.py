@@ -6,10 +6,11 @@ matrix product, counts as time and not as achievement.
 
 from dataclasses import dataclass
 
-from vidsim.models.configs import MixNeXtVLADConfig, UniterConfig
+from vidsim.models.configs import UniterConfig
 from vidsim.models.cross_config import CrossConfig
 from vidsim.models.encoder_config import EncoderConfig
 from vidsim.models.input_spec import InputSpec
+from vidsim.models.mix_nextvlad_config import MixNeXtVLADConfig
 
 TRAINING = 3  # a product's gradient is two products of its size: by its input and by its weight
 

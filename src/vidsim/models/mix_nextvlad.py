@@ -11,8 +11,8 @@ from vidsim.layers.nextvlad import NeXtVLAD
 from vidsim.layers.numeric import Tensor
 from vidsim.layers.pooling import masked_first, masked_max, masked_mean
 from vidsim.models.backbone import Backbone
-from vidsim.models.configs import MixNeXtVLADConfig
 from vidsim.models.input_spec import InputSpec
+from vidsim.models.mix_nextvlad_config import MixNeXtVLADConfig
 from vidsim.models.text_encoder import TextEncoder
 from vidsim.models.transformer_stack import weight_and_bias
 

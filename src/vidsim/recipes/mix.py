@@ -1,6 +1,6 @@
 """MixNeXtVLAD over BERT: tags by cross-entropy, contrast before fusion."""
 
-from vidsim.models.configs import MixNeXtVLADConfig
+from vidsim.models.mix_nextvlad_config import MixNeXtVLADConfig
 from vidsim.objectives.configs import BranchKLConfig, ContrastiveConfig
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
 from vidsim.recipes.sizes import published

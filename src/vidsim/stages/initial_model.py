@@ -55,7 +55,7 @@ def fresh_model(recipe: Recipe, encoder: EncoderFolder | None, found: FoundData)
     Raises:
         VidsimError: the data have no frames, and the recipe reads them.
     """
-    config, tags = recipe.model, found.tags
+    config, tags = recipe.model.fitted(found.widths), found.tags
     check_fits(recipe, encoder, found.widths)
     if encoder is None:
         tokenizer = TitleTokenizer.train(found.titles, config.vocab_size)
@@ -85,7 +85,7 @@ def check_fits(recipe: Recipe, encoder: EncoderFolder | None, widths: Mapping[st
         VidsimError: the data have no frames and the recipe reads them, or its numbers do not go
             with the width of theirs.
     """
-    config = recipe.model
+    config = recipe.model.fitted(widths)
     widths = config.reads(widths)
     if not widths and config.modalities != "title":
         raise VidsimError(
@@ -173,7 +173,8 @@ def _check_start(checkpoint: Checkpoint, start: Path, recipe: Recipe, found: Fou
     before = FeatureOrigin.of(checkpoint.info.get("features"))
     if before is not None and found.origin is not None and found.widths:
         found.origin.require_readable(before, str(start))
-    differing = config_differences(checkpoint.backbone.config, recipe.model)
+    asked = recipe.model.fitted(found.widths)
+    differing = config_differences(checkpoint.backbone.config, asked)
     if differing:
         raise VidsimError(
             f"{start} holds another model than asked for:\n"
