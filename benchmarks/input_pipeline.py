@@ -39,6 +39,7 @@ def ours(what: str, folder: Path, videos: int, batches: int) -> Work:
 
     start_tensorflow()
     from vidsim.preprocess.configs import AugmentationConfig
+    from vidsim.preprocess.corruption import Corruption
     from vidsim.preprocess.examples import Examples
     from vidsim.preprocess.pipeline import Batches, pair_dataset, pretraining_dataset
     from vidsim.preprocess.tag_vocabulary import TagVocabulary
@@ -50,7 +51,7 @@ def ours(what: str, folder: Path, videos: int, batches: int) -> Work:
     hidden = AugmentationConfig(word_dropout=0.2, frame_dropout=0.1, modality_dropout=0.2)
     order = Batches(BATCH, 10**6, 0, hidden, length_pool=16)
     if what == "videos":
-        return _passing(pretraining_dataset(examples, order, mlm_probability=0.15), batches)
+        return _passing(pretraining_dataset(examples, order, Corruption(words=0.15)), batches)
     return _passing(
         pair_dataset(examples, *made_videos.random_pairs(table, 4 * videos), order), batches
     )

@@ -58,6 +58,7 @@ def test_as_the_pipeline_embeds(embedder, checkpoint, videos, frames):
     np.testing.assert_allclose(unit, found / norms, atol=1e-5)
 
 
+@pytest.mark.traced
 def test_few_traces_for_all_lengths(build_smallest, tokenizer, tags, videos, frames):
     backbone = build_smallest("uniter", num_labels=len(tags), vocab_size=len(tokenizer))
     embedder, traces = vidsim.Embedder(Checkpoint(backbone, tokenizer, tags, {})), []

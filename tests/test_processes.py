@@ -16,15 +16,21 @@ from vidsim.files import file_digest
 from vidsim.records.sample import write_sample
 from vidsim.records.video_table import load_videos
 
-pytestmark = [pytest.mark.slow, pytest.mark.traced]
+pytestmark = pytest.mark.slow
 
-MAIN = "import sys; from vidsim.cli import main; sys.exit(main())"
-ALL = """
+EAGERLY = """
 import json, sys
-from vidsim.cli import main
 
-sys.exit(max(main(flags) for flags in json.loads(sys.argv[1])))
-"""
+import keras
+
+from vidsim.cli import main
+from vidsim.stages import finetune, pretrain
+
+keras.Model.run_eagerly = property(lambda self: True, lambda self, value: None)
+finetune.compiled = pretrain.compiled = lambda update: update
+"""  # as this process runs them, see conftest.py
+MAIN = EAGERLY + "sys.exit(main())"
+ALL = EAGERLY + "sys.exit(max(main(flags) for flags in json.loads(sys.argv[1])))"
 INDEX = """
 import sys
 from vidsim.records.video_table import load_videos

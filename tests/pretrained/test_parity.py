@@ -93,4 +93,4 @@ def test_the_same_on_jax():
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert f"{len((*ON_JAX, *EXTRACTORS_ON_JAX, *OBJECTIVES_ON_JAX))} passed" in run.stdout
+    assert f"{len((*cases, *EXTRACTORS_ON_JAX, *OBJECTIVES_ON_JAX))} passed" in run.stdout

@@ -112,7 +112,7 @@ def test_a_training_step(training):
         np.testing.assert_array_equal(weight.numpy(), value)
 
 
-def test_pretraining_can_be_validated_by_its_own_loss(tiny, eagerly):
+def test_pretraining_can_be_validated_by_its_own_loss(tiny):
     """Where there are no ratings: the same batches, spoiled in the same way, each time."""
     recipe, backbone, examples = tiny
     config = recipe.pretrain

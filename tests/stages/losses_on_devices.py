@@ -98,6 +98,8 @@ def batch(stage, number):
     if number == BROKEN:
         made["frame_mask"][-1] = True
         made["frames"][-1] = np.nan
+        if stage == "pretrain":  # a row that is hidden or left out would break nothing
+            made["frames_hidden"][-1], made["matched"][-1] = False, True
     return made
 
 

@@ -46,11 +46,6 @@ def attacked(words, project, steps, alpha, eps):
     return loss, words - LR * (clean + gradient), project - LR * (clean_project + of_project)
 
 
-@pytest.fixture(autouse=True)
-def quick(eagerly):
-    """Nothing is traced: two updates are all there are."""
-
-
 CASES = {
     "fgm": ({"fgm": 0.7}, (1, 0.7, 0.7)),
     "pgd": ({"pgd_steps": 4, "pgd_alpha": 0.3, "pgd_eps": 1.0}, (4, 0.3, 1.0)),
@@ -110,7 +105,6 @@ def test_dropout_draws_the_same_mask_with_and_without_displacement(monkeypatch):
         np.testing.assert_array_equal(masks[2], masks[0])
     assert (drawn[3] != drawn[0]).any()
     monkeypatch.undo()
-    monkeypatch.setattr(keras.Model, "run_eagerly", property(lambda _: True, lambda *_: None))
 
     def seed(**tricks):
         trainer = build(dropout=0.5, **tricks)
@@ -199,7 +193,9 @@ def test_half_precision_displaces_too():
         np.testing.assert_allclose(moved, expected, atol=0.02 * np.abs(expected).max())
 
 
+@pytest.mark.traced
 def test_traced_on_tensorflow_as_eagerly_and_on_jax(monkeypatch):
+    monkeypatch.setattr(keras.Model, "run_eagerly", property(lambda _: True, lambda *_: None))
     run = subprocess.run(
         [sys.executable, str(SCRIPT)],
         env=os.environ | {"PYTHONWARNINGS": "ignore", "KERAS_BACKEND": "jax"},

@@ -12,7 +12,6 @@ from vidsim.objectives.momentum_configs import (
     HardMatchConfig,
     MomentumContrastConfig,
 )
-from vidsim.preprocess.corruption import Corruption
 from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
 from vidsim.recipes.sizes import published
 from vidsim.training.configs import OptimizerConfig
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from vidsim.models.backbone import Backbone
     from vidsim.models.task_model import TaskModel
     from vidsim.objectives.objective import Objective
+    from vidsim.preprocess.corruption import Corruption
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class AlbefPretrainConfig(PretrainConfig):
         yield from self.itc.fits(self.batch_size)
 
     @property
-    def corruption(self) -> Corruption:
+    def corruption(self) -> "Corruption":
+        from vidsim.preprocess.corruption import Corruption
+
         return Corruption(words=self.masked_lm.share, unmasked=bool(self.masked_lm.share))
 
     def task_model(self, backbone: "Backbone", objectives: "Sequence[Objective]") -> "TaskModel":

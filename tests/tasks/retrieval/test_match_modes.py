@@ -51,7 +51,6 @@ def arrays(folder, name):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("eagerly")
 def test_the_match_head_sorts_what_the_embeddings_found(data, tmp_path, monkeypatch, capsys):
     """Two families. Two-stage scores the nearest by cosine, both ways, with the numbers that joint
     has for every pair; a killed inference goes on to the same bytes; retrieval.json has the marks
