@@ -111,7 +111,7 @@ def test_a_folder_without_checkpoint(tmp_path):
 def test_an_unknown_family(folder):
     description = read_description(folder) | {"family": "tower"}
     (folder / CONFIG).write_text(json.dumps(description))
-    with pytest.raises(VidsimError, match="unknown family 'tower'; known are .*mix_nextvlad"):
+    with pytest.raises(VidsimError, match=r"unknown family 'tower'; known are .*mix_nextvlad"):
         load_checkpoint(folder)
 
 
