@@ -56,6 +56,7 @@ def test_every_task_is_here():
     assert set(BATCHES) == set(TASKS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", BATCHES)
 @pytest.mark.parametrize("name", registry.RECIPES)
 def test_one_update(name, task, videos, tokenizer, tags):

@@ -78,6 +78,7 @@ def read(path):
         return arrays["ids"].tolist(), arrays["embeddings"]
 
 
+@pytest.mark.slow
 def test_one_file_by_checkpoint_recipe_and_blend(save, videos, frames, tmp_path, capsys):
     """A recipe is the mean of its folds' unit vectors; the cosine of a blend is 0.7 of the one
     recipe's and 0.3 of the other's."""
@@ -117,6 +118,7 @@ def test_one_file_by_checkpoint_recipe_and_blend(save, videos, frames, tmp_path,
     assert file_digest(tmp_path / "recipe.npz") == before
 
 
+@pytest.mark.slow
 def test_a_killed_command_goes_on(save, videos, tmp_path, monkeypatch, capsys):
     """Killed in the third of four shards: the same bytes, and two shards are not made again."""
     folder, pattern = save / "finetune" / "uniter", videos.paths[0].parent / "part_*.tfrecords"

@@ -1,11 +1,13 @@
 """A text encoder whose learning rate is 0: no gradients are computed for it."""
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file
 
 from vidsim.models.backbone import Backbone
 
 
+@pytest.mark.slow
 def test_the_same_weights_as_with_gradients(build_finetuning, tmp_path, monkeypatch):
     """Frozen or updated by nothing, all weights end alike, and the others have learned."""
     frozen = []

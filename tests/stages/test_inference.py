@@ -93,6 +93,7 @@ def written(common):
     return {str(path.relative_to(folder)): file_digest(path) for path in files}
 
 
+@pytest.mark.slow
 def test_data_are_read_and_titles_tokenized_once(fresh, monkeypatch):
     """Three recipes of two families and two folds over two files of videos: six checkpoints."""
     encoded, loaded = [], []
@@ -197,6 +198,7 @@ def test_shards_of_another_checkpoint_are_not_used(fresh, monkeypatch):
     assert files["uniter/fold0.npz"] == files["uniter/fold1.npz"]
 
 
+@pytest.mark.slow
 def test_what_the_shards_make_is_what_one_pass_makes(fresh, monkeypatch):
     """The same vectors, but for sums in batches of other lengths; the bytes of numpy.savez."""
     common = fresh(recipes="mix", folds="0")

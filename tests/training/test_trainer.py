@@ -15,7 +15,7 @@ from vidsim.training.configs import OptimizerConfig
 from vidsim.training.optimizer import build_optimizer
 from vidsim.training.trainer import Trainer
 
-pytestmark = pytest.mark.traced
+pytestmark = [pytest.mark.traced, pytest.mark.slow]
 
 
 class TracedScorer(PairScorer):

@@ -193,6 +193,7 @@ def test_half_precision_displaces_too():
         np.testing.assert_allclose(moved, expected, atol=0.02 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 @pytest.mark.traced
 def test_traced_on_tensorflow_as_eagerly_and_on_jax(monkeypatch):
     monkeypatch.setattr(keras.Model, "run_eagerly", property(lambda _: True, lambda *_: None))
