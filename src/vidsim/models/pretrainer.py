@@ -5,6 +5,7 @@ they were.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from keras import ops
 
@@ -26,6 +27,11 @@ class Pretrainer(TaskModel):
 
     Inputs: as the backbone's, and those of `preprocess.corruption` that the objectives read.
     """
+
+    def __init__(self, *args: Any, name: str = "task_model", **kwargs: Any):
+        # TensorFlow's graph optimizer orders sums by such names: of another one, the last bits of a
+        # training differ
+        super().__init__(*args, name=name, **kwargs)
 
     def call(self, inputs: Mapping[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
         return self.backbone(with_hidden(inputs), training=training)
