@@ -138,6 +138,9 @@ def first_checkpoint(
         source = f"the encoder of {encoder.name}" if encoder else "random weights"
         print(f"finetune {name}: from {source}, as --pretrain_model_dir none says")
         fresh = fresh_model(recipe, encoder, found)
+        about = recipe.model.about_data(fresh.backbone.spec.widths)
+        if about:
+            print(f"finetune {name}: {about}")
         load_encoder(encoder, fresh.backbone)
         return fresh
     checkpoint = load_checkpoint(start)
