@@ -116,7 +116,7 @@ def heads(goldens):
             goldens[f"w/{name.replace('predictions.bias', 'predictions.decoder_bias')}"]
         )
     for theirs, ours in HEADS.items():
-        head, at = by_name[ours], f"w/cls.{theirs}"
+        head, at = by_name[ours].head, f"w/cls.{theirs}"
         head.transform.set_weights(_pair(goldens, f"{at}.transform.dense"))
         head.norm.set_weights(_pair(goldens, f"{at}.transform.LayerNorm"))
         head.decoder.set_weights(_pair(goldens, f"{at}.decoder"))
@@ -170,7 +170,7 @@ def test_published_scores_and_losses(goldens, heads):
     backbone, by_name = heads
     outputs, inputs = states_of(backbone, goldens), labels_of(goldens)
     close(
-        by_name["masked_frames"].predictions(outputs[schema.FRAME_STATES]),
+        by_name["masked_frames"].head(outputs[schema.FRAME_STATES]),
         goldens["out/scores_region"][:, 1:],
     )
     close(by_name["masked_actions"].logits(outputs), goldens["out/scores_action"])

@@ -38,11 +38,13 @@ def test_head_and_loss_are_the_published_ones(golden):
     spec = SimpleNamespace(encoder=SimpleNamespace(layer_norm_eps=1e-12), widths=widths)
     backbone = SimpleNamespace(output_widths={schema.FRAME_STATES: width}, spec=spec)
     objective = MaskedFramesObjective(MaskedFramesConfig(1.0), backbone)
-    objective.transform.set_weights([w["transform.dense.weight"].T, w["transform.dense.bias"]])
-    objective.norm.set_weights([w["transform.LayerNorm.weight"], w["transform.LayerNorm.bias"]])
-    objective.decoder.set_weights([w["decoder.weight"].T, w["bias"]])
+    objective.head.transform.set_weights([w["transform.dense.weight"].T, w["transform.dense.bias"]])
+    objective.head.norm.set_weights(
+        [w["transform.LayerNorm.weight"], w["transform.LayerNorm.bias"]]
+    )
+    objective.head.decoder.set_weights([w["decoder.weight"].T, w["bias"]])
     states = golden["head/in"]
-    out = objective.decoder(objective.norm(objective.transform(states)))
+    out = objective.head(states)
     np.testing.assert_allclose(ops.convert_to_numpy(out), golden["head/out"], atol=2e-5)
     inputs = {
         schema.FRAMES: golden["mfm/true_frames"],
@@ -72,7 +74,7 @@ def test_each_form_reads_what_it_says(form, build_smallest):
     chosen = np.array([[0, 1, 1, 1], [1, 0, 0, 1]], bool)
     inputs = {schema.FRAMES: frames, schema.FRAME_MASK: mask, schema.FRAMES_CHOSEN: chosen}
     outputs = {schema.FRAME_STATES: states}
-    predicted = objective.decoder(objective.norm(objective.transform(states)))
+    predicted = objective.head(states)
     flat = ops.reshape(predicted, (8, 3)), np.arange(8), (mask & chosen).reshape(8)
     real = mask & chosen
     positive = np.maximum(frames.astype("float32"), 0)
@@ -100,7 +102,7 @@ def test_many_frames_are_all_counted(build_smallest):
     chosen[0] = True  # also where one video has far more than its share
     mask = rng.random((15, 32)) < 0.9
     inputs = {schema.FRAMES: frames, schema.FRAME_MASK: mask, schema.FRAMES_CHOSEN: chosen}
-    predicted = objective.decoder(objective.norm(objective.transform(states.reshape(480, 16))))
+    predicted = objective.head(states.reshape(480, 16))
     every = np.arange(480), chosen.reshape(480), frames.reshape(480, 3), mask.reshape(480)
     expected = number(masked_frame_nce(predicted, *every))
     found = number(objective({schema.FRAME_STATES: states}, inputs))

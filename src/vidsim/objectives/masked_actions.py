@@ -1,13 +1,11 @@
 """Masked actions: name what was hidden, from the encoder's states over the actions."""
 
-import keras
 from keras import ops
 
 from vidsim import schema
 from vidsim.errors import VidsimError
-from vidsim.layers.activations import ACTIVATIONS
-from vidsim.layers.dense import dense
 from vidsim.layers.numeric import Tensor
+from vidsim.layers.prediction_head import PredictionHead
 from vidsim.layers.time_spans import first_columns
 from vidsim.losses.masked_actions import masked_action_classes
 from vidsim.objectives.configs import MaskedActionsConfig
@@ -38,13 +36,7 @@ class MaskedActionsObjective(Objective):
             )
         # where there are no states, build_objectives says so
         width = backbone.output_widths.get(schema.ACTION_STATES, 1)
-        self.transform = dense(width, "transform", activation=ACTIVATIONS["gelu"], dtype="float32")
-        self.transform.build((None, None, width))
-        epsilon = spec.encoder.layer_norm_eps
-        self.norm = keras.layers.LayerNormalization(epsilon=epsilon, name="norm", dtype="float32")
-        self.norm.build((None, None, width))
-        self.decoder = dense(classes, "decoder", dtype="float32")
-        self.decoder.build((None, None, width))
+        self.head = PredictionHead(width, classes, spec.encoder.layer_norm_eps, name="head")
 
     def call(self, outputs, inputs):
         return masked_action_classes(
@@ -58,8 +50,7 @@ class MaskedActionsObjective(Objective):
 
     def logits(self, outputs) -> Tensor:
         """Scores of the classes, (B, A, C)."""
-        states = ops.cast(outputs[schema.ACTION_STATES], "float32")
-        return self.decoder(self.norm(self.transform(states)))
+        return self.head(outputs[schema.ACTION_STATES])
 
     def _chosen(self, outputs, inputs):
         """(B, A); where actions are made of frames, more columns than actions were drawn."""

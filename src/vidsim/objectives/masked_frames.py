@@ -2,12 +2,10 @@
 
 import math
 
-import keras
 from keras import ops
 
 from vidsim import schema
-from vidsim.layers.activations import ACTIVATIONS
-from vidsim.layers.dense import dense
+from vidsim.layers.prediction_head import PredictionHead
 from vidsim.losses.masked_frames import (
     masked_frame_classes,
     masked_frame_nce,
@@ -45,13 +43,7 @@ class MaskedFramesObjective(Objective):
         self.most = math.ceil(200 * config.masked_frames_share)
         # where there are no states, build_objectives says so
         width = backbone.output_widths.get(schema.FRAME_STATES, 1)
-        self.transform = dense(width, "transform", activation=ACTIVATIONS["gelu"], dtype="float32")
-        self.transform.build((None, None, width))
-        epsilon = backbone.spec.encoder.layer_norm_eps
-        self.norm = keras.layers.LayerNormalization(epsilon=epsilon, name="norm", dtype="float32")
-        self.norm.build((None, None, width))
-        self.decoder = dense(size, "decoder", dtype="float32")
-        self.decoder.build((None, None, width))
+        self.head = PredictionHead(width, size, backbone.spec.encoder.layer_norm_eps, name="head")
 
     def call(self, outputs, inputs):
         chosen = ops.reshape(self._chosen(inputs), (-1,))  # (B T,)
@@ -61,7 +53,7 @@ class MaskedFramesObjective(Objective):
         count = chosen.shape[0] or ops.shape(chosen)[0]
         places = ops.argsort(ops.logical_not(chosen))[: count * self.most // 100 + 16]
         chosen = ops.take(chosen, places, axis=0)
-        predicted = self.predictions(ops.take(states, places, axis=0))
+        predicted = self.head(ops.take(states, places, axis=0))
         config = self.config
         if self.form == "nce":
             real = ops.reshape(ops.cast(inputs[self.mask], "bool"), (-1,))
@@ -80,10 +72,6 @@ class MaskedFramesObjective(Objective):
         if self.form == "nce":
             return None  # every frame of the batch is compared with
         return ops.sum(ops.cast(self._chosen(inputs), "float32"))
-
-    def predictions(self, states):
-        """What the head says of states (..., width): frames, (..., F), or their classes."""
-        return self.decoder(self.norm(self.transform(states)))
 
     def _chosen(self, inputs):
         real = ops.cast(inputs[self.mask], "bool")
