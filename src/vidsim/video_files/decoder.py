@@ -21,6 +21,10 @@ from vidsim.video_files.limits import Limits, limit_computing, limit_memory
 from vidsim.video_files.reasons import Reason, Unreadable
 from vidsim.video_files.sampling import Sampling
 
+_NICE = 10
+"""The model comes first where processors are few: its threads wait for each other at every layer,
+so that a decoder in the place of one of them stops them all."""
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -41,6 +45,7 @@ class Setup:
 
 def main() -> None:
     """Answers until nobody asks any more."""
+    os.nice(_NICE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that asks
     load_libraries()  # before memory is limited, and as long as one can be told what is wrong
     source, target = os.dup(0), os.dup(1)

@@ -1,6 +1,7 @@
 """A decoder in a process of its own, which may die: then there is another for the next file."""
 
 import contextlib
+import fcntl
 import os
 import pickle
 import signal
@@ -18,6 +19,7 @@ from vidsim.video_files.decoder import Setup
 from vidsim.video_files.reasons import Reason, Unreadable
 
 _START_SECONDS = 120  # for a start on a machine that is busy
+_PIPE_BYTES = 1 << 20  # a frame goes through in one turn of each side
 _END_SECONDS = 10  # between the end of its words and its own
 
 
@@ -108,6 +110,8 @@ class DecoderProcess:
             env=os.environ | own,
         )
         assert process.stdin is not None and process.stdout is not None
+        with contextlib.suppress(OSError, AttributeError):  # a system that has no larger pipes
+            fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         answers = messages.Reader(process.stdout.fileno())
         self._running = running = _Running(process, process.stdin.fileno(), answers)
         self.starts += 1

@@ -62,7 +62,7 @@ class Reader:
         return kind, self._take(length)
 
     def _take(self, length: int) -> memoryview:
-        taken = memoryview(bytearray(length))
+        taken = memoryview(np.empty(length, np.uint8))
         at = 0
         while at < length:
             self._wait()
