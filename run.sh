@@ -20,12 +20,14 @@ Flags go to all five steps, so they are those that all accept; paths count from 
   --redo                  make changed steps again; what was there is moved to <run>.old-1
   --fold-seed NUMBER (42) seed of the folds
   --task NAME             what the models are finetuned for (similarity)
+  --executor local|ray    run all of it as jobs: --jobs N side by side on this machine, or on a
+                          Ray cluster (--address auto); vidsim run --help has the others
 What is wrong with a data folder: .venv/bin/vidsim check DIR
 A step's own flags: .venv/bin/python finetune --help
 END
 }
 
-data_given='' size_given=''
+data_given='' size_given='' executor_given=''
 for argument; do
     case $argument in
         -h | --help)
@@ -34,6 +36,7 @@ for argument; do
             ;;
         --data-dir | --data-dir=* | --data_dir | --data_dir=*) data_given=yes ;;
         --size | --size=*) size_given=yes ;;
+        --executor | --executor=*) executor_given=yes ;;
     esac
 done
 
@@ -44,6 +47,11 @@ step() {
         printf 'run.sh: %s stopped with status %s; nothing after it was run\n' "$1" "$status" >&2
         exit "$status"
     }
+}
+
+finish() {
+    seconds=$(($(date +%s) - started))
+    printf '\nrun.sh: done in %s min %s s\n' $((seconds / 60)) $((seconds % 60))
 }
 
 started=$(date +%s)
@@ -60,6 +68,11 @@ if [ -z "$data_given" ] && [ ! -d data/pairwise ]; then
 fi
 
 echo "run.sh: what is done, and what will be:"
+if [ -n "$executor_given" ]; then
+    .venv/bin/python -m vidsim run ${make_sample:+"$make_sample"} "$@"
+    finish
+    exit
+fi
 .venv/bin/python -m vidsim plan ${make_sample:+"$make_sample"} "$@" || {
     status=$?
     echo "run.sh: nothing was run" >&2
@@ -72,5 +85,4 @@ step finetune "$@"
 step inference "$@"
 step ensemble "$@"
 
-seconds=$(($(date +%s) - started))
-printf '\nrun.sh: done in %s min %s s\n' $((seconds / 60)) $((seconds % 60))
+finish

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes .venv beside this file and installs vidsim there with the pinned dependencies.
 #
-#   sh setup.sh [EXTRA...]          extras of pyproject.toml: dev, cuda, video, jieba, text, parquet, parity, bench, soak
+#   sh setup.sh [EXTRA...]          extras of pyproject.toml: dev, cuda, ray, video, jieba, text, parquet, parity, bench, soak
 #   PYTHON=python3.12 sh setup.sh   the interpreter that a new .venv is made from
 #
 # The last thing written is a stamp in .venv. A run that finds it valid does nothing, a run after an

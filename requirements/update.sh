@@ -13,7 +13,7 @@ lock() {
 
 lock core.txt "$@" ../pyproject.toml build.in
 known=$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' core.txt)
-for extra in cuda dev jieba onnx parquet soak text video; do # what they add to core.txt
+for extra in cuda dev jieba onnx parquet ray soak text video; do # what they add to core.txt
     # shellcheck disable=SC2086 # two words for each package
     lock "$extra.txt" "$@" --extra "$extra" --constraints core.txt $known ../pyproject.toml build.in
 done

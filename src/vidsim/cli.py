@@ -15,15 +15,16 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from vidsim import cli_flags
 from vidsim.cli_flags import UsageError
-from vidsim.cli_help import help_text
+from vidsim.cli_read import HELP, Parts, common_of, configurations, task_of
+from vidsim.cluster.configs import AddressConfig, ExecutorConfig, SharedConfig
+from vidsim.cluster.process import end_with_parent
 from vidsim.config import Common
-from vidsim.config_fields import Config, Kind, leaves, override
+from vidsim.config_fields import Config
 from vidsim.errors import VidsimError
 from vidsim.provenance import installed_versions
 from vidsim.recipes import registry
-from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
+from vidsim.recipes.recipe import Recipe
 from vidsim.stages.convert_config import ConvertConfig
 from vidsim.stages.embed_config import EmbedConfig
 from vidsim.stages.extract_config import ExtractConfig
@@ -44,6 +45,8 @@ STAGES = {
     "convert": "Own tables, features and ratings to a data folder.",
     "embed": "Embed any videos with any checkpoint, recipe or ensemble.",
     "extract": "Turn video files and pictures into features.",
+    "run": "All stages as jobs: side by side, or on many machines.",
+    "cluster": "Say how far jobs are: vidsim cluster status.",
 }
 _OWN: "dict[str, Callable[[Task], Config]]" = {
     "write_tfrecord": lambda task: task.fold_config(),
@@ -53,8 +56,9 @@ _OWN: "dict[str, Callable[[Task], Config]]" = {
     "embed": lambda _: EmbedConfig(),
     "extract": lambda _: ExtractConfig(),
 }
-_TRAINING, _COMPUTING = ("pretrain", "finetune"), ("inference", "embed")
-_HELP = ("-h", "--help", "--help-all")
+_COMPUTING = ("inference", "embed")
+_SHARED = ("embed", "extract")
+"""Commands whose work jobs may share, by --executor."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         exit status: 0 done, 1 a mistake the message tells how to mend, 2 an unknown flag or
-        command, or a flag's value of the wrong type.
+        command, or a flag's value of the wrong type, 75 another process works on the same folder,
+        130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
@@ -76,13 +81,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or words[0] not in STAGES:
         return _without_command(words)
     command = words[0]
+    end_with_parent()
     try:
         if _COMMANDS[command](command, words[1:]) is False:
             return 1  # what is wrong has been printed
     except UsageError as error:
         return _refused(command, f"{error}; vidsim {command} --help-all has all flags", 2)
     except VidsimError as error:
-        return _refused(command, str(error), 1)
+        return _refused(command, str(error), error.status)
     except OSError as error:
         if remedy(error) is None:
             raise
@@ -107,7 +113,7 @@ def _without_command(words: list[str]) -> int:
     if words[:1] == ["--version"]:
         print(_version())
         return 0
-    if words and words[0] in _HELP:
+    if words and words[0] in HELP:
         print(usage, end="")
         return 0
     if words:
@@ -129,33 +135,71 @@ def _version() -> str:
 def _check(command: str, words: list[str]) -> bool:
     """Whether all is well."""
     named = ["--data-dir"] if words and not words[0].startswith("-") else []
-    read = _read(command, [*named, *words], {"": {}})
-    if read is None:
+    found = _configured(command, [*named, *words], {"": {}})
+    if found is None:
         return True
     from vidsim.stages import check
 
-    return check.run(read[0])
+    return check.run(found[0])
 
 
 def _plan(command: str, words: list[str]) -> None:
-    task = _task(words)
-    read = _read(command, words, {"": {command: task.fold_config()}})
-    if read is not None:
+    task = task_of(words)
+    found = _configured(command, words, {"": {command: task.fold_config()}})
+    if found is not None:
         from vidsim.stages import plan
-        from vidsim.tasks.registry import for_task
 
-        common, parts = read[0], read[1][""]
-        recipes = registry.load(common.recipes, common.size, common.bert_dir is not None)
-        recipes = for_task(recipes, task, common.size, common.bert_dir is not None)
-        plan.run(common, cast("FoldConfig", parts[command]), recipes)
+        common, parts = found[0], found[1][""]
+        plan.run(common, cast("FoldConfig", parts[command]), _recipes(common, task))
+
+
+def _jobs(command: str, words: list[str]) -> None:
+    task = task_of(words)
+    parts: Parts = {"folds": task.fold_config(), "executor": ExecutorConfig("local")}
+    found = _configured(command, words, {"": parts})
+    if found is not None:
+        from vidsim.cluster import run
+
+        common, changed = found[0], found[1][""]
+        folds, executor = cast("FoldConfig", changed["folds"]), changed["executor"]
+        run.run(common, folds, executor, _recipes(common, task), " ".join((command, *words)))
+
+
+def _cluster(command: str, words: list[str]) -> None:
+    if words[:1] != ["status"] and not set(words) & set(HELP):
+        said = f"not {words[0]!r}" if words else "and what"
+        raise UsageError(f"vidsim cluster status is what there is, {said}")
+    found = _configured(command, words[words[:1] == ["status"] :], {"": {"": AddressConfig()}})
+    if found is not None:
+        from vidsim.cluster import show
+
+        show.run(found[0], found[1][""][""].address)
+
+
+def _recipes(common: Common, task: "Task") -> list[Recipe]:
+    from vidsim.tasks.registry import for_task
+
+    pretrained = common.bert_dir is not None
+    return for_task(
+        registry.load(common.recipes, common.size, pretrained), task, common.size, pretrained
+    )
 
 
 def _run(command: str, words: list[str]) -> None:
-    read = _read(command, words, {"": {command: _OWN[command](_task(words))}})
-    if read is None:
+    own: Parts = {command: _OWN[command](task_of(words))}
+    if command in _SHARED:
+        own["executor"] = SharedConfig()
+    found = _configured(command, words, {"": own})
+    if found is None:
         return
-    common, parts = read[0], read[1][""]
-    config = cast(Any, parts[command])
+    common, parts = found[0], found[1][""]
+    config, executor = cast(Any, parts[command]), cast(Any, parts.get("executor"))
+    if executor is not None and executor.executor is not None:
+        from vidsim.cluster import shared_work
+
+        typed = " ".join((command, *words))
+        getattr(shared_work, command)(common, config, executor, typed)
+        return
     if command in _COMPUTING or getattr(config, "video_files", None) is not None:
         _start_keras()
     importlib.import_module(f"vidsim.stages.{command}").run(common, config)
@@ -163,18 +207,18 @@ def _run(command: str, words: list[str]) -> None:
 
 def _train(command: str, words: list[str]) -> None:
     stage = cast(Literal["pretrain", "finetune"], command)
-    asked = _common(words)
+    asked = common_of(words)
     pretrained = asked.bert_dir is not None
     loaded = registry.load(asked.recipes, asked.size, pretrained)
     if command == "finetune":
         from vidsim.tasks.registry import for_task
 
-        loaded = for_task(loaded, _task(words), asked.size, pretrained)
+        loaded = for_task(loaded, task_of(words), asked.size, pretrained)
     variants = {r.name: {"model": r.model, stage: getattr(r, stage)} for r in loaded}
-    read = _read(command, words, variants)
-    if read is None:
+    found = _configured(command, words, variants)
+    if found is None:
         return
-    common, changed = read
+    common, changed = found
     recipes: list[Recipe] = [dataclasses.replace(r, **changed[r.name]) for r in loaded]
     for recipe in recipes:
         recipe.check(stage)
@@ -187,6 +231,8 @@ def _train(command: str, words: list[str]) -> None:
 _COMMANDS: dict[str, Callable[[str, list[str]], bool | None]] = {
     "check": _check,
     "plan": _plan,
+    "run": _jobs,
+    "cluster": _cluster,
     "write_tfrecord": _run,
     "pretrain": _train,
     "finetune": _train,
@@ -198,95 +244,14 @@ _COMMANDS: dict[str, Callable[[str, list[str]], bool | None]] = {
 }
 
 
+def _configured(command: str, words: list[str], variants: dict[str, Parts]) -> Any:
+    return configurations(command, STAGES[command], words, variants)
+
+
 def _start_keras() -> None:
     from vidsim.keras_start import start_keras
 
     start_keras()
-
-
-def _common(words: list[str]) -> Common:
-    """The common options among a command's flags, whatever else is there."""
-    common = Common()
-    given, _ = cli_flags.parse(cli_flags.hyphens(words), _fields(common))
-    return override(common, given, "flag")
-
-
-def _task(words: list[str]) -> "Task":
-    """What --task names, whatever else is there."""
-    from vidsim.tasks.registry import find_task  # brings numpy
-
-    return find_task(_common([word for word in words if word not in _HELP]))
-
-
-Parts = dict[str, Config]
-
-
-def _read(command: str, words: list[str], variants: dict[str, Parts]) -> Any:
-    """The common options and, for every variant, its configurations with the flags' values.
-
-    Returns:
-        (common, {variant: {part: configuration}}), all checked but the recipes'; None where the
-        help was asked for and has been printed.
-
-    Raises:
-        UsageError: flags that are unknown or of the wrong type.
-        VidsimError: values that are not accepted.
-    """
-    if any(word in _HELP for word in words):
-        asked = _common([word for word in words if word not in _HELP])
-        everything = "--help-all" in words
-        print(help_text(command, STAGES[command], asked, variants, everything), end="")
-        return None
-    words, common = cli_flags.hyphens(words), Common()
-    if any(word == "" or (word.startswith("--") and word.endswith("=")) for word in words):
-        raise UsageError("a flag has an empty value; leave the flag out for its default")
-    known = {name: _fields(common, *parts.values()) for name, parts in variants.items()}
-    changed: dict[str, Parts] = {}
-    for variant, parts in variants.items():
-        given, rest = cli_flags.parse(words, known[variant])
-        if rest:
-            raise UsageError(_unknown(command, rest, variant, known))
-        common = _changed(common, given)
-        changed[variant] = {part: _changed(config, given) for part, config in parts.items()}
-    common.check_fields()
-    if "" in changed:
-        for config in changed[""].values():
-            config.check_fields()
-    return common, changed
-
-
-def _fields(*configs: Config) -> dict[str, Kind]:
-    return {name: kind for config in configs for _, name, kind, _ in leaves(config)}
-
-
-def _changed(config: Any, given: dict[str, Any]) -> Any:
-    own = _fields(config)
-    return override(config, {k: v for k, v in given.items() if k in own}, "flag")
-
-
-def _unknown(command: str, rest: list[str], variant: str, known: dict[str, dict[str, Kind]]) -> str:
-    """Why words cannot be used: perhaps another recipe or another command has them."""
-    word = rest[0].partition("=")[0]
-    having = [name for name, fields in known.items() if word in cli_flags.options(fields)]
-    if having:
-        return (
-            f"{word} is a flag of {', '.join(having)}, and {variant} has none such; name the "
-            f"recipes that have it, as --recipes {','.join(having)}"
-        )
-    if command in _TRAINING:
-        loaded = registry.load("all", Common().size)
-        having = [
-            recipe.name
-            for recipe in loaded
-            if word in cli_flags.options(_fields(recipe.model, getattr(recipe, command)))
-        ]
-        if having:
-            return f"{word} is a flag of {', '.join(having)}, which --recipes does not name"
-    for other in _TRAINING:
-        fields = _fields({"pretrain": PretrainConfig, "finetune": FinetuneConfig}[other]())
-        if other != command and word in cli_flags.options(fields):
-            return f"{word} is a flag of {other}"
-    return cli_flags.unknown(rest, cli_flags.options(known[variant]))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,23 @@ class VidsimError(Exception):
     """A mistake in the input, the configuration or the environment.
 
     The message says what came, where, and what is accepted. The command line prints it without a
-    traceback and exits with status 1; anything else that escapes is a defect of vidsim.
+    traceback and exits with its status; anything else that escapes is a defect of vidsim.
+
+    Attributes:
+        status: of the process, 1.
     """
+
+    status = 1
+
+
+class FolderInUse(VidsimError):
+    """Another process works on the folder: the same command may go through later.
+
+    Attributes:
+        status: of the process, 75 (EX_TEMPFAIL of sysexits.h).
+    """
+
+    status = 75
 
 
 class Interrupted(KeyboardInterrupt):

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from vidsim.errors import VidsimError
+from vidsim.errors import FolderInUse, VidsimError
 
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -20,7 +20,8 @@ def sole_process(folder: Path) -> Iterator[None]:
     Where that file may not be written, neither may the folder, and nobody needs a lock.
 
     Raises:
-        VidsimError: another process holds the lock; it is named.
+        FolderInUse: another process holds the lock; it is named.
+        VidsimError: where the folder is to be, there is a file.
     """
     folder = folder.absolute()
     path = folder.with_name(f".{folder.name}.lock")
@@ -40,7 +41,7 @@ def sole_process(folder: Path) -> Iterator[None]:
     try:
         if not try_lock(handle):
             holder = os.read(handle, 200).decode(errors="replace") or "another process"
-            raise VidsimError(
+            raise FolderInUse(
                 f"{folder}: {holder} is at work here; wait until it is done, or stop it"
             )
         os.ftruncate(handle, 0)

@@ -1,5 +1,7 @@
 """Embeds any videos with any trained models: a checkpoint, a recipe's folds, or an ensemble."""
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,9 @@ from vidsim.records.feature_origin import FeatureOrigin
 from vidsim.records.file_pattern import FilePattern
 from vidsim.records.text_table import TABLES, TextTable
 from vidsim.records.video_table import VideoTable
+from vidsim.stages.batch_size import BatchSize
 from vidsim.stages.embed_config import EmbedConfig
+from vidsim.stages.embed_files import embed_each, output_files
 from vidsim.stages.embed_videos import (
     FeaturedVideos,
     RecordedVideos,
@@ -25,6 +29,7 @@ from vidsim.stages.embed_videos import (
     scratch_folder,
 )
 from vidsim.stages.embedding_output import EmbeddingOutput
+from vidsim.stages.share import WorkShare
 from vidsim.stages.video_features import extracted, extraction, find_features
 from vidsim.tables.column_names import parse_columns
 from vidsim.tables.row_log import RowLog
@@ -35,7 +40,7 @@ from vidsim.video_models import VideoModel, VideoModels, common_origin, common_w
 
 
 def run(common: Common, config: EmbedConfig) -> None:
-    """Writes ids and embeddings of all videos to --out, shard by shard.
+    """Writes ids and embeddings of all videos to --out, shard by shard, or file by file.
 
     Memory holds ids and texts of all videos of TFRecords (of a table: the ids), and one shard.
 
@@ -44,39 +49,81 @@ def run(common: Common, config: EmbedConfig) -> None:
             with a mistake, or something else at --out.
     """
     config.check_fields()
-    # ---- 1 Models and videos -------------------------------------------------------------------
     chosen, models, out = _chosen(config), VideoModels(), config.out or Path()
     first = {name: models.load(folders[0]) for name, folders in chosen.recipes.items()}
+    count = len(chosen.checkpoints)
+    by = f"{count} models of {chosen.folder}" if count > 1 else str(chosen.checkpoints[0])
+    embed = partial(_embed, chosen, models, BatchSize(config.batch_size))
+    if config.by_file:
+        _embed_files(common, config, chosen, first, by, embed)
+        return
     with sole_process(out), scratch_folder(out) as scratch:
         videos = _opened(common, config, common_origin(first), scratch)
         _compare(first, videos)
-        _embed_all(config, videos, chosen, models)
+        output = _output(out, chosen, videos, config)
+        if output.is_done():
+            output.clear()  # it may have been killed just before that
+            print(f"embed: done already: {out}", flush=True)
+            return
+        print(f"embed: {videos} by {by}", flush=True)
+        with StepProgress() as progress:
+            progress.step("embed", len(videos), "videos")
+            for done in _write_missing(output, videos, config.shard_size, embed):
+                progress.advance(done)
+        print(f"embed: {len(videos):,} videos -> {out}", flush=True)
 
 
-def _embed_all(config: EmbedConfig, videos: Videos, chosen: ModelSet, models: VideoModels) -> None:
-    # ---- 2 What is done already ----------------------------------------------------------------
-    out = config.out or Path()
+Embed = Callable[[VideoTable], np.ndarray]
+
+
+def _embed_files(
+    common: Common,
+    config: EmbedConfig,
+    chosen: ModelSet,
+    first: dict[str, VideoModel],
+    by: str,
+    embed: Embed,
+) -> None:
+    """A file of embeddings for each file of this command's part."""
+    out, share = config.out or Path(), WorkShare.parse(config.part)
+    targets = output_files(str(config.videos), out)
+    files = share.of(list(targets))
+
+    def open_file(file: Path) -> RecordedVideos:
+        return RecordedVideos(open_table(common, file), None)
+
+    def embed_file(file: Path, videos: RecordedVideos) -> None:
+        _compare(first, videos)
+        output = _output(targets[file], chosen, videos, config)
+        if not output.is_done():
+            sum(_write_missing(output, videos, config.shard_size, embed))
+        output.clear()
+
+    with sole_process(out.with_name(share.name(out.name))):
+        print(f"embed: {len(files):,} files of {config.videos} by {by}", flush=True)
+        embed_each(files, open_file, embed_file)
+    print(f"embed: {len(files):,} files -> {out}", flush=True)
+
+
+def _output(out: Path, chosen: ModelSet, videos: Videos, config: EmbedConfig) -> EmbeddingOutput:
     identity = {"models": chosen.identity(), "videos": videos.digest, "count": len(videos)}
-    output = EmbeddingOutput(out, identity, len(videos), config.shard_size)
-    if output.is_done():
-        output.clear()  # it may have been killed just before that
-        print(f"embed: done already: {out}", flush=True)
-        return
-    output.begin()
-    count = len(chosen.checkpoints)
-    by = f"{count} models of {chosen.folder}" if count > 1 else str(chosen.checkpoints[0])
-    print(f"embed: {videos} by {by}", flush=True)
+    return EmbeddingOutput(out, identity, len(videos), config.shard_size)
 
-    # ---- 3 Embed and write ---------------------------------------------------------------------
+
+def _write_missing(
+    output: EmbeddingOutput,
+    videos: Videos,
+    shard_size: int,
+    embed: Embed,
+) -> Iterator[int]:
+    """Embeds and writes the shards that are not there, and yields how many videos more are done."""
+    output.begin()
     missing = set(output.missing())
-    with StepProgress() as progress:
-        progress.step("embed", len(videos), "videos")
-        progress.advance(output.rows_of(set(range(output.shards)) - missing))
-        for number, table in videos.parts(config.shard_size, missing):
-            output.write(number, table.ids, _embed(chosen, models, table, config))
-            progress.advance(len(table))
+    yield output.rows_of(set(range(output.shards)) - missing)
+    for number, table in videos.parts(shard_size, missing):
+        output.write(number, table.ids, embed(table))
+        yield len(table)
     output.finish()
-    print(f"embed: {len(videos):,} videos -> {out}", flush=True)
 
 
 def _chosen(config: EmbedConfig) -> ModelSet:
@@ -148,7 +195,7 @@ def _compare(models: dict[str, VideoModel], videos: Videos) -> None:
 
 
 def _embed(
-    chosen: ModelSet, models: VideoModels, table: VideoTable, config: EmbedConfig
+    chosen: ModelSet, models: VideoModels, batch: BatchSize, table: VideoTable
 ) -> np.ndarray:
     """(K, D) float32 of one shard."""
     ready: dict[VideoModel, Examples] = {}
@@ -160,6 +207,6 @@ def _embed(
             shown = (parts.backbone.config, InputTensors.of(spec.widths))
             ready[model] = Examples(table, parts.tokenizer, None, *shown)
         rows = np.arange(len(table))
-        return embed_videos(model.model, ready[model], rows, config.batch_size)
+        return batch.run(partial(embed_videos, model.model, ready[model], rows))
 
     return chosen.combined(embed)

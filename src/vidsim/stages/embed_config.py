@@ -42,7 +42,14 @@ class EmbedConfig(Config):
     shard_size: Count = 4096
     """Videos in a shard."""
     batch_size: Count = 128
-    """Videos embedded at a time."""
+    """Videos embedded at a time; where the memory of a GPU does not suffice, half as many."""
+    by_file: bool = False
+    """A file of embeddings for each TFRecord file of --videos (a path, a pattern, or a folder with
+    *.tfrecords), of the same name, in the folder --out. A file that cannot be embedded is named in
+    the end, and the others go on."""
+    part: str | None = None
+    """K/N: of the files of --by-file, every Nth from the Kth on, counted from 1, for N commands
+    that share the work."""
 
     def contradictions(self) -> Iterator[str]:
         """What must be named, and is not."""
@@ -56,6 +63,13 @@ class EmbedConfig(Config):
             yield "--features and --video-files: one of them gives the features"
         if self.columns is not None and self.features is None and self.video_files is None:
             yield "--columns has no meaning without --features or --video-files"
+        if self.part is not None and not self.by_file:
+            yield "--part has no meaning without --by-file"
+        if self.by_file:
+            if self.out is not None and self.out.suffix == ".npz":
+                yield f"{self.said('out')}: with --by-file this is a folder"
+            if self.features is not None or self.video_files is not None:
+                yield "--by-file reads TFRecords, and no --features or --video-files"
         for name in ("extractor", "max_frames", "fps"):
             if getattr(self, name) is not None and self.video_files is None:
                 yield f"{self.said(name)} has no meaning without --video-files"

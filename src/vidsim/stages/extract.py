@@ -12,6 +12,7 @@ from vidsim.locks import sole_process
 from vidsim.records.feature_origin import FeatureOrigin
 from vidsim.stages.extract_config import ExtractConfig
 from vidsim.stages.feature_files import FAILED, Failures, FrameBatches, done_ids, refuse_others
+from vidsim.stages.share import WorkShare
 from vidsim.video_files.decoder import Setup
 from vidsim.video_files.decoder_pool import DecoderPool
 from vidsim.video_files.libraries import decoder_version
@@ -33,11 +34,13 @@ class Work:
         batch_size: frames that the model is given at a time.
         decoders: processes; None: one for each processor, at most 16.
         limits: of the decoders.
+        share: which of the videos this command does.
     """
 
     batch_size: int = 32
     decoders: int | None = None
     limits: Limits = field(default_factory=Limits)
+    share: WorkShare = field(default_factory=WorkShare)
 
 
 @dataclass(frozen=True)
@@ -88,9 +91,11 @@ def run(common: Common, config: ExtractConfig) -> None:
     # ---- 3 Extract and write -------------------------------------------------------------------
     sampling = Sampling(config.max_frames, config.fps)
     limits = Limits(config.decode_seconds, config.decode_megabytes)
-    work = Work(config.batch_size, config.decoders, limits)
+    work = Work(config.batch_size, config.decoders, limits, WorkShare.parse(config.part))
     out = config.features_out or Path()
-    print(f"extract: {len(sources.files):,} videos by {extractor.name}, {sampling}", flush=True)
+    part = f", part {config.part}" if config.part else ""
+    count = f"{len(sources.files):,} videos{part}"
+    print(f"extract: {count} by {extractor.name}, {sampling}", flush=True)
     counts = extract_features(sources.files, extractor, sampling, out, work)
     print(f"extract: {counts} -> {out}", flush=True)
 
@@ -123,12 +128,14 @@ def extract_features(
     work = work or Work()
     digest, version = extractor.digest, decoder_version()
     origin = FeatureOrigin(extractor.name, digest, extractor.width, version, str(sampling))
-    with sole_process(out):
+    files = {video: files[video] for video in work.share.of(list(files))}
+    with sole_process(out.with_name(work.share.name(out.name))):
         refuse_others(out)
         origin.write(out)
         before = done_ids(out, files)
         waiting = [(video, path) for video, path in files.items() if video not in before]
-        failures, batches = Failures(out), FrameBatches(extractor, out, work.batch_size)
+        failures = Failures(out, work.share.name(FAILED))
+        batches = FrameBatches(extractor, out, work.batch_size)
         setup = Setup(extractor.preprocessing, sampling, work.limits)
         try:
             with DecoderPool(waiting, setup, work.decoders) as pool, StepProgress() as progress:
@@ -145,7 +152,7 @@ def extract_features(
         finally:
             failures.write(files)
     counts = Counts(len(before) + batches.written, len(before), batches.frames, failures.counts)
-    if not counts.videos:
+    if not counts.videos and work.share.count == 1:
         raise VidsimError(f"{out}: {counts}")
     return counts
 

@@ -40,6 +40,10 @@ class ExtractConfig(Config):
     more, and by the clock four times as many."""
     decode_megabytes: Annotated[int, Range(512, 2**20)] = 4096
     """Memory of a decoder, as address space; its libraries alone have some hundreds."""
+    part: str | None = None
+    """K/N: of the videos, every Nth from the Kth on, counted from 1, for N commands that share the
+    work. The list of those that gave nothing is then failed.jsonl.part-K-of-N; the same command
+    without --part tries them once more and writes failed.jsonl."""
 
     def contradictions(self) -> Iterator[str]:
         """What must be named, and is not; two ways to choose frames."""

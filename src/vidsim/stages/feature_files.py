@@ -166,11 +166,12 @@ class Failures:
     """The videos that gave no features, and why.
 
     Args:
-        out: folder for failed.jsonl.
+        out: folder for the list.
+        name: of the list.
     """
 
-    def __init__(self, out: Path):
-        self._path, self._problems = out / FAILED, dict[str, Unreadable]()
+    def __init__(self, out: Path, name: str = FAILED):
+        self._path, self._problems = out / name, dict[str, Unreadable]()
 
     def add(self, video_id: str, problem: Unreadable) -> None:
         """Notes one."""

@@ -5,8 +5,8 @@ Where a run of another configuration is in the way it fails, before anything has
 """
 
 import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,8 @@ from vidsim.training.run_record import RunRecord, recorded_in
 if TYPE_CHECKING:
     from vidsim.pretrained.encoder_folder import EncoderFolder, EncoderFolders
 
-_DONE, _TO_DO, _GOES_ON = "done", "to do", "to go on with"
+DONE = "done"
+_TO_DO, _GOES_ON = "to do", "to go on with"
 _REDO, _LATER, _STOPS = "to be made again", "known after the stage before", "STOPS, see below"
 
 
@@ -58,6 +59,23 @@ def run(common: Common, config: FoldConfig, recipes: list[Recipe]) -> None:
         raise VidsimError("\n".join(plan.refusals))
 
 
+@dataclass(frozen=True)
+class StageState:
+    """Where one run of a stage stands.
+
+    Attributes:
+        stage: pretrain, finetune or inference.
+        recipe: of the run.
+        fold: its number; None for pretraining.
+        state: in words; DONE if there is nothing to do.
+    """
+
+    stage: str
+    recipe: Recipe
+    fold: int | None
+    state: str
+
+
 class Plan:
     """The state of every stage.
 
@@ -77,17 +95,34 @@ class Plan:
 
     def lines(self) -> Iterator[str]:
         """One line for each stage and recipe."""
-        common = self._common
-        folds = self._state_of_one(self._folds)
-        yield _line("write_tfrecord", folds)
-        if folds != _DONE:
+        yield _line("write_tfrecord", self.folds)
+        if self.folds != DONE:
             yield _line("the others", "known after that")
             return
-        sources, files = FoldSources(common, self._task), PretrainFiles(common)
-        predictions = PredictionRecords(common, self._task.inference_config())
-        stages: dict[str, dict[str, str]] = {"pretrain": {}, "finetune": {}, "inference": {}}
+        stages: dict[str, dict[str, dict[int | None, str]]] = {}
+        for run_ in self.runs:
+            named = stages.setdefault(run_.stage, {})
+            named.setdefault(self._common.run(run_.recipe.name), {})[run_.fold] = run_.state
+        for stage, names in stages.items():
+            states = {name: _by_state(found) for name, found in names.items()}
+            for state in dict.fromkeys(states.values()):
+                same = [name for name, found in states.items() if found == state]
+                yield _line(stage, f"{state}: {', '.join(same)}")
+        yield _line("ensemble", self._state_of_one(self._ensemble))
+
+    @cached_property
+    def folds(self) -> str:
+        """The state of the folds; nothing else is known before they are there."""
+        return self._state_of_one(self._folds)
+
+    @cached_property
+    def runs(self) -> list[StageState]:
+        """Every pretraining, finetuning and inference, stage by stage."""
+        sources, files = FoldSources(self._common, self._task), PretrainFiles(self._common)
+        predictions = PredictionRecords(self._common, self._task.inference_config())
+        found: dict[str, list[StageState]] = {"pretrain": [], "finetune": [], "inference": []}
         for recipe in self._recipes:
-            name, source = common.run(recipe.name), sources.open(recipe.finetune)
+            source = sources.open(recipe.finetune)
             pretrained = self._state_of_one(partial(self._pretraining, recipe, files))
             tuned = self._states(
                 {
@@ -101,14 +136,10 @@ class Plan:
                     for fold in source.folds
                 }
             )
-            stages["pretrain"][name] = pretrained
-            stages["finetune"][name] = _by_state(tuned)
-            stages["inference"][name] = _by_state(embedded)
-        for stage, states in stages.items():
-            for state in dict.fromkeys(states.values()):
-                names = [name for name, found in states.items() if found == state]
-                yield _line(stage, f"{state}: {', '.join(names)}")
-        yield _line("ensemble", self._state_of_one(self._ensemble))
+            found["pretrain"].append(StageState("pretrain", recipe, None, pretrained))
+            for stage, states in (("finetune", tuned), ("inference", embedded)):
+                found[stage] += [StageState(stage, recipe, *item) for item in states.items()]
+        return [*itertools.chain(*found.values())]
 
     def _state_of_one(self, find: Callable[[], str]) -> str:
         return self._states({0: find})[0]
@@ -128,7 +159,7 @@ class Plan:
         differing = self._task.fold_differences(self._common, self._config)
         if differing is None:
             return _TO_DO
-        return _REDO if differing else _DONE
+        return _REDO if differing else DONE
 
     def _ensemble(self) -> str:
         self._task.check_ensemble(self._common)
@@ -141,14 +172,14 @@ class Plan:
             return _TO_DO
         encoder, data = self._encoder(recipe), files.open(recipe.pretrain)
         if finished_pretraining(common, recipe, data, encoder):
-            return _DONE
+            return DONE
         record = pretrain_record(common, recipe, data, encoder)
         return _state(record) if recorded_in(record.folder) else _TO_DO
 
     def _finetuning(self, recipe: Recipe, source: Folds, fold: int, pretrained: str) -> str:
         if recorded_in(finetune_folder(self._common, recipe, fold)) is None:
             return _TO_DO
-        if pretrained != _DONE and recipe.finetune.pretrain_model_dir is None:
+        if pretrained != DONE and recipe.finetune.pretrain_model_dir is None:
             return _REDO if pretrained == _REDO else _LATER
         encoder = self._encoder(recipe)
         return _state(FinetuneRecords(self._common, recipe, source, encoder).of_fold(fold))
@@ -159,11 +190,11 @@ class Plan:
         run_ = self._common.run(recipe.name)
         if not member_path(self._common.task_dir, run_, fold).with_suffix(".json").exists():
             return _TO_DO
-        if tuned != _DONE:
+        if tuned != DONE:
             return _REDO if tuned == _REDO else _LATER
         record = predictions.record(recipe.name, fold)
         if record.is_done():
-            return _DONE
+            return DONE
         return _REDO if record.differences() else _TO_DO
 
     def _encoder(self, recipe: Recipe) -> "EncoderFolder | None":
@@ -183,17 +214,17 @@ def _line(stage: str, state: str) -> str:
 
 def _state(record: RunRecord) -> str:
     if record.is_done():
-        return _DONE
+        return DONE
     if record.differences():
         return _REDO
     return _GOES_ON if record.has_work() else _TO_DO
 
 
-def _by_state(states: dict[int, str]) -> str:
+def _by_state(states: Mapping[int | None, str]) -> str:
     """The folds of each state: "done (folds 0-3), to do (folds 4-10)"."""
     folds: dict[str, list[int]] = {}
     for fold, state in states.items():
-        folds.setdefault(state, []).append(fold)
+        folds.setdefault(state, []).append(fold or 0)
     if len(folds) == 1:
         return next(iter(folds))
     return ", ".join(f"{state} ({_ranges(numbers)})" for state, numbers in folds.items())
