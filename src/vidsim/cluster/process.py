@@ -41,7 +41,9 @@ def start(
     path.parent.mkdir(parents=True, exist_ok=True)
     changed = {**os.environ, **environment, PARENT: str(os.getpid())}
     environ = {name: value for name, value in changed.items() if value is not None}
-    with path.open("ab") as log:
+    with path.open("ab", buffering=0) as log:
+        title = f"== {now()} on {node}: vidsim {' '.join(words)}\n"
+        log.write(title.encode(errors="replace"))
         process = subprocess.Popen(
             [sys.executable, *COMMAND, *words],
             stdin=subprocess.DEVNULL,
@@ -50,8 +52,6 @@ def start(
             env=environ,
             start_new_session=True,  # Ctrl-C reaches the scheduler alone, which passes it on
         )
-        title = f"== {now()}, process {process.pid} on {node}: vidsim {' '.join(words)}\n"
-        log.write(title.encode(errors="replace"))
     mark = {"node": node, "process": process.pid, "began": now()}
     running_mark(logs, job).write_text(json.dumps(mark), encoding="utf-8")
     return process
