@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from vidsim.cluster.configs import AddressConfig, SharedConfig
 from vidsim.config import Common
 from vidsim.config_fields import Config, kinds, leaves, origins, override
 from vidsim.errors import VidsimError
@@ -75,6 +76,8 @@ ALL = (
     ClassEnsembleConfig,
     CaptionFoldConfig,
     RetrievalConfig,
+    SharedConfig,
+    AddressConfig,
     RetrievalEnsembleConfig,
     WriteTfrecordConfig,
     EnsembleConfig,

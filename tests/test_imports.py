@@ -21,7 +21,7 @@ SOURCE = ROOT / "src"
 DEVICE_PACKAGES = ("layers", "models", "objectives", "losses", "metrics", "recipes")
 TENSORFLOW_PACKAGES = ("records", "preprocess", "stages")
 LOWER = "records video_files tables preprocess layers losses objectives models pretrained"
-ORDER = [*LOWER.split(), "extractors", "recipes"]
+ORDER = [*LOWER.split(), "extractors", "recipes", "tasks", "stages", "cluster"]
 PRIVATE = ("keras.src", "tensorflow.python", "tf.python")
 
 FILE_LINES = 300
@@ -205,7 +205,7 @@ def test_dependencies_are_declared_and_used():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = declared(project["dependencies"])
     extras = project["optional-dependencies"]
-    late = declared([r for n in ("text", "parquet", "video", "onnx") for r in extras[n]])
+    late = declared([r for n in ("text", "parquet", "video", "onnx", "ray") for r in extras[n]])
     assert outside(PACKAGE) | {"tensorboard"} == needed | late  # tf.summary imports tensorboard
     at_once = {n.partition(".")[0] for tree in MODULES.values() for n in imported_at_once(tree)}
     assert "numpy" in at_once and not at_once & late

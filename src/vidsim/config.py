@@ -14,9 +14,11 @@ PUBLISHED_FOLDS = 11
 PUBLISHED_TASK = "similarity"
 """Whose runs lie in the save folder itself, as they did before there were others."""
 Size = Literal["tiny", "small", "base"]
-_TRAIN = UsedBy(("plan", "pretrain", "finetune"))
-_TASKS = UsedBy(("plan", "write_tfrecord", "finetune", "inference", "ensemble"))
-_MODELS = UsedBy(("plan", "pretrain", "finetune", "inference", "ensemble"))
+_STAGES = ("pretrain", "finetune", "inference", "ensemble")
+_TRAIN = UsedBy(("plan", "run", "pretrain", "finetune"))
+_TASKS = UsedBy(("plan", "run", "write_tfrecord", "finetune", "inference", "ensemble"))
+_RECORDS = UsedBy(("run", "write_tfrecord", *_STAGES, "embed", "convert"))
+_MODELS = UsedBy(("plan", "run", "pretrain", "finetune", "inference", "ensemble"))
 OnBadRecord = Literal["stop", "skip"]
 
 
@@ -33,7 +35,7 @@ class Common(Config):
     vidsim.tasks.registry. Pretraining is the same for all."""
     recipes: Annotated[str, _MODELS] = "all"
     """all, or a comma list of recipe names or paths to recipe files of one's own."""
-    folds: Annotated[str, UsedBy(("plan", "finetune", "inference", "ensemble"))] = "all"
+    folds: Annotated[str, UsedBy(("plan", "run", "finetune", "inference", "ensemble"))] = "all"
     """all, or a comma list of fold numbers, counted from 0."""
     size: Annotated[Size, _TRAIN] = "base"
     """Model size and length of training: tiny (seconds), small (minutes), base (as published)."""
@@ -46,23 +48,18 @@ class Common(Config):
     them by the same name; finetuning starts from the pretraining of that name, or from the unnamed
     one where there is none."""
     redo: Annotated[
-        bool, UsedBy(("plan", "write_tfrecord", "pretrain", "finetune", "inference"))
+        bool, UsedBy(("plan", "run", "write_tfrecord", "pretrain", "finetune", "inference"))
     ] = False
     """Make again what was made with other flags or other input; the old runs are moved to
     <run>.old-1. Without it the command stops."""
     seed: Annotated[Seed, _TRAIN] = 42
     """Seed of weights, dropout and data order."""
-    fold_seed: Annotated[Seed, UsedBy(("write_tfrecord", "convert"))] = 42
+    fold_seed: Annotated[Seed, UsedBy(("run", "write_tfrecord", "convert"))] = 42
     """Seed of the folds, and of what convert keeps for the test."""
-    output_zip: Annotated[Path | None, UsedBy(("ensemble",))] = None
+    output_zip: Annotated[Path | None, UsedBy(("run", "ensemble"))] = None
     """The submission; default: result.zip, with --run-name and --out in its name where they are
     given."""
-    on_bad_record: Annotated[
-        OnBadRecord,
-        UsedBy(
-            ("write_tfrecord", "pretrain", "finetune", "inference", "ensemble", "embed", "convert")
-        ),
-    ] = "stop"
+    on_bad_record: Annotated[OnBadRecord, _RECORDS] = "stop"
     """A record that is damaged or no video: stop says which it is and ends, skip goes on without
     it. What was skipped is counted and listed, in every run again."""
 

@@ -5,6 +5,7 @@ import types
 
 import pytest
 
+import vidsim.cluster
 import vidsim.stages
 from vidsim import cli
 
@@ -14,9 +15,11 @@ def asked(monkeypatch):
     """Puts a stand-in before every stage and Keras; the list holds what each was called with."""
     calls = []
     for name in cli.STAGES:
+        package = vidsim.cluster if name in ("run", "cluster") else vidsim.stages
+        module = "show" if name == "cluster" else name
         stage = types.SimpleNamespace(run=lambda *config: calls.append(config))
-        monkeypatch.setitem(sys.modules, f"vidsim.stages.{name}", stage)
-        monkeypatch.setattr(vidsim.stages, name, stage, raising=False)
+        monkeypatch.setitem(sys.modules, f"{package.__name__}.{module}", stage)
+        monkeypatch.setattr(package, module, stage, raising=False)
     monkeypatch.setattr(cli, "_start_keras", lambda: None)
     return calls
 

@@ -153,11 +153,12 @@ def test_stages_without_recipes_take_the_common_options(stage, asked, leave):
 def test_every_stage_takes_what_run_sh_passes_on(stage, asked, capsys, leave):
     needed = {"embed": ["--checkpoint", "c", "--videos", "v", "--out", "o"]}
     needed |= {"extract": ["--video-files", "v", "--features-out", "f"]}
-    needed = (needed | {"convert": ["--videos", "v.csv"]}).get(stage, [])
+    needed = (needed | {"convert": ["--videos", "v.csv"], "cluster": ["status"]}).get(stage, [])
     flags = [*needed, "--recipes", "mix", "--on-bad-record", "skip"]
     assert leave([stage, *needed]) == leave([stage, *flags]) == 0
     assert [call[0].on_bad_record for call in asked] == ["stop", "skip"]
-    assert leave([stage, "--recipes", "mix", "--on-bad-record", "ignore"]) == 2
+    wrong = ["--recipes", "mix", "--on-bad-record", "ignore"]
+    assert leave([stage, *needed, *wrong]) == 2
     assert "stop" in capsys.readouterr().err
 
 

@@ -1,6 +1,6 @@
 """What --help prints: short, only what a command uses, with the numbers of the recipes."""
 
-from vidsim import cli
+from vidsim import cli, cli_read
 from vidsim.cli_help import OFTEN
 
 
@@ -18,11 +18,11 @@ def test_help(capsys, asked, leave):
         short, long = (help_of(leave, [command, word], capsys) for word in ("--help", "--help-all"))
         assert "--data-dir" in short
         assert len(short.splitlines()) <= 60
-        assert ("--lr X" in short) == ("--clip-norm X" in long) == (command in cli._TRAINING)
+        assert ("--lr X" in short) == ("--clip-norm X" in long) == (command in cli_read.TRAINING)
         assert "--clip-norm" not in short
         # only what it uses, though it accepts all
-        assert ("--output-zip" in long) == (command == "ensemble")
-        assert ("--size" in long) == (command in ("plan", *cli._TRAINING))
+        assert ("--output-zip" in long) == (command in ("run", "ensemble"))
+        assert ("--size" in long) == (command in ("plan", "run", *cli_read.TRAINING))
         assert "python" not in short + long
     assert asked == []
 
@@ -44,8 +44,8 @@ def test_help_has_the_numbers_of_the_recipes_asked_for(capsys, asked, leave):
     )
     known = {
         name
-        for parts in (cli.FinetuneConfig(), cli.PretrainConfig())
-        for name in cli._fields(parts)
+        for parts in (cli_read.FinetuneConfig(), cli_read.PretrainConfig())
+        for name in cli_read._fields(parts)
     }
     assert set(OFTEN) <= known
 

@@ -14,6 +14,7 @@ import json
 import os
 import random
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -22,10 +23,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import kill as one_machine
-
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ |= {"RAY_gcs_rpc_server_reconnect_timeout_s": "5"}  # a driver without its head ends
+compare = runpy.run_path(str(Path(__file__).with_name("kill.py")))["compare"]
 VIDSIM = (sys.executable, "-m", "vidsim")
 NODES, MEMORY = 3, {"object_store_memory": 80_000_000}
 KINDS = ("job", "worker", "node", "driver", "head")
@@ -150,8 +150,8 @@ def kill_one(kind: str, machines: Machines, run: Run, chance: random.Random) -> 
     return True
 
 
-def main() -> None:
-    """Kills until the run is done; then compares."""
+def parse() -> argparse.Namespace:
+    """The flags."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=60, help="how many (60)")
     parser.add_argument("--minutes", type=float, default=40, help="no new kills after (40)")
@@ -159,8 +159,29 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400, help="of each training (400)")
     parser.add_argument("--seconds", type=float, default=12, help="between kills, mean (12)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills (0)")
-    flags = parser.parse_args()
-    chance, folder = random.Random(flags.seed), Path(tempfile.mkdtemp(prefix="vidsim_soak_"))
+    return parser.parse_args()
+
+
+def run_killed(run: Run, machines: Machines, flags: argparse.Namespace) -> Counter[str]:
+    """Gives the command until it is done, and kills; returns how many of each kind."""
+    chance, kills, began = random.Random(flags.seed), Counter[str](), time.monotonic()
+    due = began + chance.expovariate(1 / flags.seconds)
+    while run.process is None or run.process.poll() != 0:
+        if run.process is None or run.process.poll() is not None:
+            run.start(machines.cluster.address)
+        run.look()
+        late = kills.total() >= flags.kills or time.monotonic() - began > 60 * flags.minutes
+        if time.monotonic() > due and not late:
+            kind = chance.choices(KINDS, SHARES)[0]
+            kills[kind] += kill_one(kind, machines, run, chance)
+            due = time.monotonic() + chance.expovariate(1 / flags.seconds)
+        time.sleep(0.1)
+    return kills
+
+
+def main() -> None:
+    """Kills until the run is done; then compares."""
+    flags, folder = parse(), Path(tempfile.mkdtemp(prefix="vidsim_soak_"))
     recipe = folder / "often.py"
     recipe.write_text(RECIPE.format(steps=flags.steps, eval_freq=flags.steps // 4))
     common = ["--size=tiny", f"--recipes={recipe}", f"--folds={flags.folds}", "--make-sample"]
@@ -176,28 +197,19 @@ def main() -> None:
     peace = [*VIDSIM, "run", *places("peace"), *common, "--executor=local", "--jobs=2"]
     with (folder / "peace.log").open("wb") as log:
         subprocess.run(peace, check=True, stdout=log, stderr=log)
-    run = Run(folder / "killed", [*places("killed"), *common])
-    machines, kills, began = Machines(), Counter[str](), time.monotonic()
     print("the run in peace is done", flush=True)
-    due = began + chance.expovariate(1 / flags.seconds)
-    while True:
-        if run.process is None or run.process.poll() not in (None, 0):
-            run.start(machines.cluster.address)
-        if run.process is not None and run.process.poll() == 0:
-            break
-        run.look()
-        late = kills.total() >= flags.kills or time.monotonic() - began > 60 * flags.minutes
-        if time.monotonic() > due and not late:
-            kind = chance.choices(KINDS, SHARES)[0]
-            kills[kind] += kill_one(kind, machines, run, chance)
-            due = time.monotonic() + chance.expovariate(1 / flags.seconds)
-        time.sleep(0.1)
+    run, machines, began = (
+        Run(folder / "killed", [*places("killed"), *common]),
+        Machines(),
+        time.time(),
+    )
+    kills = run_killed(run, machines, flags)
     machines.end()
-    compared = one_machine.compare(folder / "killed", folder / "peace")
+    compared = compare(folder / "killed", folder / "peace")
     twice, needed = run.done_twice()
     print(
         f"PASSED: {kills.total()} kills ({', '.join(f'{n} {k}' for k, n in kills.items())}) in "
-        f"{time.monotonic() - began:.0f} s, {compared} files of embeddings and result.zip equal; "
+        f"{time.time() - began:.0f} s, {compared} files of embeddings and result.zip equal; "
         f"{twice} of {needed} updates done twice ({100 * twice / needed:.1f} %); a new driver was "
         f"at work after {max(run.starts):.1f} s at most"
     )

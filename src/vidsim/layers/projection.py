@@ -13,17 +13,26 @@ class Projection(keras.layers.Layer):
     Args:
         size: numbers of the embedding, D.
         hidden: numbers between the two layers; 0: there is one layer.
-        dropout: between the two layers; half as much before them.
+        dropout: between the two layers.
+        input_dropout: before them; None: half as much as between them.
 
     Shapes: x (B, W) -> (B, D) float32
     """
 
-    def __init__(self, size: int, hidden: int = 0, dropout: float = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        size: int,
+        hidden: int = 0,
+        dropout: float = 0.0,
+        input_dropout: float | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(dtype="float32", **kwargs)
         self.hidden = None
         if hidden:
             self.norm = keras.layers.LayerNormalization(name="norm")
-            self.first_dropout = keras.layers.Dropout(dropout / 2, name="first_dropout")
+            first = dropout / 2 if input_dropout is None else input_dropout
+            self.first_dropout = keras.layers.Dropout(first, name="first_dropout")
             self.hidden = keras.layers.Dense(hidden, activation="gelu", name="hidden")
             self.dropout = keras.layers.Dropout(dropout, name="dropout")
         self.project = keras.layers.Dense(size, name="project")

@@ -62,7 +62,7 @@ class Albef(Backbone):
             shared = len(self.fusion) if config.fusion_from == "split" else 0
             own = replace(encoder, layers=encoder.layers - shared)
             self.text_encoder = TextEncoder(own, name="text_encoder")
-            self.text_project = self._projection("text_project")
+            self.text_project = self._projection("text_project", config.text_input_dropout)
             self.word_project = _dense(config.hidden_size, "word_project")
         if reads_frames:
             self.frame_encoder = FrameEncoder(
@@ -77,7 +77,7 @@ class Albef(Backbone):
                 self.skip_norm = keras.layers.LayerNormalization(
                     dtype="float32", epsilon=encoder.layer_norm_eps, name="skip_norm"
                 )
-            self.video_project = self._projection("video_project")
+            self.video_project = self._projection("video_project", config.frame_input_dropout)
             self.frame_project = _dense(config.hidden_size, "frame_project")
         self.dropout = keras.layers.Dropout(config.dropout, name="dropout")
         self.classifier = self.make_classifier("classifier")
@@ -227,10 +227,10 @@ class Albef(Backbone):
             for number in range(config.fusion_layers)
         ]
 
-    def _projection(self, name: str) -> Projection:
+    def _projection(self, name: str, first: float | None) -> Projection:
         config = self.config
         hidden = config.projection_hidden if config.projection == "mlp" else 0
-        return Projection(config.hidden_size, hidden, config.projection_dropout, name=name)
+        return Projection(config.hidden_size, hidden, config.projection_dropout, first, name=name)
 
     def _pool(self, states: Tensor, mask: Tensor) -> Tensor:
         pool = masked_first if self.text_pooling == "cls" else masked_mean

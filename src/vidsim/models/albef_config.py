@@ -38,7 +38,12 @@ class AlbefConfig(BackboneConfig):
     projection_hidden: Annotated[int, Range(1, 2**16)] = 2048
     """Numbers between the two layers of projection mlp."""
     projection_dropout: Rate = 0.5
-    """Dropout between the two layers of projection mlp; half as much before them."""
+    """Dropout between the two layers of projection mlp."""
+    text_input_dropout: Rate | None = None
+    """Dropout of a sentence's vector before projection mlp. Default: half of
+    --projection-dropout."""
+    frame_input_dropout: Rate | None = None
+    """The same of a video's vector."""
 
     def misfits(self, spec: "InputSpec") -> Iterator[str]:
         yield from super().misfits(spec)
