@@ -172,7 +172,7 @@ def paper() -> None:
     for title, make in (("66 finetunings", lambda _: finetunings()), ("1e8 videos", embeddings)):
         for machines in (1, 8, 64):
             jobs = make(machines)
-            start = Failures(FAILURES, 300.0, 60.0 if title[0] == "6" else 0.5)
+            start = Failures(FAILURES, 300.0, 60.0 if make is not embeddings else 0.05)
             found = simulate(jobs, machines, start)
             rows.append(
                 [
