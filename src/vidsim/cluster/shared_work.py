@@ -9,6 +9,7 @@ from vidsim.cluster.job import Job, Resources
 from vidsim.cluster.run import job_runner, model_resources
 from vidsim.cluster.stage_jobs import given_words
 from vidsim.config import Common
+from vidsim.errors import VidsimError
 from vidsim.stages.embed_config import EmbedConfig
 from vidsim.stages.embed_files import output_files
 from vidsim.stages.extract_config import ExtractConfig
@@ -68,7 +69,13 @@ def _run(
     command: str,
     last: bool,
 ) -> None:
-    """Runs the parts; `last`: then the command itself, for what they left."""
+    """Runs the parts; `last`: then the command itself, for what they left.
+
+    Raises:
+        VidsimError: --part beside --executor, or a job that failed.
+    """
+    if any(word.startswith("--part=") for word in words):
+        raise VidsimError("--part has no meaning with --executor, which divides the work itself")
     jobs_folder = out.with_name(f"{out.name}.jobs")
     with job_runner(executor, jobs_folder, command, []) as runner:
         needed = model_resources(executor, runner.executor)
