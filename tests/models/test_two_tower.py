@@ -7,8 +7,9 @@ from keras import ops
 from scipy.special import erf
 
 from vidsim import schema
+from vidsim.errors import VidsimError
 from vidsim.losses.contrastive import multi_positive_info_nce
-from vidsim.models.two_tower import TowerEmbedding, Towers, TwoTower
+from vidsim.models.two_tower import TowerEmbedding, Towers, TwoTower, build_towers
 from vidsim.objectives.configs import RetrievalLossConfig
 from vidsim.objectives.retrieval import RetrievalObjective
 
@@ -48,6 +49,32 @@ def test_equals_both_sides_apart(family, hidden, fields, build_smallest, make_in
             np.testing.assert_allclose(model(inputs), alone, atol=1e-5)
         np.testing.assert_allclose(found[key], alone, atol=1e-5)
     assert tower.objective_inputs(both)[schema.VIDEO_ROW] is both[schema.VIDEO_ROW]
+
+
+def test_a_tower_reads_what_its_side_is_made_of(build_smallest, make_inputs):
+    """By hand: the embedding and the mean of real frames, or of real words' states, side by side,
+    each scaled to variance 1. Padding changes nothing."""
+    backbone = build_smallest("uniter")
+    towers = build_towers(backbone, {"tower_hidden": 6, "tower_dropout": 0.5, "tower_skip": True})
+    texts, videos = make_inputs((5, 3, 4), (0, 0, 0)), make_inputs((2, 2, 2), (3, 1, 2))
+    videos[schema.TOKEN_MASK] = np.zeros_like(videos[schema.TOKEN_MASK])
+    for inputs, tower, key, mask in (
+        (texts, towers.text, None, schema.TOKEN_MASK),
+        (videos, towers.video, schema.FRAMES, schema.FRAME_MASK),
+    ):
+        outputs = {k: np.asarray(v) for k, v in backbone(inputs, training=False).items()}
+        values = outputs[schema.HIDDEN_STATES] if key is None else inputs[key].astype("float32")
+        real = np.asarray(inputs[mask], bool)
+        mean = np.stack([rows[kept].mean(0) for rows, kept in zip(values, real, strict=True)])
+        parts = [outputs[schema.EMBEDDING], mean]
+        scaled = [(x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True) for x in parts]
+        expected = by_hand(tower, np.concatenate(scaled, 1))
+        found = TowerEmbedding(backbone, towers)(inputs)
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+    with pytest.raises(VidsimError, match="gives no states of words"):
+        mix = build_smallest("mix_nextvlad")
+        build_towers(mix, {"tower_hidden": 6, "tower_dropout": 0.5, "tower_skip": True})
+    assert not build_towers(backbone, {"tower_hidden": 6, "tower_dropout": 0.5}).reads_means
 
 
 def by_hand(tower, x):

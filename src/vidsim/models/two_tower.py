@@ -7,7 +7,9 @@ import keras
 from keras import ops
 
 from vidsim import schema
-from vidsim.layers.numeric import Tensor
+from vidsim.errors import VidsimError
+from vidsim.layers.numeric import Tensor, at_least_float32
+from vidsim.layers.pooling import masked_mean
 from vidsim.models.backbone import Backbone
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.task_model import TaskModel
@@ -25,23 +27,42 @@ class Towers(keras.layers.Layer):
         size: numbers of an embedding, in and out (D).
         hidden: numbers between the two layers.
         dropout: before and after the first layer; with few sentences a high one.
+        skip: widths of the means (`side_means`) that each tower reads beside the embedding, of the
+            text (V) and the frames (F); None: it reads the embedding alone.
 
     Shapes:
-        embeddings (B, D), is_video (B,) -> (B, D) float32
+        embeddings (B, D), is_video (B,), means (B, V) and (B, F) -> (B, D) float32
     """
 
-    def __init__(self, size: int, hidden: int, dropout: float):
+    def __init__(
+        self, size: int, hidden: int, dropout: float, skip: tuple[int, int] | None = None
+    ) -> None:
         super().__init__(name="towers", dtype="float32")
-        self.text = self._tower("text", size, hidden, dropout)
-        self.video = self._tower("video", size, hidden, dropout)
+        self.reads_means = skip is not None
+        text, video = skip or (0, 0)
+        self.text = self._tower("text", size, text, hidden, dropout)
+        self.video = self._tower("video", size, video, hidden, dropout)
         self.built = True
 
-    def call(self, embeddings: Tensor, is_video: Tensor, training: bool | None = None) -> Tensor:
+    def call(
+        self,
+        embeddings: Tensor,
+        is_video: Tensor,
+        means: tuple[Tensor, Tensor] | None = None,
+        training: bool | None = None,
+    ) -> Tensor:
         x = ops.cast(embeddings, "float32")
-        text, video = self.text(x, training=training), self.video(x, training=training)
+        sides = x, x
+        if means is not None and self.reads_means:
+            text, video = (ops.concatenate([_scaled(x), _scaled(mean)], axis=-1) for mean in means)
+            sides = text, video
+        text = self.text(sides[0], training=training)
+        video = self.video(sides[1], training=training)
         return ops.where(is_video[:, None], video, text)
 
-    def _tower(self, name: str, size: int, hidden: int, dropout: float) -> keras.Sequential:
+    def _tower(
+        self, name: str, size: int, more: int, hidden: int, dropout: float
+    ) -> keras.Sequential:
         tower = keras.Sequential(
             [
                 keras.layers.LayerNormalization(name="norm"),
@@ -52,8 +73,29 @@ class Towers(keras.layers.Layer):
             ],
             name=name,
         )
-        tower.build((None, size))
+        tower.build((None, size + more))
         return tower
+
+
+def _scaled(x: Tensor) -> Tensor:
+    """Numbers of mean 0 and variance 1 in each row, so that neither part outweighs the other."""
+    x = x - ops.mean(x, axis=-1, keepdims=True)
+    return x * ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + 1e-6)
+
+
+def side_means(
+    outputs: Mapping[str, Tensor], inputs: Mapping[str, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """What the sides of B rows are made of: (B, V) of the text's last states, (B, F) of the frames.
+
+    Zeros where a row has no such side.
+    """
+    states = at_least_float32(outputs[schema.HIDDEN_STATES])
+    frames = at_least_float32(inputs[schema.FRAMES])
+    return (
+        masked_mean(states, inputs[schema.TOKEN_MASK]),
+        masked_mean(frames, inputs[schema.FRAME_MASK]),
+    )
 
 
 def build_towers(backbone: Backbone, settings: Mapping[str, Any]) -> Towers | None:
@@ -61,12 +103,46 @@ def build_towers(backbone: Backbone, settings: Mapping[str, Any]) -> Towers | No
 
     Args:
         backbone: of any family.
-        settings: tower_hidden and tower_dropout, as a checkpoint of retrieval has them; of another
-            task there are none.
+        settings: tower_hidden, tower_dropout and tower_skip, as a checkpoint of retrieval has them;
+            of another task there are none.
+
+    Raises:
+        VidsimError: tower_skip for a family that does not give the states of its words.
     """
     if not settings.get("tower_hidden"):
         return None
-    return Towers(backbone.config.hidden_size, settings["tower_hidden"], settings["tower_dropout"])
+    skip = None
+    if settings.get("tower_skip"):
+        words, frames = backbone.output_widths.get(schema.HIDDEN_STATES), backbone.spec.frame_size
+        if words is None or frames is None:
+            raise VidsimError(
+                f"--tower-skip: the family {backbone.config.family} gives no states of words, or "
+                "there are no frames; leave it out"
+            )
+        skip = words, frames
+    size, hidden = backbone.config.hidden_size, settings["tower_hidden"]
+    return Towers(size, hidden, settings["tower_dropout"], skip)
+
+
+def through_towers(
+    towers: Towers | None,
+    outputs: Mapping[str, Tensor],
+    inputs: Mapping[str, Tensor],
+    training: bool | None = None,
+) -> Tensor:
+    """(B, D) of rows with one side each, through the towers where there are some.
+
+    Args:
+        towers: of `build_towers`.
+        outputs: of a backbone.
+        inputs: what it was given.
+        training: whether to drop.
+    """
+    embedding = side_embedding(outputs, inputs)
+    if towers is None:
+        return embedding
+    means = side_means(outputs, inputs) if towers.reads_means else None
+    return towers(embedding, has_frames(inputs), means, training=training)
 
 
 class TwoTower(TaskModel):
@@ -86,10 +162,8 @@ class TwoTower(TaskModel):
     def call(self, inputs: Mapping[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
         rows = self.objective_inputs(inputs)
         outputs = self.backbone(rows, training=training)
-        embedding = side_embedding(outputs, rows)
         towers = getattr(self.head, "towers", self.head)
-        if towers is not None:
-            embedding = towers(embedding, has_frames(rows), training=training)
+        embedding = through_towers(towers, outputs, rows, training)
         sides = ops.reshape(embedding, (-1, 2, embedding.shape[-1]))
         return outputs | {
             schema.TEXT_EMBEDDING: sides[:, 0],
@@ -115,10 +189,8 @@ class TowerEmbedding(EmbeddingModel):
         self.head = head
 
     def call(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        embedding = side_embedding(self.backbone(inputs, training=False), inputs)
-        if self.head is None:
-            return ops.cast(embedding, "float32")
-        return self.head(embedding, has_frames(inputs), training=False)
+        outputs = self.backbone(inputs, training=False)
+        return ops.cast(through_towers(self.head, outputs, inputs, False), "float32")
 
 
 def has_frames(inputs: Mapping[str, Tensor]) -> Tensor:

@@ -24,6 +24,10 @@ class RetrievalConfig(TaskConfig):
     sides differ by what the model itself does with words and frames."""
     tower_dropout: Rate = 0.5
     """Dropout between those two layers; half as much before them."""
+    tower_skip: bool = False
+    """Whether those layers also read what a side is made of, past the model's embedding: the mean
+    of the words' last states, or of the frames as they are. A model that starts at random has
+    nothing to say of frames yet."""
     retrieval: RetrievalLossConfig = field(default_factory=RetrievalLossConfig)
     itc: MomentumContrastConfig = field(
         default_factory=lambda: renamed(MomentumContrastConfig(itc_weight=0.0), {})
@@ -33,6 +37,8 @@ class RetrievalConfig(TaskConfig):
     def contradictions(self) -> Iterator[str]:
         yield from super().contradictions()
         yield from self.itc.fits(self.batch_size)
+        if self.tower_skip and not self.tower_hidden:
+            yield f"{self.said('tower_skip')} has no meaning without --tower-hidden N"
         augmentation = self.augmentation
         if augmentation.modality_dropout:
             yield (

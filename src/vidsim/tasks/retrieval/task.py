@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 def _settings(config: RetrievalConfig) -> dict[str, Any]:
     """What the head depends on."""
     found = {name: getattr(config, name) for name in ("tower_hidden", "tower_dropout")}
+    if config.tower_skip:
+        found["tower_skip"] = True
     return found | {"match": True} if config.match.match_weight else found
 
 
