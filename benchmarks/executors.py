@@ -60,7 +60,7 @@ def by_executor(words: dict[str, tuple[str, ...]], save: Path, flags: dict) -> f
     from vidsim.cluster.run import job_runner, model_resources
 
     config, began = ExecutorConfig(**flags), time.monotonic()
-    with job_runner(config, save, "benchmark", []) as runner:
+    with job_runner(config, save, "benchmark") as runner:
         needed = model_resources(config, runner.executor)
         jobs = [Job(name, one, (), needed) for name, one in words.items()]
         assert runner.scheduler.run(jobs)

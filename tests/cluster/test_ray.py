@@ -9,6 +9,7 @@ import pytest
 from vidsim.cluster import node_check, process
 from vidsim.cluster.configs import ExecutorConfig
 from vidsim.cluster.job import End, Job
+from vidsim.cluster.node_check import Places
 from vidsim.errors import VidsimError
 
 pytest.importorskip("ray", reason="Ray is not installed (sh setup.sh ray): not tested on a cluster")
@@ -80,7 +81,7 @@ def wait_for(true, seconds=30):
 def test_the_nodes_are_compared_before_anything_runs(executor, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.tfrecords").write_bytes(b"1")
-    executor.check([tmp_path / "data", tmp_path / "save"])  # all nodes are this machine
+    executor.check(Places(tmp_path / "save", tmp_path / "data"))  # all nodes are this machine
 
 
 def test_a_node_that_differs_is_named_with_its_value():
@@ -99,12 +100,12 @@ def test_a_node_that_differs_is_named_with_its_value():
 
 def test_another_folder_of_the_same_name_is_found(tmp_path):
     node_check.put_probe(tmp_path, "token")
-    assert node_check.node_facts("", str(tmp_path), "token")["problem"] is None
-    assert "another folder" in node_check.node_facts("", str(tmp_path), "other")["problem"]
-    missing = node_check.node_facts("", str(tmp_path / "none"), "token")["problem"]
+    assert node_check.node_facts(Places(tmp_path), "token")["problem"] is None
+    assert "another folder" in node_check.node_facts(Places(tmp_path), "other")["problem"]
+    missing = node_check.node_facts(Places(tmp_path / "none"), "token")["problem"]
     assert "cannot be read there" in missing
-    unseen = node_check.node_facts(str(tmp_path / "data"), str(tmp_path), "token")["problem"]
-    assert "cannot be seen there" in unseen
+    for places in (Places(tmp_path, tmp_path / "data"), Places(tmp_path, None, (tmp_path / "x",))):
+        assert "cannot be seen there" in node_check.node_facts(places, "token")["problem"]
 
 
 def test_a_file_of_the_data_is_known_by_size_and_content(tmp_path):

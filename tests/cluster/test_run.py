@@ -27,8 +27,8 @@ class InProcess:
     def __init__(self, config, logs):
         self.names, self.ended, self.closed, self.failing = [], [], False, set()
 
-    def check(self, folders):
-        self.folders = folders
+    def check(self, places):
+        self.places = places
 
     def has_room(self, job):
         return True
@@ -77,6 +77,8 @@ def test_everything_that_is_not_done_and_nothing_else(executors, tmp_path, monke
         "inference/uniter/fold0",
         "ensemble",
     ]
+    places = executors[0].places
+    assert places.written == tmp_path / "save" and places.compared is None  # no data yet
     assert executors[0].closed and (tmp_path / "result.zip").exists()
     result = (tmp_path / "result.zip").read_bytes()
     assert "finetune/uniter 1 of 1 here: 1" in " ".join(capsys.readouterr().out.split())
@@ -130,7 +132,7 @@ def shared(monkeypatch):
     found = []
 
     @contextlib.contextmanager
-    def runner(config, save, command, folders):
+    def runner(config, save, command, compared, seen):
         class Runner:
             executor = InProcess(None, None)
             scheduler = type("S", (), {"run": lambda self, jobs: found.extend(jobs)})()
@@ -138,6 +140,7 @@ def shared(monkeypatch):
 
         Runner.executor.slots = 3
         found.append(save)
+        assert compared is None and seen
         yield Runner()
 
     monkeypatch.setattr(shared_work, "job_runner", runner)

@@ -1,12 +1,12 @@
 """What runs jobs: the protocol of executors, and which there are."""
 
-from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
 from vidsim.cluster.configs import ExecutorConfig
 from vidsim.cluster.job import Attempt, Job
+from vidsim.cluster.node_check import Places
 
 EXECUTORS = {
     "local": "vidsim.cluster.local:LocalExecutor",
@@ -34,11 +34,11 @@ class Executor(Protocol):
     @property
     def has_gpus(self) -> bool: ...
 
-    def check(self, folders: Sequence[Path]) -> None:
+    def check(self, places: Places) -> None:
         """Compares every node with this one, before anything runs.
 
         Args:
-            folders: data and results, which all nodes must see.
+            places: of the files, absolute paths.
 
         Raises:
             VidsimError: a difference, with the node and the value.

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from vidsim.cluster import process
 from vidsim.cluster.configs import ExecutorConfig
 from vidsim.cluster.gpus import visible_gpus
 from vidsim.cluster.job import Attempt, Job, Resources, end_of_status
+from vidsim.cluster.node_check import Places
 from vidsim.errors import VidsimError
 from vidsim.video_files.decoder_pool import processors
 
@@ -49,7 +49,7 @@ class LocalExecutor:
         self._memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
         self._running: dict[str, _Running] = {}
 
-    def check(self, folders: Sequence[Path]) -> None:
+    def check(self, places: Places) -> None:
         """There is one node, this one."""
 
     def has_room(self, job: Job) -> bool:

@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,21 @@ LEAST_GB = 1.0
 _SMALL, _END = 2**20, 2**16  # bytes: of a file that is hashed whole; of the ends of others
 
 Facts = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run's files lie, which all nodes must see under the same path.
+
+    Attributes:
+        written: folder of logs and results.
+        compared: folder whose files must be equal, the data's; None: there is none.
+        seen: files and folders that are only read.
+    """
+
+    written: Path
+    compared: Path | None = None
+    seen: tuple[Path, ...] = ()
 
 
 def software() -> Facts:
@@ -33,29 +49,31 @@ def code_digest() -> str:
     return found.hexdigest()[:16]
 
 
-def node_facts(data: str, visible: str, token: str) -> dict[str, Any]:
+def node_facts(places: Places, token: str) -> dict[str, Any]:
     """What a node says of itself.
 
     Args:
-        data: folder whose files are compared; "" for none.
-        visible: folder that all nodes write to.
-        token: what `put_probe` wrote there.
+        places: absolute paths.
+        token: what `put_probe` wrote.
 
     Returns:
         software: `software()`; files: digest by name; problem: None or a sentence; free_gb.
     """
-    problem, free = None, 0.0
+    problem, free, written = None, 0.0, places.written
     try:
-        free = shutil.disk_usage(visible).free / 1e9
-        if (Path(visible) / PROBE).read_text(encoding="utf-8") != token:
-            problem = f"{visible} is another folder there"
+        free = shutil.disk_usage(written).free / 1e9
+        if (written / PROBE).read_text(encoding="utf-8") != token:
+            problem = f"{written} is another folder there"
     except OSError as error:
-        problem = f"{visible} cannot be read there ({error.strerror})"
-    if problem is None and data and not os.path.isdir(data):
-        problem = f"{data} cannot be seen there"
-    if problem is None and not os.access(visible, os.W_OK):
-        problem = f"{visible} cannot be written there"
-    files = dict(file_digests(Path(data))) if data and problem is None else {}
+        problem = f"{written} cannot be read there ({error.strerror})"
+    read = [*places.seen, *([places.compared] if places.compared else [])]
+    for path in read if problem is None else []:
+        if not path.exists():
+            problem = f"{path} cannot be seen there"
+    if problem is None and not os.access(written, os.W_OK):
+        problem = f"{written} cannot be written there"
+    compared = places.compared if problem is None else None
+    files = dict(file_digests(compared)) if compared else {}
     return {"software": software(), "files": files, "problem": problem, "free_gb": free}
 
 

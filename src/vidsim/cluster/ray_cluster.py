@@ -4,8 +4,7 @@ import os
 import queue
 import threading
 import uuid
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from vidsim.cluster import node_check
@@ -70,26 +69,25 @@ def within(seconds: float, call: Callable[[], Any], problem: str) -> Any:
     return answer
 
 
-def check_nodes(ray: Any, folders: Sequence[Path]) -> None:
+def check_nodes(ray: Any, places: node_check.Places) -> None:
     """Compares every node that is alive with this machine.
 
     Args:
         ray: the package, connected.
-        folders: the data's, if there is one, and last that of the results.
+        places: of the files.
 
     Raises:
         VidsimError: a node that differs or does not answer.
     """
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    data = str(folders[0].absolute()) if len(folders) > 1 and folders[0].exists() else ""
-    visible, token = str(folders[-1].absolute()), uuid.uuid4().hex
-    node_check.put_probe(Path(visible), token)
+    token = uuid.uuid4().hex
+    node_check.put_probe(places.written, token)
     ask, asked = ray.remote(num_cpus=0, max_retries=0)(node_check.node_facts), {}
     for node in ray.nodes():
         if node["Alive"]:
             there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            answer = ask.options(scheduling_strategy=there).remote(data, visible, token)
+            answer = ask.options(scheduling_strategy=there).remote(places, token)
             asked[node_name(node["NodeManagerHostname"], node["NodeID"])] = answer
     found = {}
     for name, answer in asked.items():
@@ -98,7 +96,7 @@ def check_nodes(ray: Any, folders: Sequence[Path]) -> None:
         except Exception as error:  # vidsim may not be there, or the node may not answer
             said = str(error).strip().splitlines() or [type(error).__name__]
             raise VidsimError(f"node {name} cannot run vidsim: {said[-1]}") from None
-    node_check.compare(node_check.node_facts(data, visible, token), found)
+    node_check.compare(node_check.node_facts(places, token), found)
 
 
 def node_name(host: str, number: str) -> str:

@@ -6,7 +6,6 @@ scheduler. Only a status comes back through Ray (an object dies with its owner).
 
 import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +45,9 @@ class RayExecutor:
         cores = self._ray.cluster_resources().get("CPU", 1)
         return self._config.jobs or max(int(cores / self.cpus_per_job), 1)
 
-    def check(self, folders: Sequence[Path]) -> None:
+    def check(self, places: node_check.Places) -> None:
         """Asks every node that is alive."""
-        check_nodes(self._ray, folders)
+        check_nodes(self._ray, places)
 
     def has_room(self, job: Job) -> bool:
         """Always, unless --jobs is given: Ray has a queue."""

@@ -9,12 +9,14 @@ from vidsim.cluster.configs import ExecutorConfig
 from vidsim.cluster.display import Display
 from vidsim.cluster.executor import Executor, make_executor
 from vidsim.cluster.job import Resources
+from vidsim.cluster.node_check import Places
 from vidsim.cluster.scheduler import Scheduler
 from vidsim.cluster.stage_jobs import StageJobs
 from vidsim.cluster.status import RunStatus, State
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.locks import sole_process
+from vidsim.recipes import registry
 from vidsim.recipes.recipe import Recipe
 from vidsim.stages.plan import DONE, Plan
 from vidsim.tasks.configs import FoldConfig
@@ -48,7 +50,11 @@ class JobRunner:
 
 @contextmanager
 def job_runner(
-    config: ExecutorConfig, save: Path, command: str, folders: Sequence[Path]
+    config: ExecutorConfig,
+    save: Path,
+    command: str,
+    compared: Path | None = None,
+    seen: Sequence[Path] = (),
 ) -> Iterator[JobRunner]:
     """Holds a save folder, and an executor whose nodes have been compared.
 
@@ -56,7 +62,8 @@ def job_runner(
         config: of the executor.
         save: folder for logs and the status; all nodes must see it.
         command: as it was typed.
-        folders: others that all nodes must see, the data's first.
+        compared: folder whose files must be equal on all nodes; left out while it is not there.
+        seen: files and folders that they must see as well.
 
     Raises:
         VidsimError: another run of jobs has the folder, or a node cannot take part.
@@ -66,7 +73,9 @@ def job_runner(
         executor = make_executor(config, logs)
         display, status = Display(logs), RunStatus(save / STATUS, command)
         try:
-            executor.check([*folders, save])
+            compared = compared.absolute() if compared and compared.exists() else None
+            read = tuple(path.absolute() for path in seen)
+            executor.check(Places(save.absolute(), compared, read))
             scheduler = Scheduler(executor, config.retries, status, display)
             yield JobRunner(executor, scheduler, status, display)
         finally:
@@ -96,7 +105,7 @@ def run(
         VidsimError: what plan would stop with; a node that cannot take part; jobs that failed.
         Interrupted: Ctrl-C; running jobs have saved their states.
     """
-    with job_runner(config, common.save_dir, command, [common.data_dir]) as runner:
+    with job_runner(config, common.save_dir, command, common.data_dir, _read(common)) as runner:
         other = Resources(runner.executor.cpus_per_job, 0, config.memory_per_job)
         jobs = StageJobs(common, folds, model_resources(config, runner.executor), other)
         plan, fine = _planned(common, folds, recipes), True
@@ -106,6 +115,12 @@ def run(
         if fine:
             runner.scheduler.run(jobs.of_plan(plan))
         runner.finish()
+
+
+def _read(common: Common) -> list[Path]:
+    """Files and folders that flags name: of encoders, and recipes of one's own."""
+    named = [*(common.bert_dir or "").split(","), *registry.words(common.recipes).values()]
+    return [path for name in named if name.strip() and (path := Path(name.strip())).exists()]
 
 
 def _planned(common: Common, folds: FoldConfig, recipes: list[Recipe]) -> Plan:

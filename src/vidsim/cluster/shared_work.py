@@ -1,6 +1,7 @@
 """`vidsim embed` and `vidsim extract` as jobs that share their files or videos."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from vidsim.cluster.configs import SharedConfig
@@ -33,10 +34,12 @@ def embed(common: Common, config: EmbedConfig, executor: SharedConfig, command: 
         VidsimError: no files, or files that could not be embedded.
     """
     out = config.out or Path()
-    count = len(output_files(str(config.videos), out))
+    files = output_files(str(config.videos), out)
+    count = len(files)
+    seen = [config.checkpoint or config.blend or Path(), *{file.parent for file in files}]
     words = ("embed", *given_words(common), *given_words(config, "by_file"), "--by-file")
     print(f"embed: {count:,} files of {config.videos}", flush=True)
-    _run(executor, out, words, count, command, last=False)
+    _run(executor, Parts(out, tuple(words), count, seen), command)
 
 
 def extract(common: Common, config: ExtractConfig, executor: SharedConfig, command: str) -> None:
@@ -58,31 +61,47 @@ def extract(common: Common, config: ExtractConfig, executor: SharedConfig, comma
         count = len(named_videos(folder, read_video_list(config.videos), str(config.videos)).files)
     words = ("extract", *given_words(common), *given_words(config))
     print(f"extract: {count:,} videos of {folder}", flush=True)
-    _run(executor, out, words, count, command, last=True)
+    seen = [folder, *([config.videos] if config.videos else [])]
+    _run(executor, Parts(out, tuple(words), count, seen, rest=True), command)
 
 
-def _run(
-    executor: SharedConfig,
-    out: Path,
-    words: Sequence[str],
-    count: int,
-    command: str,
-    last: bool,
-) -> None:
-    """Runs the parts; `last`: then the command itself, for what they left.
+@dataclass(frozen=True)
+class Parts:
+    """Work that can be divided.
+
+    Attributes:
+        out: what it writes to.
+        words: of the whole command.
+        count: of files or videos.
+        seen: files and folders that it reads.
+        rest: whether the whole command is given in the end, for what the parts left.
+    """
+
+    out: Path
+    words: tuple[str, ...]
+    count: int
+    seen: Sequence[Path]
+    rest: bool = False
+
+
+def _run(executor: SharedConfig, parts: Parts, command: str) -> None:
+    """Runs the parts.
 
     Raises:
         VidsimError: --part beside --executor, or a job that failed.
     """
+    words, out = parts.words, parts.out
     if any(word.startswith("--part=") for word in words):
         raise VidsimError("--part has no meaning with --executor, which divides the work itself")
-    jobs_folder = out.with_name(f"{out.name}.jobs")
-    with job_runner(executor, jobs_folder, command, []) as runner:
+    with job_runner(
+        executor, out.with_name(f"{out.name}.jobs"), command, None, parts.seen
+    ) as runner:
         needed = model_resources(executor, runner.executor)
-        jobs = _parts(words, needed, executor.parts or _usual_parts(count, runner.executor))
-        if last:
+        count = executor.parts or _usual_parts(parts.count, runner.executor)
+        jobs = _parts(words, needed, count)
+        if parts.rest:
             names = tuple(job.name for job in jobs)
-            jobs = [*jobs, Job(f"{words[0]}/rest", tuple(words), names, needed)]
+            jobs = [*jobs, Job(f"{words[0]}/rest", words, names, needed)]
         runner.scheduler.run(jobs)
         runner.finish()
 

@@ -62,7 +62,7 @@ class Reader:
         return kind, self._take(length)
 
     def _take(self, length: int) -> memoryview:
-        taken = memoryview(np.empty(length, np.uint8))
+        taken = np.empty(length, np.uint8).data
         at = 0
         while at < length:
             self._wait()
