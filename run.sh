@@ -27,7 +27,7 @@ A step's own flags: .venv/bin/python finetune --help
 END
 }
 
-data_given='' size_given='' executor_given=''
+data_given='' size_given='' executor='' before=''
 for argument; do
     case $argument in
         -h | --help)
@@ -36,8 +36,10 @@ for argument; do
             ;;
         --data-dir | --data-dir=* | --data_dir | --data_dir=*) data_given=yes ;;
         --size | --size=*) size_given=yes ;;
-        --executor | --executor=*) executor_given=yes ;;
+        --executor=*) executor=${argument#*=} ;;
     esac
+    [ "$before" != --executor ] || executor=$argument
+    before=$argument
 done
 
 step() {
@@ -55,7 +57,7 @@ finish() {
 }
 
 started=$(date +%s)
-sh ./setup.sh
+if [ "$executor" = ray ]; then sh ./setup.sh ray; else sh ./setup.sh; fi
 
 make_sample=''
 if [ -z "$data_given" ] && [ ! -d data/pairwise ]; then
@@ -68,7 +70,7 @@ if [ -z "$data_given" ] && [ ! -d data/pairwise ]; then
 fi
 
 echo "run.sh: what is done, and what will be:"
-if [ -n "$executor_given" ]; then
+if [ -n "$executor" ]; then
     .venv/bin/python -m vidsim run ${make_sample:+"$make_sample"} "$@"
     finish
     exit

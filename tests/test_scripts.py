@@ -232,6 +232,20 @@ def test_a_named_data_folder_is_never_replaced(tree, flags):
     assert calls[1:] == [call(command, "--folds=0", *flags) for command in COMMANDS]
 
 
+@pytest.mark.parametrize("flags", [["--executor", "local"], ["--executor=local", "--jobs=2"]])
+def test_run_with_an_executor_is_one_command(tree, flags):
+    flags = ["--folds=0", *flags]
+    done, calls = tree.run("run.sh", *flags)
+    assert calls == [call("-m", "vidsim", "run", *flags)]
+    assert "run.sh: done in 0 min" in done.stdout
+    (tree.root / "data" / "pairwise").rmdir()
+    _, calls = tree.run("run.sh", *flags)
+    made = ["--make-sample", "--data-dir", "data/sample", "--size", "tiny", *flags]
+    assert calls == [call("-m", "vidsim", "run", *made)]
+    done, _ = tree.run("run.sh", *flags, STUB_FAIL="run", STUB_STATUS="7")
+    assert done.returncode == 7 and "done in" not in done.stdout
+
+
 @pytest.mark.parametrize("failing", COMMANDS)
 def test_run_stops_where_a_door_fails(tree, failing):
     done, calls = tree.run("run.sh", STUB_FAIL=failing, STUB_STATUS="7")
