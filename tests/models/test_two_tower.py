@@ -1,5 +1,7 @@
 """Two towers through one pass: each side as if it were embedded alone; the learned temperature."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -51,10 +53,11 @@ def test_equals_both_sides_apart(family, hidden, fields, build_smallest, make_in
     assert tower.objective_inputs(both)[schema.VIDEO_ROW] is both[schema.VIDEO_ROW]
 
 
-def test_a_tower_reads_what_its_side_is_made_of(build_smallest, make_inputs):
+@pytest.mark.parametrize("family", ["uniter", "mix_nextvlad"])
+def test_a_tower_reads_what_its_side_is_made_of(family, build_smallest, make_inputs):
     """By hand: the embedding and the mean of real frames, or of real words' states, side by side,
     each scaled to variance 1. Padding changes nothing."""
-    backbone = build_smallest("uniter")
+    backbone = build_smallest(family)
     towers = build_towers(backbone, {"tower_hidden": 6, "tower_dropout": 0.5, "tower_skip": True})
     texts, videos = make_inputs((5, 3, 4), (0, 0, 0)), make_inputs((2, 2, 2), (3, 1, 2))
     videos[schema.TOKEN_MASK] = np.zeros_like(videos[schema.TOKEN_MASK])
@@ -63,17 +66,23 @@ def test_a_tower_reads_what_its_side_is_made_of(build_smallest, make_inputs):
         (videos, towers.video, schema.FRAMES, schema.FRAME_MASK),
     ):
         outputs = {k: np.asarray(v) for k, v in backbone(inputs, training=False).items()}
-        values = outputs[schema.HIDDEN_STATES] if key is None else inputs[key].astype("float32")
-        real = np.asarray(inputs[mask], bool)
-        mean = np.stack([rows[kept].mean(0) for rows, kept in zip(values, real, strict=True)])
+        values = outputs.get(schema.HIDDEN_STATES) if key is None else inputs[key].astype("float32")
+        if values is None:  # the family's own vector
+            mean = outputs[schema.TEXT_VECTOR]
+        else:
+            real = np.asarray(inputs[mask], bool)
+            mean = np.stack([rows[kept].mean(0) for rows, kept in zip(values, real, strict=True)])
         parts = [outputs[schema.EMBEDDING], mean]
         scaled = [(x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True) for x in parts]
         expected = by_hand(tower, np.concatenate(scaled, 1))
         found = TowerEmbedding(backbone, towers)(inputs)
         np.testing.assert_allclose(found, expected, atol=1e-4)
-    with pytest.raises(VidsimError, match="gives no states of words"):
-        mix = build_smallest("mix_nextvlad")
-        build_towers(mix, {"tower_hidden": 6, "tower_dropout": 0.5, "tower_skip": True})
+    about = {"spec": SimpleNamespace(frame_size=3), "config": backbone.config}
+    with pytest.raises(VidsimError, match="gives neither states nor a vector of words"):
+        build_towers(
+            SimpleNamespace(output_widths={}, **about),
+            {"tower_hidden": 6, "tower_dropout": 0.5, "tower_skip": True},
+        )
     assert not build_towers(backbone, {"tower_hidden": 6, "tower_dropout": 0.5}).reads_means
 
 

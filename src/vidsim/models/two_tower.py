@@ -88,14 +88,15 @@ def side_means(
 ) -> tuple[Tensor, Tensor]:
     """What the sides of B rows are made of: (B, V) of the text's last states, (B, F) of the frames.
 
+    A family that pools its words by itself has its own vector of them in the place of the first.
     Zeros where a row has no such side.
     """
+    frames = masked_mean(at_least_float32(inputs[schema.FRAMES]), inputs[schema.FRAME_MASK])
+    if schema.HIDDEN_STATES not in outputs:
+        some = ops.any(ops.cast(inputs[schema.TOKEN_MASK], "bool"), axis=1, keepdims=True)
+        return ops.where(some, at_least_float32(outputs[schema.TEXT_VECTOR]), 0.0), frames
     states = at_least_float32(outputs[schema.HIDDEN_STATES])
-    frames = at_least_float32(inputs[schema.FRAMES])
-    return (
-        masked_mean(states, inputs[schema.TOKEN_MASK]),
-        masked_mean(frames, inputs[schema.FRAME_MASK]),
-    )
+    return masked_mean(states, inputs[schema.TOKEN_MASK]), frames
 
 
 def build_towers(backbone: Backbone, settings: Mapping[str, Any]) -> Towers | None:
@@ -113,11 +114,12 @@ def build_towers(backbone: Backbone, settings: Mapping[str, Any]) -> Towers | No
         return None
     skip = None
     if settings.get("tower_skip"):
-        words, frames = backbone.output_widths.get(schema.HIDDEN_STATES), backbone.spec.frame_size
+        found, frames = backbone.output_widths, backbone.spec.frame_size
+        words = found.get(schema.HIDDEN_STATES, found.get(schema.TEXT_VECTOR))
         if words is None or frames is None:
             raise VidsimError(
-                f"--tower-skip: the family {backbone.config.family} gives no states of words, or "
-                "there are no frames; leave it out"
+                f"--tower-skip: the family {backbone.config.family} gives neither states nor a "
+                "vector of words, or there are no frames; leave it out"
             )
         skip = words, frames
     size, hidden = backbone.config.hidden_size, settings["tower_hidden"]

@@ -82,6 +82,12 @@ def test_the_match_head_sorts_what_the_embeddings_found(data, tmp_path, monkeypa
     assert command("ensemble", data, tmp_path, *more) == 0
     check_resumed(data, tmp_path, two_stage, monkeypatch)
     assert command("ensemble", data, tmp_path, "--mode", "joint") == 0
+    folder = tmp_path / "retrieval" / "ensemble"
+    earlier = [json.loads((folder / f"retrieval.old-{n}.json").read_text()) for n in (1, 2)]
+    assert earlier[0] == result and earlier[1]["mode"] == "two-stage"
+    assert json.loads((folder / "retrieval.json").read_text())["mode"] == "joint"
+    assert command("ensemble", data, tmp_path, "--mode", "joint") == 0
+    assert not (folder / "retrieval.old-3.json").exists()
 
 
 def check_scores(root):

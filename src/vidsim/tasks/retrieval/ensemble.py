@@ -6,8 +6,11 @@ scaled to length one and by the root of its weight. The modes with a match head 
 `match_blend`.
 """
 
+import itertools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,9 +65,11 @@ def run(common: Common, config: RetrievalEnsembleConfig) -> None:
 
     # 3 Write
     folder = common.task_dir / common.run("ensemble")
-    write_json(folder / RESULT, _result(common, config, weights, marks, notes, members))
+    result = _result(common, config, weights, marks, notes, members)
+    moved = _move_other_aside(folder / RESULT, result)
+    write_json(folder / RESULT, result)
     print_marks(marks, weights, notes)
-    print(f"{folder / RESULT}: written")
+    print(f"{folder / RESULT}: written" + (f"; the earlier one is {moved}" if moved else ""))
 
 
 def _checked(common: Common, sides: EmbeddedSides, members: Sequence[Member]) -> list[str]:
@@ -190,6 +195,24 @@ def side_by_side(
         filled[:, side] = missing
         made.append(np.concatenate([joined, filled], axis=1))
     return made[0], made[1]
+
+
+def _move_other_aside(path: Path, result: Mapping[str, Any]) -> Path | None:
+    """Moves an earlier result of another mode or other weights to retrieval.old-<n>.json."""
+    try:
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        earlier = None  # damaged: whatever it was
+    same = isinstance(earlier, dict) and all(
+        earlier.get(key) == result[key] for key in ("mode", "scored_by", "weights")
+    )
+    if same:
+        return None
+    numbers = itertools.count(1)
+    names = (path.with_name(f"{path.stem}.old-{number}{path.suffix}") for number in numbers)
+    return path.rename(next(name for name in names if not name.exists()))
 
 
 def _result(
