@@ -33,7 +33,7 @@ def connect(address: str) -> Any:
             "--executor ray needs Ray, which is not installed; run: sh setup.sh ray, or "
             "pip install ray"
         ) from None
-    flags: dict[str, Any] = {"log_to_driver": False, "logging_level": "warning"}
+    flags: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     if address == "local":
         flags["include_dashboard"] = False
     problem = (

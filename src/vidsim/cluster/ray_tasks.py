@@ -35,7 +35,8 @@ class RayExecutor:
         self._tasks: dict[str, Any] = {}  # the task of each job that has not ended
         self._heard: dict[str, tuple[float, float]] = {}  # its mark's time, and when that was seen
         self._looked = time.monotonic()
-        self._run = self._ray.remote(max_calls=1, max_retries=0)(run_job)
+        # a worker may serve many jobs: what holds a GPU's memory is the job's own process
+        self._run = self._ray.remote(max_retries=0)(run_job)
         self.cpus_per_job = config.cpus_per_job or 1.0
         self.has_gpus = self._ray.cluster_resources().get("GPU", 0) > 0
 
