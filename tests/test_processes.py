@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from vidsim.cli import main
+from vidsim.errors import FolderInUse
 from vidsim.files import file_digest
 from vidsim.records.sample import write_sample
 from vidsim.records.video_table import load_videos
@@ -71,9 +72,10 @@ def test_killed_and_going_on(data, pretrained, tmp_path, capsys):
             pass
         os.kill(first.pid, signal.SIGSTOP)
         capsys.readouterr()
-        assert main(flags) == 1
-        assert f"process {first.pid} on " in capsys.readouterr().err
+        status = main(flags)
         first.kill()
+    assert status == FolderInUse.status
+    assert f"process {first.pid} on " in capsys.readouterr().err
     assert first.returncode == -signal.SIGKILL
     assert main(flags) == 0
     assert "goes on after step" in capsys.readouterr().out
