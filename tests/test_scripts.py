@@ -89,7 +89,6 @@ def call(*words: str) -> str:
 
 
 def plan(*flags: str) -> str:
-    """The call by which run.sh asks what is done and what is to do."""
     return call("-m", "vidsim", "plan", *flags)
 
 
@@ -194,9 +193,6 @@ def test_the_interpreter_can_be_chosen(fresh):
     assert done.returncode == 0, "a finished environment needs no other"
 
 
-# --- run.sh ---------------------------------------------------------------------------------------
-
-
 def test_run_calls_the_commands_in_order(tree):
     flags = ["--folds", "0,1", "--output-zip", "a b.zip", "--recipes="]
     done, calls = tree.run("run.sh", *flags)
@@ -232,20 +228,6 @@ def test_a_named_data_folder_is_never_replaced(tree, flags):
     assert calls[1:] == [call(command, "--folds=0", *flags) for command in COMMANDS]
 
 
-@pytest.mark.parametrize("flags", [["--executor", "local"], ["--executor=local", "--jobs=2"]])
-def test_run_with_an_executor_is_one_command(tree, flags):
-    flags = ["--folds=0", *flags]
-    done, calls = tree.run("run.sh", *flags)
-    assert calls == [call("-m", "vidsim", "run", *flags)]
-    assert "run.sh: done in 0 min" in done.stdout
-    (tree.root / "data" / "pairwise").rmdir()
-    _, calls = tree.run("run.sh", *flags)
-    made = ["--make-sample", "--data-dir", "data/sample", "--size", "tiny", *flags]
-    assert calls == [call("-m", "vidsim", "run", *made)]
-    done, _ = tree.run("run.sh", *flags, STUB_FAIL="run", STUB_STATUS="7")
-    assert done.returncode == 7 and "done in" not in done.stdout
-
-
 @pytest.mark.parametrize("failing", COMMANDS)
 def test_run_stops_where_a_door_fails(tree, failing):
     done, calls = tree.run("run.sh", STUB_FAIL=failing, STUB_STATUS="7")
@@ -255,6 +237,8 @@ def test_run_stops_where_a_door_fails(tree, failing):
     assert "done in" not in done.stdout
     done, calls = tree.run("run.sh", STUB_FAIL="plan")  # another configuration is in the way
     assert (done.returncode, calls) == (1, [plan()])
+    done, calls = tree.run("run.sh", "--executor=local", STUB_FAIL="run", STUB_STATUS="7")
+    assert (done.returncode, calls) == (7, [call("-m", "vidsim", "run", "--executor=local")])
 
 
 def test_run_sets_up_first(fresh):

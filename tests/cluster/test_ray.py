@@ -60,15 +60,20 @@ def test_jobs_run_on_nodes_that_are_named_and_leave_logs(executor, tmp_path):
 
 
 def test_a_cancelled_job_stops_its_process(executor, tmp_path):
-    os.mkfifo(tmp_path / "a.csv")  # it waits for somebody to write
-    words = ("convert", "--videos", str(tmp_path / "a.csv"), "--data-dir", str(tmp_path / "data"))
-    executor.submit(Job("slow", words))
+    executor.submit(Job("slow", waiting(tmp_path)))
     wait_for(executor.running)
     number = process.read_mark(tmp_path / "logs", "slow")["process"]
     executor.cancel("slow")
     (attempt,) = ended(executor)
     assert attempt.end is End.LOST
     wait_for(lambda: not os.path.exists(f"/proc/{number}"))
+
+
+def waiting(folder):
+    """Words of a command that does not end: it reads a recipe file that sleeps."""
+    recipe = folder / "sleeps.py"
+    recipe.write_text("import time\n\ntime.sleep(600)\n")
+    return ("pretrain", f"--recipes={recipe}")
 
 
 def wait_for(true, seconds=30):
@@ -137,11 +142,8 @@ def test_no_cluster_is_one_sentence(monkeypatch):
 
 def test_what_a_node_was_doing_when_it_died_is_lost(cluster, executor, tmp_path):
     """The last test: a node is gone after it. What ran there is told to be lost, not failed."""
-    videos = tmp_path / "videos"
-    for number in (0, 1):  # one on each node; both wait for a fifo that nobody writes to
-        os.mkfifo(tmp_path / f"{number}.csv")
-        words = ("convert", "--videos", str(tmp_path / f"{number}.csv"), "--data-dir", str(videos))
-        executor.submit(Job(f"waits/{number}", words))
+    for number in (0, 1):  # one on each node
+        executor.submit(Job(f"waits/{number}", waiting(tmp_path)))
     wait_for(lambda: len(executor.running()) == 2)
     cluster.remove_node(cluster.workers.pop(), allow_graceful=False)
     (attempt,) = ended(executor)

@@ -118,6 +118,15 @@ def test_a_folder_in_use_is_waited_for_and_costs_nothing(run, monkeypatch):
     assert not run(Told(a=[End.IN_USE]), [Job("a", ())])[0]
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C is heard, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_the_run_and_says_how_to_go_on(run):
     class Interrupting(Told):
         def poll(self):

@@ -117,11 +117,15 @@ class Scheduler:
 
 @contextmanager
 def _signals(asked: threading.Event) -> Iterator[None]:
-    """Within it, Ctrl-C and SIGTERM set the event; the second time they do what they always did."""
+    """Within it, Ctrl-C and SIGTERM set the event; the second time they do what they always did.
+
+    A signal that the process ignores, as in the background of a shell, stays ignored.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: kept for number, kept in found.items() if kept is not signal.SIG_IGN}
 
     def note(number: int, frame: FrameType | None) -> None:
         asked.set()
