@@ -64,36 +64,46 @@ def executors(monkeypatch):
     return made
 
 
+SHORT = """from vidsim.recipes import uniter
+
+
+def recipe():
+    steps = {"total_steps": 4, "eval_freq": 2}
+    return uniter.recipe().but(name="short", pretrain=steps, finetune=steps)
+"""
+
+
 @pytest.mark.slow
 def test_everything_that_is_not_done_and_nothing_else(executors, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    words = ["run", "--data-dir=data", "--save-dir=save", "--size=tiny", "--recipes=uniter"]
+    (tmp_path / "short.py").write_text(SHORT)
+    words = ["run", "--data-dir=data", "--save-dir=save", "--size=tiny", "--recipes=short.py"]
     words += ["--folds=0", "--make-sample", "--executor=local"]
     assert cli.main(words) == 0
     assert executors[0].names == [
         "write_tfrecord",
-        "pretrain/uniter",
-        "finetune/uniter/fold0",
-        "inference/uniter/fold0",
+        "pretrain/short",
+        "finetune/short/fold0",
+        "inference/short/fold0",
         "ensemble",
     ]
     places = executors[0].places
     assert places.written == tmp_path / "save" and places.compared is None  # no data yet
     assert executors[0].closed and (tmp_path / "result.zip").exists()
     result = (tmp_path / "result.zip").read_bytes()
-    assert "finetune/uniter 1 of 1 here: 1" in " ".join(capsys.readouterr().out.split())
+    assert "finetune/short 1 of 1 here: 1" in " ".join(capsys.readouterr().out.split())
 
     assert cli.main(words) == 0
     assert executors[1].names == ["ensemble"]
 
-    shutil.rmtree("save/finetune/uniter/fold0")
+    shutil.rmtree("save/finetune/short/fold0")
     assert cli.main(words) == 0
-    assert executors[2].names == ["finetune/uniter/fold0", "inference/uniter/fold0", "ensemble"]
+    assert executors[2].names == ["finetune/short/fold0", "inference/short/fold0", "ensemble"]
     assert (tmp_path / "result.zip").read_bytes() == result
 
     assert cli.main(["cluster", "status", "--save-dir=save"]) == 0
     said = capsys.readouterr().out
-    assert "3 of 3 jobs done; ended" in said and "--recipes=uniter" in said
+    assert "3 of 3 jobs done; ended" in said and "--recipes=short.py" in said
 
     with sole_process(tmp_path / "save" / "cluster"):  # another command has it
         assert cli.main(words) == 75
