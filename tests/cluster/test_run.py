@@ -170,6 +170,9 @@ def test_the_parts_of_embed(shared, tmp_path):
     shared.clear()
     shared_work.embed(Common(), config, SharedConfig("local", parts=99), "embed")
     assert len(shared) == 1 + 99
+    with pytest.raises(VidsimError, match="--by-file reads TFRecords"):
+        changed = override(config, {"features": tmp_path}, "flag")
+        shared_work.embed(Common(), changed, SharedConfig("local"), "embed")
     with pytest.raises(VidsimError, match="no meaning with --executor"):
         changed = override(config, {"part": "1/2", "by_file": True}, "flag")
         shared_work.embed(Common(), changed, SharedConfig("local"), "embed")

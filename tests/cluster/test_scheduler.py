@@ -127,7 +127,10 @@ def ctrl_c():
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_ctrl_c_ends_the_run_and_says_how_to_go_on(run):
+def test_ctrl_c_ends_the_run_and_says_how_to_go_on(run, monkeypatch):
+    said = []
+    monkeypatch.setattr(Display, "say", lambda self, line: said.append(line))
+
     class Interrupting(Told):
         def poll(self):
             os.kill(os.getpid(), signal.SIGINT)
@@ -135,6 +138,7 @@ def test_ctrl_c_ends_the_run_and_says_how_to_go_on(run):
 
     with pytest.raises(Interrupted, match="the same command goes on"):
         run(Interrupting(), DIAMOND)
+    assert said == ["stopping: running jobs finish a step and save their states"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

@@ -111,6 +111,7 @@ def test_names_are_those_of_the_files(tmp_path, files):
         (("--by-file", "--features", "f"), "--by-file reads TFRecords"),
         (("--jobs", "2"), "no meaning without --executor"),
         (("--parts", "2"), "no meaning without --executor"),
+        (("--retries", "1"), "no meaning without --executor"),
     ],
 )
 def test_flags_that_do_not_go_together(checkpoint, files, tmp_path, words, said, capsys):

@@ -36,7 +36,8 @@ class ExecutorConfig(Config):
 
     def contradictions(self) -> Iterator[str]:
         """Flags of an executor that is not named."""
-        for name in ("jobs", "address", "cpus_per_job", "gpus_per_job", "memory_per_job"):
+        own = ("jobs", "address", "cpus_per_job", "gpus_per_job", "memory_per_job", "retries")
+        for name in own:
             if self.executor is None and self.origin(name) == "flag":
                 yield f"{self.said(name)} has no meaning without --executor local or ray"
         if self.executor == "local" and self.address is not None:

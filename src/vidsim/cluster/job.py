@@ -74,7 +74,8 @@ def end_of_status(status: int) -> tuple[End, str]:
         return End.IN_USE, "another process works on the same folder"
     if status in (-9, -15, 130, 137, 143):  # KILL and TERM, of a shell too; a stop by Ctrl-C
         number = {130: 2, 137: 9, 143: 15}.get(status, -status)
-        return End.LOST, f"ended by signal {number}"
+        perhaps = " (killed, perhaps as memory ran out)" if number == 9 else ""
+        return End.LOST, f"ended by signal {number}{perhaps}"
     if status < 0:
         return End.FAILED, f"ended by signal {-status}"
     return End.FAILED, f"exit status {status}"

@@ -15,8 +15,6 @@ from vidsim.cluster.node_check import Places
 from vidsim.errors import VidsimError
 from vidsim.video_files.decoder_pool import processors
 
-_PATIENCE = 60.0  # seconds for saving the state
-
 
 @dataclass
 class _Running:
@@ -108,7 +106,7 @@ class LocalExecutor:
         """SIGTERM to all that are left, and SIGKILL to those that do not end."""
         for entry in self._running.values():
             process.stop(entry.process)
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + process.PATIENCE
         for name, entry in self._running.items():
             try:
                 entry.process.wait(max(deadline - time.monotonic(), 0.1))

@@ -17,7 +17,9 @@ COMMAND = ("-m", "vidsim")
 """What Python runs."""
 PARENT = "VIDSIM_PARENT"
 """Environment variable of a job's process: the number of the process that it must not outlive."""
-_LOOK, _PATIENCE = 0.5, 60.0  # seconds: between two looks at the parent; for saving the state
+PATIENCE = 300.0
+"""Seconds that a job which was asked to stop has for finishing its step and saving its state."""
+_LOOK = 0.5  # seconds between two looks at the parent
 
 
 def log_path(logs: Path, job: str) -> Path:
@@ -105,5 +107,5 @@ def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_LOOK)
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_PATIENCE)
+    time.sleep(PATIENCE)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -97,7 +97,7 @@ class RayExecutor:
         for task in waiting:
             self._ray.cancel(task)
         if waiting:
-            self._ray.wait(waiting, num_returns=len(waiting), timeout=ANSWER_SECONDS)
+            self._ray.wait(waiting, num_returns=len(waiting), timeout=process.PATIENCE)
         self._ray.shutdown()
 
     def _ended(self, job: str, task: Any) -> Attempt:

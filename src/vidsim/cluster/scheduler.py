@@ -65,6 +65,7 @@ class Scheduler:
                 self._display.show(self._status)
                 self._status.write()
                 if asked.wait(_LOOK):
+                    self._display.say("stopping: running jobs finish a step and save their states")
                     raise Interrupted("stopped; the same command goes on from there")
         return len(self._status.of(State.DONE)) == len(self._status.jobs)
 

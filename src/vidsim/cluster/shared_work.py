@@ -10,6 +10,7 @@ from vidsim.cluster.job import Job, Resources
 from vidsim.cluster.run import job_runner, model_resources
 from vidsim.cluster.stage_jobs import given_words
 from vidsim.config import Common
+from vidsim.config_fields import override
 from vidsim.errors import VidsimError
 from vidsim.stages.embed_config import EmbedConfig
 from vidsim.stages.embed_files import output_files
@@ -33,11 +34,13 @@ def embed(common: Common, config: EmbedConfig, executor: SharedConfig, command: 
     Raises:
         VidsimError: no files, or files that could not be embedded.
     """
+    config = override(config, {"by_file": True}, "flag")
+    config.check_fields()  # before a job finds out
     out = config.out or Path()
     files = output_files(str(config.videos), out)
     count = len(files)
     seen = [config.checkpoint or config.blend or Path(), *{file.parent for file in files}]
-    words = ("embed", *given_words(common), *given_words(config, "by_file"), "--by-file")
+    words = ("embed", *given_words(common), *given_words(config))
     print(f"embed: {count:,} files of {config.videos}", flush=True)
     _run(executor, Parts(out, tuple(words), count, seen), command)
 
