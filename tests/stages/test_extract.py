@@ -133,6 +133,17 @@ def test_the_same_bytes_twice_and_after_an_interruption(clips, tmp_path, monkeyp
     assert not again.batches and contents(parts) == contents(whole)
 
 
+def test_parts_make_what_the_whole_makes(clips, extractor, tmp_path):
+    extract(clips, tmp_path / "whole")
+    for number in (1, 2):
+        extract(clips, tmp_path / "parts", "--part", f"{number}/2")
+    lists = list((tmp_path / "parts").glob("failed.jsonl*"))
+    assert lists and all("part-" in path.name for path in lists)
+    extract(clips, tmp_path / "parts")
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+    assert not list((tmp_path / "parts").glob("*.part-*"))
+
+
 def test_a_file_that_was_mended_is_read_by_the_next_command(clips, extractor, tmp_path):
     videos = tmp_path / "videos"
     videos.mkdir()

@@ -191,7 +191,13 @@ class Failures:
         return {reason.value: counted[reason] for reason in Reason if counted[reason]}
 
     def write(self, files: Mapping[str, Path]) -> None:
-        """Writes the list in the order of the videos; without failures there is none."""
+        """Writes the list in the order of the videos; without failures there is none.
+
+        The list of all videos takes the place of those of parts.
+        """
+        if self._path.name == FAILED:
+            for of_part in self._path.parent.glob(f"{FAILED}.part-*-of-*"):
+                of_part.unlink(missing_ok=True)
         if not self._problems:
             self._path.unlink(missing_ok=True)
             return
