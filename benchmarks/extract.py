@@ -50,7 +50,7 @@ def write_clips(folder: Path, clips: int, size: tuple[int, int], seconds: int) -
 
 
 def decoding(paths: list[Path]) -> Work:
-    """Frames decoded and preprocessed by the processes that extract uses, and dropped."""
+    """Frames decoded and resized by the processes that extract uses, and dropped."""
     from vidsim.extractors.efficientnet_lite0 import PREPROCESSING
     from vidsim.video_files.decoder import Setup
     from vidsim.video_files.decoder_pool import DecoderPool
@@ -59,7 +59,8 @@ def decoding(paths: list[Path]) -> Work:
 
     def work() -> dict[str, float]:
         frames = 0
-        with DecoderPool(enumerate(paths), Setup(PREPROCESSING, Sampling(), Limits())) as pool:
+        setup = Setup(PREPROCESSING.resized, Sampling(), Limits())
+        with DecoderPool(enumerate(paths), setup) as pool:
             for _, video in pool:
                 frames += sum(1 for _ in video)
         return {"frames": frames}

@@ -125,12 +125,12 @@ def extract_videos(
         VidsimError: PyAV or Pillow is missing, or a file gives no frames: which, and why.
     """
     decoder_version()  # before anything is read
-    setup = Setup(extractor.preprocessing, sampling, Limits())
+    setup = Setup(extractor.preprocessing.resized, sampling, Limits())
     found: list[np.ndarray] = []
     with DecoderPool(enumerate(paths), setup) as pool:
         for number, video in _tracked(pool, len(paths), show):
             try:
-                frames = (frame for _, frame in video)
+                frames = (extractor.preprocessing.scaled(frame) for _, frame in video)
                 found.append(_features(frames, extractor))
             except Unreadable as error:
                 raise VidsimError(f"encode: videos[{number}], {paths[number]}: {error}") from error

@@ -1,6 +1,7 @@
 """Jobs on a small real Ray cluster of one machine: a head and two nodes with a slot each."""
 
 import os
+import signal
 import time
 
 import numpy as np
@@ -18,11 +19,14 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 @pytest.fixture(scope="module")
 def cluster():
+    """Its processes ignore Ctrl-C, as those of a cluster that a script started with `&`."""
     from ray.cluster_utils import Cluster
 
     memory = {"object_store_memory": 80_000_000}
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **memory})
     made.workers = [made.add_node(num_cpus=1, **memory) for _ in range(2)]
+    signal.signal(signal.SIGINT, before)
     yield made
     made.shutdown()
 

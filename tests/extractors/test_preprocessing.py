@@ -37,9 +37,9 @@ PROCESSORS = {  # model_type -> the class in transformers and what its published
 SHAPES = [(90, 130), (131, 90), (20, 33), (256, 256)]
 
 
-@pytest.mark.parametrize("shape", [*SHAPES, (480, 640)])
+@pytest.mark.parametrize("shape", [*SHAPES, (240, 320), (640, 480), (405, 719), (1080, 1920)])
 def test_the_shorter_side_and_the_middle(shape):
-    """As torchvision's Resize(256) and CenterCrop(224) of a Pillow picture."""
+    """As torchvision's Resize(256) and CenterCrop(224) of a Pillow picture, to the last bit."""
     picture = photograph(*shape)
     height, width = (256 * side // min(shape) for side in shape)
     whole = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))

@@ -240,7 +240,7 @@ def test_without_pyav_the_extra_is_named(clips, extractor, tmp_path, monkeypatch
 def test_numbers_that_are_none_are_a_reason(clips, tmp_path):
     files = {"a": clips / "short.mp4"}
     with pytest.raises(VidsimError, match="1 videos gave none: 1 not_finite"):
-        extract_features(files, GridExtractor(Misbehaving("infinite")), FOUR, tmp_path, WORK)
+        extract_features(files, GridExtractor(Misbehaving(how="infinite")), FOUR, tmp_path, WORK)
     assert failures(tmp_path)[0]["detail"] == "192 of 192 numbers"
 
 

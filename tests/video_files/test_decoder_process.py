@@ -26,7 +26,7 @@ QUICK = Limits(seconds=1, megabytes=1500)
 
 def process_for(preprocessing=None, limits=QUICK, sampling=None):
     return DecoderProcess(
-        Setup(preprocessing or GridPreprocessing(), sampling or Sampling(4), limits)
+        Setup((preprocessing or GridPreprocessing()).resized, sampling or Sampling(4), limits)
     )
 
 
@@ -45,12 +45,13 @@ def outcome(decoder, path):
         return error.reason
 
 
-def test_frames_come_preprocessed(decoder, films):
+def test_frames_come_resized(decoder, films):
     frames = list(decoder.decode(films.corners("upright.mp4", qp=4)))
     assert [seconds for seconds, _ in frames] == pytest.approx([0, 0.04, 0.08])
     for _, frame in frames:
-        assert frame.shape == (8, 8, 3) and frame.dtype == np.float32
-        assert abs(frame[1, 1] - [1, 0, 0]).max() < 0.05 > abs(frame[1, 6] - [0, 1, 0]).max()
+        assert frame.shape == (8, 8, 3) and frame.dtype == np.uint8
+        red, green = frame[1, 1].astype(int), frame[1, 6].astype(int)
+        assert abs(red - [255, 0, 0]).max() < 13 > abs(green - [0, 255, 0]).max()
 
 
 def test_what_is_no_video(decoder, tmp_path):
@@ -115,13 +116,13 @@ def test_a_decoder_that_misbehaves(films, monkeypatch, how, reason, detail):
     if how == "sleeps":
         monkeypatch.setattr("vidsim.video_files.limits._PATIENCE", 1)
     path = films.corners("upright.mp4", qp=4)
-    decoder = process_for(Misbehaving(how))
+    decoder = process_for(Misbehaving(how=how))
     try:
         for _ in range(1 if how in ("sleeps", "computes") else 2):
             with pytest.raises(Unreadable) as error:
                 list(decoder.decode(path))
             assert (error.value.reason, error.value.detail) == (reason, detail)
-        decoder._setup = Setup(GridPreprocessing(), Sampling(4), QUICK)
+        decoder._setup = Setup(GridPreprocessing().resized, Sampling(4), QUICK)
         decoder.close()
         assert outcome(decoder, path) == 3
     finally:
@@ -135,7 +136,7 @@ def test_videos_come_in_order_and_none_is_lost(films, tmp_path):
     text.write_text("none")
     files = [(i, text if i % 3 == 1 else good) for i in range(20)]
     found = []
-    with DecoderPool(files, Setup(GridPreprocessing(), Sampling(2), QUICK), 2) as pool:
+    with DecoderPool(files, Setup(GridPreprocessing().resized, Sampling(2), QUICK), 2) as pool:
         for key, video in pool:
             try:
                 found.append((key, len(list(video))))
@@ -153,7 +154,7 @@ def test_nobody_waits_for_a_pool_that_is_left(films):
     """While its decoders are full of frames that nobody takes."""
     files = [(i, films("x264.mp4", qp=4, g=12, bf=3)) for i in range(1000)]
     began = time.monotonic()
-    with DecoderPool(files, Setup(GridPreprocessing(), Sampling(40), QUICK), 2) as pool:
+    with DecoderPool(files, Setup(GridPreprocessing().resized, Sampling(40), QUICK), 2) as pool:
         key, video = next(iter(pool))
         next(iter(video))
         time.sleep(1)

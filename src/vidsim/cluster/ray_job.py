@@ -1,6 +1,7 @@
 """What a worker of Ray does for one job: starts its process and waits for it."""
 
 import os
+import signal
 import socket
 import time
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ def run_job(
     Returns:
         the End's value, node, seconds, reason.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a cluster that `nohup ... &` started
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     node = _node()
     differing = node_check.software_differences(software, node_check.software())
     if differing:  # a node that came later has not been compared yet

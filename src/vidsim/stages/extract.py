@@ -136,9 +136,10 @@ def extract_features(
         waiting = [(video, path) for video, path in files.items() if video not in before]
         failures = Failures(out, work.share.name(FAILED))
         batches = FrameBatches(extractor, out, work.batch_size)
-        setup = Setup(extractor.preprocessing, sampling, work.limits)
+        setup = Setup(extractor.preprocessing.resized, sampling, work.limits)
+        pool = DecoderPool(waiting, setup, work.decoders)
         try:
-            with DecoderPool(waiting, setup, work.decoders) as pool, StepProgress() as progress:
+            with pool, batches, StepProgress() as progress:
                 progress.step("extract", len(files), "videos")
                 progress.advance(len(before))
                 for _ in _extracted(pool, batches, failures):

@@ -3,6 +3,7 @@
 import json
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,7 +77,8 @@ class FrameBatches:
     """Gives the model full batches of frames, of several videos, and writes each finished video.
 
     Every batch has the same number of rows, the last one too, where what is missing is zero: a
-    frame's features then do not depend on those beside it.
+    frame's features then do not depend on those beside it. The model has a thread of its own, and
+    computes a batch while the next one is filled. Use it as a context manager.
 
     Args:
         extractor: the model.
@@ -90,31 +92,44 @@ class FrameBatches:
 
     def __init__(self, extractor: "Extractor", out: Path, size: int):
         self._extractor, self._out, self._size = extractor, out, size
-        self._batch: np.ndarray | None = None
+        self._model = ThreadPoolExecutor(1, "model")
+        self._computing: tuple[list[_Video], Future[np.ndarray]] | None = None
+        self._batches: list[np.ndarray] = []  # one is filled; the model reads the other
         self._owners: list[_Video] = []  # of the rows of the batch
         self._videos: deque[_Video] = deque()
         self.written = self.frames = 0
+
+    def __enter__(self) -> "FrameBatches":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._model.shutdown()
 
     def begin(self, video_id: str) -> None:
         """The frames that follow are of this video."""
         self._videos.append(_Video(video_id))
 
     def add(self, seconds: float, frame: np.ndarray) -> list[Finished]:
-        """Takes a frame (h, w, c) float32 of the current video; returns videos that it finished.
+        """Takes a resized frame of the current video; returns videos that are finished.
 
         Raises:
             Unreadable: it is of another shape than the frames before.
         """
-        if self._batch is None:
-            self._batch = np.zeros((self._size, *frame.shape), np.float32)
-        if frame.shape != self._batch.shape[1:]:
-            shapes = f"{frame.shape} after {self._batch.shape[1:]}"
-            raise Unreadable(Reason.UNFIT, f"preprocessed to the shape {shapes}")
+        if not self._batches:
+            shape = (self._size, *frame.shape)
+            self._batches = [np.zeros(shape, np.float32), np.zeros(shape, np.float32)]
+        batch = self._batches[0]
+        if frame.shape != batch.shape[1:]:
+            shapes = f"{frame.shape} after {batch.shape[1:]}"
+            raise Unreadable(Reason.UNFIT, f"resized to the shape {shapes}")
         video = self._videos[-1]
         video.times.append(seconds)
-        self._batch[len(self._owners)] = frame
+        self._extractor.preprocessing.scaled(frame, batch[len(self._owners)])
         self._owners.append(video)
-        return self.flush() if len(self._owners) == self._size else []
+        if len(self._owners) < self._size:
+            return []
+        self._compute()
+        return self._written()
 
     def drop(self) -> None:
         """The current video is given up."""
@@ -128,13 +143,28 @@ class FrameBatches:
 
     def flush(self) -> list[Finished]:
         """Runs the model on the frames that wait; returns the videos that this finished."""
-        if self._owners and self._batch is not None:
-            self._batch[len(self._owners) :] = 0
-            vectors = np.asarray(self._extractor.extract(self._batch), np.float32)
-            for video, vector in zip(self._owners, vectors[: len(self._owners)], strict=True):
-                video.vectors.append(vector)
-            self._owners = []
-        return self._written()
+        finished = []
+        if self._owners:
+            self._batches[0][len(self._owners) :] = 0
+            self._compute()
+            finished = self._written()
+        self._take_vectors()
+        return finished + self._written()
+
+    def _compute(self) -> None:
+        """Gives the batch to the model when it is done with the one before."""
+        self._take_vectors()
+        vectors = self._model.submit(self._extractor.extract, self._batches[0])
+        self._computing, self._owners = (self._owners, vectors), []
+        self._batches.reverse()
+
+    def _take_vectors(self) -> None:
+        """Waits for the model."""
+        if self._computing is not None:
+            owners, computed = self._computing
+            self._computing = None
+            for video, vector in zip(owners, computed.result()[: len(owners)], strict=True):
+                video.vectors.append(np.asarray(vector, np.float32))
 
     def _written(self) -> list[Finished]:
         """Writes the first videos, as far as they are finished."""

@@ -1,7 +1,7 @@
 """The process that decodes: python -m vidsim.video_files.decoder, started by `decoder_process`.
 
 It reads files of unknown origin with libraries that may crash on them, so it does nothing else: it
-is told of a file, answers with the preprocessed frames or a reason, and waits for the next.
+is told of a file, answers with the resized frames or a reason, and waits for the next.
 """
 
 import os
@@ -31,13 +31,14 @@ class Setup:
     """What a decoder is told before all files.
 
     Attributes:
-        preprocessing: (H, W, 3) uint8 RGB -> (h, w, c) float32.
+        resized: (H, W, 3) uint8 RGB -> (h, w, 3) uint8, the first half of preprocessing; the
+            second makes four times as many bytes of it, so it is done where the model is.
         sampling: which frames.
         limits: of time and memory.
         threads: of decoding.
     """
 
-    preprocessing: Callable[[np.ndarray], np.ndarray]
+    resized: Callable[[np.ndarray], np.ndarray]
     sampling: Sampling
     limits: Limits
     threads: int = 1
@@ -71,7 +72,7 @@ def _answer(target: int, path: Path, setup: Setup) -> dict[str, str | int]:
     count = 0
     try:
         for seconds, picture in read_frames(path, setup.sampling, setup.threads):
-            messages.write_frame(target, seconds, _preprocessed(picture, setup))
+            messages.write_frame(target, seconds, _resized(picture, setup))
             count += 1
     except Unreadable as error:
         return {"reason": error.reason.value, "detail": error.detail}
@@ -85,9 +86,9 @@ def _answer(target: int, path: Path, setup: Setup) -> dict[str, str | int]:
     return {}
 
 
-def _preprocessed(picture: np.ndarray, setup: Setup) -> np.ndarray:
+def _resized(picture: np.ndarray, setup: Setup) -> np.ndarray:
     try:
-        return setup.preprocessing(picture)
+        return setup.resized(picture)
     except MemoryError:
         raise
     except Exception as error:

@@ -47,7 +47,7 @@ class DecoderProcess:
         self._stopped = False
 
     def decode(self, path: Path) -> Iterator[tuple[float, np.ndarray]]:
-        """The chosen frames of a file, preprocessed: seconds and (h, w, c) float32.
+        """The chosen frames of a file, resized: seconds and (h, w, 3) uint8.
 
         Time that passes between two frames because nobody asks for the next is not counted.
 

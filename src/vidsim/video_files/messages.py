@@ -117,8 +117,8 @@ def read_json(content: memoryview) -> dict[str, Any]:
 
 
 def write_frame(handle: int, seconds: float, frame: np.ndarray) -> None:
-    """Writes a preprocessed frame, (h, w, c) float32."""
-    frame = np.ascontiguousarray(frame, "<f4")
+    """Writes a resized frame, (h, w, 3) uint8."""
+    frame = np.ascontiguousarray(frame, np.uint8)
     write(handle, FRAME, _FRAME.pack(seconds, *frame.shape), frame.data)
 
 
@@ -132,6 +132,6 @@ def read_frame(content: memoryview) -> tuple[float, np.ndarray]:
         raise Nonsense
     seconds, *shape = _FRAME.unpack_from(content)
     values = np.frombuffer(content, np.uint8)[_FRAME.size :]
-    if values.nbytes != 4 * shape[0] * shape[1] * shape[2]:
+    if values.nbytes != shape[0] * shape[1] * shape[2]:
         raise Nonsense
-    return seconds, values.view("<f4").reshape(shape)
+    return seconds, values.reshape(shape)
