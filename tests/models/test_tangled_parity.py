@@ -13,9 +13,6 @@ from vidsim.layers.attention import Rows
 from vidsim.layers.packing import EveryPosition
 from vidsim.layers.tangled_layer import ACTIONS, REGIONS, TEXT, stretch, stretched
 from vidsim.losses.masked_actions import masked_action_classes
-from vidsim.losses.masked_frames import masked_frame_classes
-from vidsim.losses.masked_lm import masked_lm
-from vidsim.losses.matching import match_loss
 from vidsim.objectives.configs import (
     MaskedActionsConfig,
     MaskedFramesConfig,
@@ -83,17 +80,6 @@ def _check_found(layer, number, streams, stretches, goldens):
         for kind, rows in zip(("key", "value"), added, strict=True):
             recorded = f"tangled{number}/{kind}_{letters}_for_{WORDS[name]}_interpolated"
             close(streams[name].packing.positions(rows), goldens[recorded])
-
-
-def test_published_stretch(goldens):
-    for name in goldens.files:
-        if name.startswith("interp/"):
-            count, length = (int(part) for part in name.split("_")[2:5:2])
-            ones = np.ones((1, length)), np.ones((1, count))
-            for published_form in (True, False):
-                found = np.array(stretch(*ones, published_form))[0]
-                np.testing.assert_array_equal(found.argmax(axis=1), goldens[name])
-                np.testing.assert_array_equal(found.sum(axis=1), 1)
 
 
 HEADS = {"imagePredictions": "masked_frames", "actionPredictions": "masked_actions"}
@@ -192,33 +178,6 @@ def _value(objective, outputs, inputs, g):
     logits = objective.logits(outputs)
     targets = np.eye(logits.shape[-1], dtype="float32")[np.maximum(labels, 0)]
     return masked_action_classes(targets, logits, labels >= 0)
-
-
-def test_published_losses_of_given_scores(goldens):
-    g, inputs = goldens, labels_of(goldens)
-    scores = {
-        name: g[f"loss_given_era/in_scores_{name}"]
-        if f"loss_given_era/in_scores_{name}" in g
-        else g[f"loss_given/in_scores_{name}"]
-        for name in NAMES.values()
-    }
-    labels = g["loss_in/action_label"]
-    targets = np.eye(scores["action"].shape[-1], dtype="float32")[np.maximum(labels, 0)]
-    found = {
-        "text": masked_lm(inputs[schema.MLM_LABELS], scores["text"], inputs[schema.MLM_WEIGHTS]),
-        "region": masked_frame_classes(
-            inputs[schema.REGION_CLASSES], scores["region"][:, 1:], inputs[schema.FRAMES_CHOSEN]
-        ),
-        "action": masked_action_classes(targets, scores["action"], labels >= 0),
-        "match": ops.mean(match_loss(inputs[schema.MATCHED], scores["match"][:, ::-1])),
-    }
-    for name, value in found.items():
-        assert float(value) == pytest.approx(float(g[f"loss_given_era/{name}"]), rel=1e-5)
-    none = masked_action_classes(targets, scores["action"], np.zeros_like(labels))
-    assert float(none) == 0
-    rest = float(found["region"]) + float(found["match"])
-    expected = g["loss_given_era/total_when_no_text_and_no_action_is_masked"].item()
-    assert rest == pytest.approx(expected, rel=1e-5)
 
 
 def test_published_gradients(goldens, heads):
