@@ -31,15 +31,18 @@ class Soak:
 
     recipes: str
     folds: str
+    finetune: tuple[str, ...] = ()
 
     def start(self, stage: str, folder: Path) -> subprocess.Popen:
         """The stage's process; what it says is appended to a file in the folder."""
         flags = ["--data-dir", folder / "data", "--save-dir", folder / "save"]
         flags += ["--output-zip", folder / "result.zip", "--size", "tiny"]
         flags += ["--recipes", self.recipes, "--folds", self.folds]
-        flags += {"write_tfrecord": ["--make-sample"], "pretrain": SHORT, "finetune": SHORT}.get(
-            stage, []
-        )
+        flags += {
+            "write_tfrecord": ["--make-sample"],
+            "pretrain": SHORT,
+            "finetune": (*SHORT, *self.finetune),
+        }.get(stage, [])
         folder.mkdir(exist_ok=True)
         command = [sys.executable, "-c", MAIN, stage, *map(str, flags)]
         with (folder / "log.txt").open("ab") as log:
@@ -101,9 +104,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="no new kills after (60)")
     parser.add_argument("--recipes", default="mix", help="comma list (mix)")
     parser.add_argument("--folds", default="0,1", help="comma list (0,1)")
+    parser.add_argument("--finetune", default="", help="more flags of finetune, in quotes")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills (0)")
     flags = parser.parse_args()
-    soak, chance = Soak(flags.recipes, flags.folds), random.Random(flags.seed)
+    soak = Soak(flags.recipes, flags.folds, tuple(flags.finetune.split()))
+    chance = random.Random(flags.seed)
     folder = Path(tempfile.mkdtemp(prefix="vidsim_soak_"))
     print(f"in {folder}; first a run in peace", flush=True)
     began, kills, compared = time.monotonic(), 0, 0

@@ -65,7 +65,7 @@ class Display:
 
     def report(self, status: RunStatus) -> None:
         """In the end: what ran where, how long, how often, and the last words of what failed."""
-        self._console.print(finished_table(status))
+        self._console.print(finished_table(status), Text(), node_table(status))
         for job in status.of(State.FAILED):
             self.say(f"{job.name}: FAILED: {job.reason}; {log_path(self._logs, job.name)} ends:")
             for line in last_lines(self._logs, job.name, _LOG_LINES):
@@ -94,25 +94,40 @@ def running_table(status: RunStatus, logs: Path) -> Table:
 
 
 def finished_table(status: RunStatus) -> Table:
-    """Jobs by stage and recipe: how many, where, how long, how often."""
-    table = Table(box=None, pad_edge=False)
-    for name in ("jobs", "done", "nodes", "seconds", "longest", "tried again", "lost"):
-        table.add_column(name, justify="left" if name in ("jobs", "nodes") else "right")
+    """Jobs by stage and recipe: how many, on how many nodes, how long, how often."""
     groups: dict[str, list[JobStatus]] = {}
     for job in status.jobs.values():
         groups.setdefault(job.name.rpartition("/")[0] or job.name, []).append(job)
+    table = _table("jobs", "done", "nodes", "seconds", "longest", "again", "lost")
     for name, jobs in groups.items():
         done = sum(job.state is State.DONE for job in jobs)
-        nodes = Counter(job.node for job in jobs if job.node)
-        where = ", ".join(f"{node}: {count}" for node, count in nodes.most_common(4))
-        more = f", {len(nodes) - 4} more" if len(nodes) > 4 else ""
+        nodes = len({job.node for job in jobs if job.node})
         table.add_row(
-            *(name, f"{done} of {len(jobs)}", where + more),
+            *(name, f"{done} of {len(jobs)}", str(nodes)),
             f"{sum(job.seconds for job in jobs):.0f}",
             f"{max(job.seconds for job in jobs):.0f}",
             str(sum(max(job.attempts - 1, 0) for job in jobs)),
             str(sum(job.lost for job in jobs)),
         )
+    return table
+
+
+def node_table(status: RunStatus) -> Table:
+    """Nodes: how many jobs were done on each, and how long they took."""
+    groups: dict[str, list[JobStatus]] = {}
+    for job in status.of(State.DONE):
+        groups.setdefault(job.node, []).append(job)
+    table = _table("node", "jobs", "seconds")
+    for name, jobs in sorted(groups.items()):
+        table.add_row(name, str(len(jobs)), f"{sum(job.seconds for job in jobs):.0f}")
+    return table
+
+
+def _table(first: str, *numbers: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(first, overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 
