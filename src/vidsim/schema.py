@@ -58,6 +58,7 @@ EMBEDDING = "embedding"  # (B, 256)
 TAG_LOGITS = "tag_logits"  # (B, C)
 BRANCH_LOGITS = "branch_logits"  # (K, B, C), the mixture's branches
 TEXT_VECTOR = "text_vector"  # (B, D) text before fusion
+WORD_VECTOR = "word_vector"  # (B, H) encoder output over the title's tokens, pooled
 VISION_VECTORS = "vision_vectors"  # (K, B, D) each branch's frames before fusion
 HIDDEN_STATES = "hidden_states"  # (B, L, H) encoder output over the title's tokens
 FRAME_STATES = "frame_states"  # (B, T, W) encoder output over the frames

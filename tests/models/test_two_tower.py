@@ -56,25 +56,28 @@ def test_equals_both_sides_apart(family, hidden, fields, build_smallest, make_in
 @pytest.mark.parametrize("family", ["uniter", "mix_nextvlad"])
 def test_a_tower_reads_what_its_side_is_made_of(family, build_smallest, make_inputs):
     """By hand: the embedding and the mean of real frames, or of real words' states, side by side,
-    each scaled to variance 1. Padding changes nothing."""
+    each scaled to variance 1, the first weighted. Padding changes nothing."""
     backbone = build_smallest(family)
     towers = build_towers(backbone, {"tower_hidden": 6, "tower_dropout": 0.5, "tower_skip": True})
+    assert [float(share) for share in towers.shares] == [0, 0]
+    for share, value in zip(towers.shares, (0.5, -2), strict=True):
+        share.assign(value)
     texts, videos = make_inputs((5, 3, 4), (0, 0, 0)), make_inputs((2, 2, 2), (3, 1, 2))
     videos[schema.TOKEN_MASK] = np.zeros_like(videos[schema.TOKEN_MASK])
-    for inputs, tower, key, mask in (
-        (texts, towers.text, None, schema.TOKEN_MASK),
-        (videos, towers.video, schema.FRAMES, schema.FRAME_MASK),
+    for inputs, tower, share, key, mask in (
+        (texts, towers.text, 0.5, None, schema.TOKEN_MASK),
+        (videos, towers.video, -2, schema.FRAMES, schema.FRAME_MASK),
     ):
         outputs = {k: np.asarray(v) for k, v in backbone(inputs, training=False).items()}
         values = outputs.get(schema.HIDDEN_STATES) if key is None else inputs[key].astype("float32")
-        if values is None:  # the family's own vector
-            mean = outputs[schema.TEXT_VECTOR]
+        if values is None:  # the family pools by itself
+            mean = outputs[schema.WORD_VECTOR]
         else:
             real = np.asarray(inputs[mask], bool)
             mean = np.stack([rows[kept].mean(0) for rows, kept in zip(values, real, strict=True)])
         parts = [outputs[schema.EMBEDDING], mean]
         scaled = [(x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True) for x in parts]
-        expected = by_hand(tower, np.concatenate(scaled, 1))
+        expected = by_hand(tower, np.concatenate([share * scaled[0], scaled[1]], 1))
         found = TowerEmbedding(backbone, towers)(inputs)
         np.testing.assert_allclose(found, expected, atol=1e-4)
     about = {"spec": SimpleNamespace(frame_size=3), "config": backbone.config}

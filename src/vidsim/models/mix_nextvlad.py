@@ -22,7 +22,7 @@ class MixNeXtVLAD(Backbone):
 
     Outputs, besides EMBEDDING (B, 256): TAG_LOGITS (B, C) and BRANCH_LOGITS (K, B, C) where there
     are tags; before fusion, VISION_VECTORS (K, B, D) where it reads frames and TEXT_VECTOR (B, D)
-    where it reads text, D = vlad_hidden_size.
+    where it reads text, D = vlad_hidden_size; WORD_VECTOR (B, width), the encoder's states, pooled.
 
     Reference: fourth place of the CIKM 2021 multimodal video similarity challenge; Lin et al.
     2018 (arXiv:1811.05014).
@@ -81,7 +81,8 @@ class MixNeXtVLAD(Backbone):
         if self.vlads:
             frames, mask = self._frames(inputs, training)
         if self.spec.has_text:
-            text = self._text_vector(inputs, training)  # (B, D)
+            words = self._word_vector(inputs, training)  # (B, width)
+            text = self.text_map(words)  # (B, D)
         gate = self._gate(frames, mask, text, training)  # (B, K)
         visions, embeddings, logits = [], [], []
         for k, fusion in enumerate(self.fusions):
@@ -100,7 +101,7 @@ class MixNeXtVLAD(Backbone):
         if visions:
             outputs[schema.VISION_VECTORS] = ops.stack(visions)
         if text is not None:
-            outputs[schema.TEXT_VECTOR] = text
+            outputs |= {schema.TEXT_VECTOR: text, schema.WORD_VECTOR: words}
         return outputs
 
     def published_weights(self) -> dict[str, keras.Variable]:
@@ -117,13 +118,13 @@ class MixNeXtVLAD(Backbone):
         mask = ops.cast(inputs[schema.FRAME_MASK], "bool")
         return self.feature_dropout(frames, training=training), mask
 
-    def _text_vector(self, inputs: dict[str, Tensor], training: bool | None) -> Tensor:
+    def _word_vector(self, inputs: dict[str, Tensor], training: bool | None) -> Tensor:
         mask, types = ops.cast(inputs[schema.TOKEN_MASK], "bool"), inputs.get(schema.TOKEN_TYPES)
         hidden = self.text_encoder(inputs[schema.TOKEN_IDS], mask, types, training=training)
         if self.pooler is not None:
-            return self.text_map(self.pooler(masked_first(hidden, mask)))
+            return self.pooler(masked_first(hidden, mask))
         pooling = masked_max if self.text_pooling == "max" else masked_mean
-        return self.text_map(pooling(hidden, mask))
+        return pooling(hidden, mask)
 
     def _gate(
         self,
@@ -136,4 +137,5 @@ class MixNeXtVLAD(Backbone):
         sides = [] if frames is None else [masked_mean(frames, mask)]
         sides += [] if text is None else [text]
         x = ops.concatenate([ops.cast(side, sides[0].dtype) for side in sides], axis=-1)
-        return ops.softmax(self.gate(self.gate_norm(x, training=training)), axis=-1)
+        scores = self.gate(self.gate_norm(x, training=training))
+        return ops.softmax(scores, axis=-1) if len(self.fusions) > 1 else ops.ones_like(scores)

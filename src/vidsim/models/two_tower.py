@@ -28,7 +28,9 @@ class Towers(keras.layers.Layer):
         hidden: numbers between the two layers.
         dropout: before and after the first layer; with few sentences a high one.
         skip: widths of the means (`side_means`) that each tower reads beside the embedding, of the
-            text (V) and the frames (F); None: it reads the embedding alone.
+            text (V) and the frames (F); None: it reads the embedding alone. Beside the means the
+            embedding is weighted by a learned number a side, 0 at the start: what a model that
+            starts at random makes of a side is noise to the tower.
 
     Shapes:
         embeddings (B, D), is_video (B,), means (B, V) and (B, F) -> (B, D) float32
@@ -39,6 +41,11 @@ class Towers(keras.layers.Layer):
     ) -> None:
         super().__init__(name="towers", dtype="float32")
         self.reads_means = skip is not None
+        if self.reads_means:
+            self.shares = [
+                self.add_weight(shape=(), initializer="zeros", name=f"{side}_share")
+                for side in ("text", "video")
+            ]
         text, video = skip or (0, 0)
         self.text = self._tower("text", size, text, hidden, dropout)
         self.video = self._tower("video", size, video, hidden, dropout)
@@ -54,8 +61,10 @@ class Towers(keras.layers.Layer):
         x = ops.cast(embeddings, "float32")
         sides = x, x
         if means is not None and self.reads_means:
-            text, video = (ops.concatenate([_scaled(x), _scaled(mean)], axis=-1) for mean in means)
-            sides = text, video
+            sides = tuple(
+                ops.concatenate([share * _scaled(x), _scaled(mean)], axis=-1)
+                for share, mean in zip(self.shares, means, strict=True)
+            )
         text = self.text(sides[0], training=training)
         video = self.video(sides[1], training=training)
         return ops.where(is_video[:, None], video, text)
@@ -88,13 +97,13 @@ def side_means(
 ) -> tuple[Tensor, Tensor]:
     """What the sides of B rows are made of: (B, V) of the text's last states, (B, F) of the frames.
 
-    A family that pools its words by itself has its own vector of them in the place of the first.
+    A family that pools its words by itself has their pooled states in the place of the first.
     Zeros where a row has no such side.
     """
     frames = masked_mean(at_least_float32(inputs[schema.FRAMES]), inputs[schema.FRAME_MASK])
     if schema.HIDDEN_STATES not in outputs:
         some = ops.any(ops.cast(inputs[schema.TOKEN_MASK], "bool"), axis=1, keepdims=True)
-        return ops.where(some, at_least_float32(outputs[schema.TEXT_VECTOR]), 0.0), frames
+        return ops.where(some, at_least_float32(outputs[schema.WORD_VECTOR]), 0.0), frames
     states = at_least_float32(outputs[schema.HIDDEN_STATES])
     return masked_mean(states, inputs[schema.TOKEN_MASK]), frames
 
@@ -115,7 +124,7 @@ def build_towers(backbone: Backbone, settings: Mapping[str, Any]) -> Towers | No
     skip = None
     if settings.get("tower_skip"):
         found, frames = backbone.output_widths, backbone.spec.frame_size
-        words = found.get(schema.HIDDEN_STATES, found.get(schema.TEXT_VECTOR))
+        words = found.get(schema.HIDDEN_STATES, found.get(schema.WORD_VECTOR))
         if words is None or frames is None:
             raise VidsimError(
                 f"--tower-skip: the family {backbone.config.family} gives neither states nor a "

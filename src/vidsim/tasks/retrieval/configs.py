@@ -26,8 +26,8 @@ class RetrievalConfig(TaskConfig):
     """Dropout between those two layers; half as much before them."""
     tower_skip: bool = False
     """Whether those layers also read what a side is made of, past the model's embedding: the mean
-    of the words' last states, or of the frames as they are. A model that starts at random has
-    nothing to say of frames yet."""
+    of the words' last states, or of the frames as they are. The embedding then gets a weight that
+    is learned, from 0 on: a model that starts at random has nothing to say of frames yet."""
     retrieval: RetrievalLossConfig = field(default_factory=RetrievalLossConfig)
     itc: MomentumContrastConfig = field(
         default_factory=lambda: renamed(MomentumContrastConfig(itc_weight=0.0), {})
