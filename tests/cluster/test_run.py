@@ -91,7 +91,7 @@ def test_everything_that_is_not_done_and_nothing_else(executors, tmp_path, monke
     assert places.written == tmp_path / "save" and places.compared is None  # no data yet
     assert executors[0].closed and (tmp_path / "result.zip").exists()
     result = (tmp_path / "result.zip").read_bytes()
-    assert "finetune/short 1 of 1 here: 1" in " ".join(capsys.readouterr().out.split())
+    assert "finetune/short 1 of 1 1 " in " ".join(capsys.readouterr().out.split())
 
     assert cli.main(words) == 0
     assert executors[1].names == ["ensemble"]

@@ -156,6 +156,7 @@ def test_shapes(backbone):
         schema.BRANCH_LOGITS: (2, 2, 4),
         schema.VISION_VECTORS: (2, 2, 12),
         schema.TEXT_VECTOR: (2, 12),
+        schema.WORD_VECTOR: (2, 16),
     }
     states = {
         schema.HIDDEN_STATES: (2, 3, 16),

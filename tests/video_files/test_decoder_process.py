@@ -134,7 +134,7 @@ def test_videos_come_in_order_and_none_is_lost(films, tmp_path):
     good = films.corners("upright.mp4", qp=4)
     text = tmp_path / "text.mp4"
     text.write_text("none")
-    files = [(i, text if i % 3 == 1 else good) for i in range(20)]
+    files = [(i, text if i % 3 == 1 else good) for i in range(200)]
     found = []
     with DecoderPool(files, Setup(GridPreprocessing().resized, Sampling(2), QUICK), 2) as pool:
         for key, video in pool:
@@ -144,7 +144,7 @@ def test_videos_come_in_order_and_none_is_lost(films, tmp_path):
                 found.append((key, error.reason))
             if key == 9:
                 os.kill(pool._decoders[0]._running.process.pid, signal.SIGKILL)
-    expected = [(i, Reason.UNKNOWN_FORMAT if i % 3 == 1 else 2) for i in range(20)]
+    expected = [(i, Reason.UNKNOWN_FORMAT if i % 3 == 1 else 2) for i in range(200)]
     others = [(one, two) for one, two in zip(found, expected, strict=True) if one != two]
     assert len(others) <= 1 and all(one[1] is Reason.CRASHED for one, _ in others)
     assert all(thread.is_alive() is False for thread in pool._threads)
