@@ -7,11 +7,10 @@ import keras
 from keras import ops
 
 from vidsim import schema
-from vidsim.errors import VidsimError
-from vidsim.layers.numeric import Tensor, at_least_float32
-from vidsim.layers.pooling import masked_mean
+from vidsim.layers.numeric import Tensor
 from vidsim.models.backbone import Backbone
 from vidsim.models.embedding_model import EmbeddingModel
+from vidsim.models.side_means import beside, hidden_layers, means_widths, side_means
 from vidsim.models.task_model import TaskModel
 
 _BY_PAIR = (schema.VIDEO_ROW,)
@@ -62,8 +61,7 @@ class Towers(keras.layers.Layer):
         sides = x, x
         if means is not None and self.reads_means:
             sides = tuple(
-                ops.concatenate([share * _scaled(x), _scaled(mean)], axis=-1)
-                for share, mean in zip(self.shares, means, strict=True)
+                beside(x, share, mean) for share, mean in zip(self.shares, means, strict=True)
             )
         text = self.text(sides[0], training=training)
         video = self.video(sides[1], training=training)
@@ -73,39 +71,11 @@ class Towers(keras.layers.Layer):
         self, name: str, size: int, more: int, hidden: int, dropout: float
     ) -> keras.Sequential:
         tower = keras.Sequential(
-            [
-                keras.layers.LayerNormalization(name="norm"),
-                keras.layers.Dropout(dropout / 2, name="dropout"),
-                keras.layers.Dense(hidden, activation="gelu", name="hidden"),
-                keras.layers.Dropout(dropout, name="hidden_dropout"),
-                keras.layers.Dense(size, name="project"),
-            ],
+            [*hidden_layers(hidden, dropout), keras.layers.Dense(size, name="project")],
             name=name,
         )
         tower.build((None, size + more))
         return tower
-
-
-def _scaled(x: Tensor) -> Tensor:
-    """Numbers of mean 0 and variance 1 in each row, so that neither part outweighs the other."""
-    x = x - ops.mean(x, axis=-1, keepdims=True)
-    return x * ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + 1e-6)
-
-
-def side_means(
-    outputs: Mapping[str, Tensor], inputs: Mapping[str, Tensor]
-) -> tuple[Tensor, Tensor]:
-    """What the sides of B rows are made of: (B, V) of the text's last states, (B, F) of the frames.
-
-    A family that pools its words by itself has their pooled states in the place of the first.
-    Zeros where a row has no such side.
-    """
-    frames = masked_mean(at_least_float32(inputs[schema.FRAMES]), inputs[schema.FRAME_MASK])
-    if schema.HIDDEN_STATES not in outputs:
-        some = ops.any(ops.cast(inputs[schema.TOKEN_MASK], "bool"), axis=1, keepdims=True)
-        return ops.where(some, at_least_float32(outputs[schema.WORD_VECTOR]), 0.0), frames
-    states = at_least_float32(outputs[schema.HIDDEN_STATES])
-    return masked_mean(states, inputs[schema.TOKEN_MASK]), frames
 
 
 def build_towers(backbone: Backbone, settings: Mapping[str, Any]) -> Towers | None:
@@ -121,16 +91,7 @@ def build_towers(backbone: Backbone, settings: Mapping[str, Any]) -> Towers | No
     """
     if not settings.get("tower_hidden"):
         return None
-    skip = None
-    if settings.get("tower_skip"):
-        found, frames = backbone.output_widths, backbone.spec.frame_size
-        words = found.get(schema.HIDDEN_STATES, found.get(schema.WORD_VECTOR))
-        if words is None or frames is None:
-            raise VidsimError(
-                f"--tower-skip: the family {backbone.config.family} gives neither states nor a "
-                "vector of words, or there are no frames; leave it out"
-            )
-        skip = words, frames
+    skip = means_widths(backbone, "--tower-skip") if settings.get("tower_skip") else None
     size, hidden = backbone.config.hidden_size, settings["tower_hidden"]
     return Towers(size, hidden, settings["tower_dropout"], skip)
 

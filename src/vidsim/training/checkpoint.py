@@ -247,7 +247,7 @@ def load_weights(backbone: "Backbone", folder: Path) -> str:
 
 def weights_by_path(backbone: "Backbone") -> dict[str, np.ndarray]:
     """All weights, batch normalisation's moving statistics included, by their variable paths."""
-    weights = {weight.path: np.ascontiguousarray(weight.numpy()) for weight in backbone.weights}
+    weights = {weight.path: weight.numpy() for weight in backbone.weights}
     if len(weights) != len(backbone.weights):
         raise ValueError(f"{backbone.name}: two weights share a path")
     return weights

@@ -22,7 +22,7 @@ def save_head(head: "keras.layers.Layer", folder: Path) -> None:
     Raises:
         VidsimError: a weight is not finite.
     """
-    weights = {name: np.ascontiguousarray(w.numpy()) for name, w in _named(head).items()}
+    weights = {name: w.numpy() for name, w in _named(head).items()}
     broken = [name for name, value in weights.items() if not np.isfinite(value).all()]
     if broken:
         raise VidsimError(
@@ -47,6 +47,9 @@ def load_head(head: "keras.layers.Layer", folder: Path) -> None:
         raise VidsimError(f"{path}: damaged: {error}") from error
     wanted = _named(head)
     shapes = {name: tuple(weight.shape) for name, weight in wanted.items()}
+    for name in stored.keys() & shapes.keys():
+        if not shapes[name] and stored[name].shape == (1,):  # as --tower-skip once wrote it
+            stored[name] = stored[name].reshape(())
     found = {name: value.shape for name, value in stored.items()}
     if found != shapes:
         raise VidsimError(f"{path}: its weights are {found}; the head has {shapes}")

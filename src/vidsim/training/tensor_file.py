@@ -13,11 +13,15 @@ from safetensors.numpy import save_file
 def save_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
     """Writes the file in place.
 
+    Args:
+        path: of the file.
+        tensors: of any strides; a number, of shape (), stays one.
+
     Raises:
         OSError: with number and file name, where safetensors puts both into a sentence.
     """
     try:
-        save_file(dict(tensors), str(path))
+        save_file({name: np.asarray(x, order="C") for name, x in tensors.items()}, str(path))
     except SafetensorError as error:
         number = re.search(r"os error (\d+)", str(error))
         if number is None:

@@ -14,6 +14,7 @@ from vidsim.training.training_log import TrainingLog
 
 pytestmark = [pytest.mark.slow, pytest.mark.traced]
 LAST = ["--lr", "0.01", "--bert-lr", "0.01", "--total-steps", "60", "--epochs", "60"]
+MIX = ["--branches", "2", "--class-hidden", "32", "--class-skip"]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def story(tmp_path_factory, write_data):
     folds = ["write_tfrecord", *common, "--num-folds", "2"]
     flags = ["--size", "tiny", "--pretrain-model-dir", "none", "--batch-size", "16", *LAST]
     assert main(folds) == 0
-    assert main(["finetune", *common, "--recipes", "mix", "--branches", "2", *flags]) == 0
+    assert main(["finetune", *common, "--recipes", "mix", *MIX, *flags]) == 0
     assert main(["finetune", *common, "--recipes", "uniter", *flags]) == 0
     assert main(["inference", *common, *recipes]) == 0
     assert main(["ensemble", *common, *recipes]) == 0

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 THINGS = ("dog", "car", "boat", "cake", "horse", "song", "game", "tree")
 SHORT = ("--total-steps", "4", "--eval-freq", "2", "--print-freq", "2", "--batch-size", "8")
 START = ("--pretrain-model-dir", "none", "--warmup-steps", "1", "--bert-warmup-steps", "1")
+TOWERS = ("--tower-hidden", "16", "--tower-skip")
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +59,8 @@ def command(stage, data, save, *extra, recipes="mix,uniter", folds="0,1"):
 def first(data, tmp_path_factory):
     """A finished run."""
     save = tmp_path_factory.mktemp("first")
-    for recipe, hidden in (("mix", "0"), ("uniter", "16")):
-        flags = ("--size", "tiny", *SHORT, *START, "--tower-hidden", hidden)
+    for recipe, towers in (("mix", ()), ("uniter", TOWERS)):
+        flags = ("--size", "tiny", *SHORT, *START, *towers)
         assert command("finetune", data, save, *flags, recipes=recipe) == 0
     assert command("inference", data, save) == 0
     assert command("ensemble", data, save) == 0
@@ -116,7 +117,7 @@ def test_killed_and_repeated_it_gives_the_same_bytes(first, data, tmp_path, monk
         raise KeyboardInterrupt
 
     monkeypatch.setattr(RetrievalValidation, "__call__", stop)
-    flags = ("--size", "tiny", *SHORT, *START, "--tower-hidden", "16", "--save-seconds", "0")
+    flags = ("--size", "tiny", *SHORT, *START, *TOWERS, "--save-seconds", "0")
     with pytest.raises((Interrupted, KeyboardInterrupt, SystemExit)):
         raise SystemExit(command("finetune", data, tmp_path, *flags, **which))
     monkeypatch.setattr(RetrievalValidation, "__call__", judge)

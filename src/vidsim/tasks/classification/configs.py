@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from vidsim.config_fields import Alias, Config, Range
+from vidsim.config_fields import Alias, Config, Range, Rate
 from vidsim.objectives.configs import ClassConfig
 from vidsim.recipes.recipe import TaskConfig
 from vidsim.tasks.configs import FoldConfig
@@ -19,10 +19,21 @@ class ClassificationConfig(TaskConfig):
     resample: str = ""
     """Classes that are seen more often in a pass, as 100:5,500:3,1000:2: those of fewer than 100
     training videos 5 times, of the others those of fewer than 500 3 times, and so on."""
+    class_hidden: Annotated[int, Range(0, 2**16)] = 0
+    """Hidden size of the layer between the embedding and the classes; 0: none, the classes are read
+    off the embedding by one linear layer."""
+    class_dropout: Rate = 0.5
+    """Dropout after that layer; half as much before it."""
+    class_skip: bool = False
+    """Whether that layer also reads what a video is made of, past the model's embedding: the mean
+    of the words' last states and that of the frames as they are. The embedding then gets a weight
+    that is learned, from 0 on."""
     classes: ClassConfig = field(default_factory=ClassConfig)
 
     def contradictions(self) -> Iterator[str]:
         yield from super().contradictions()
+        if self.class_skip and not self.class_hidden:
+            yield f"{self.said('class_skip')} has no meaning without --class-hidden N"
         if parse_resample(self.resample) is None:
             yield (
                 f"{self.said('resample')}: accepted is a comma list of SIZE:FACTOR, whole numbers "

@@ -1,8 +1,10 @@
 """Where finetuning finds the videos of a fold and their classes."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -128,25 +130,32 @@ class ClassFolds:
     Args:
         common: folders and --folds.
         resample: as in `FoldVideos`.
+        settings: what else the head depends on.
 
     Attributes:
         videos: those with a category.
         folds: numbers of the folds.
         fewest: training videos in a pass of the smallest fold there is.
-        settings: the classes' categories, in order.
+        settings: the same, and the classes' categories, in order.
 
     Raises:
         VidsimError: folds are not written yet; or as `open_labelled`.
     """
 
-    def __init__(self, common: Common, resample: tuple[tuple[int, int], ...] = ()):
+    def __init__(
+        self,
+        common: Common,
+        resample: tuple[tuple[int, int], ...] = (),
+        settings: Mapping[str, Any] = MappingProxyType({}),
+    ):
         manifest = read_manifest(common)
         self._resample = resample
         self._common, self._files = common, manifest.files(common)
         self.folds = parse_folds(common.folds, len(manifest.folds))
         self.videos: LabelledVideos = open_labelled(common)
         self.stale = manifest.digests.get("videos") != self.videos.table.digest
-        self.settings: dict[str, Any] = {"classes": self.videos.vocabulary.ids.tolist()}
+        classes = self.videos.vocabulary.ids.tolist()
+        self.settings: dict[str, Any] = {"classes": classes, **settings}
         self._loaded: dict[int, FoldVideos] = {}
         self.fewest = min(
             self.load(entry.fold).count if resample else entry.train_videos

@@ -50,6 +50,14 @@ _SMALL_PRETRAINED: Mapping[str, Any] = MappingProxyType(
 """Measured on MSR-VTT with all-MiniLM-L6-v2, see docs/results.md."""
 
 
+def _settings(config: ClassificationConfig) -> dict[str, Any]:
+    """What the head depends on, besides the classes."""
+    if not config.class_hidden:
+        return {}
+    names = ("class_hidden", "class_dropout", "class_skip")
+    return {name: getattr(config, name) for name in names}
+
+
 class Classification(Task):
     """Trained on the videos' categories, validated by mean_f1, blended into result.csv."""
 
@@ -83,10 +91,10 @@ class Classification(Task):
     def open_folds(self, common: Common, config: ClassificationConfig) -> "ClassFolds":
         from vidsim.tasks.classification.fold_source import ClassFolds
 
-        return ClassFolds(common, parse_resample(config.resample) or ())
+        return ClassFolds(common, parse_resample(config.resample) or (), _settings(config))
 
     def fold_key(self, config: ClassificationConfig) -> tuple[Any, ...]:
-        return (config.resample,)
+        return (config.resample, *_settings(config).items())
 
     def check_folder(
         self, common: Common, name: str, table: VideoTable | None
@@ -96,9 +104,9 @@ class Classification(Task):
         yield from check_category_list(common, name, table)
 
     def head(self, backbone: "Backbone", settings: Mapping[str, Any]) -> "keras.layers.Layer":
-        from vidsim.models.class_scorer import ClassHead
+        from vidsim.models.class_scorer import build_class_head
 
-        return ClassHead(settings["classes"], backbone.config.hidden_size)
+        return build_class_head(backbone, settings)
 
     def task_model(
         self,

@@ -121,10 +121,6 @@ class Retrieval(Task):
                 "retrieval needs a model that reads words and frames; this one has --modalities "
                 f"{shown}"
             )
-        optimizer = config.optimizer
-        if optimizer.bert_lr == optimizer.minimum_lr == 0:  # no gradients of what stays as it is
-            for variable in backbone.encoder_variables():
-                variable.trainable = False
         outputs = (*backbone.output_keys, TEXT_EMBEDDING, VIDEO_EMBEDDING)
         losses = build_objectives(objectives(config), backbone, outputs)
         kind: Any = MatchTwoTower if config.match.match_weight else TwoTower

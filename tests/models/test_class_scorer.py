@@ -1,0 +1,78 @@
+"""The head of classification: one layer or two, and what it reads beside the embedding."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from scipy.special import erf, softmax
+
+from vidsim import schema
+from vidsim.errors import VidsimError
+from vidsim.models.class_scorer import ClassPredictor, ClassScorer, build_class_head
+from vidsim.tasks.classification.configs import ClassificationConfig
+from vidsim.training.task_head import load_head, save_head
+
+TWO_LAYERS = {"classes": [7, 8, 9], "class_hidden": 6, "class_dropout": 0.5, "class_skip": True}
+
+
+def test_one_layer_reads_the_embedding(build_smallest, make_inputs, tmp_path):
+    """Its file has the two weights that it has had from the first release on."""
+    backbone = build_smallest("uniter")
+    head = build_class_head(backbone, {"classes": [7, 8, 9]})
+    inputs = make_inputs((5, 3, 4), (3, 1, 2))
+    embedding = np.asarray(backbone(inputs, training=False)[schema.EMBEDDING])
+    kernel, bias = map(np.asarray, head.get_weights())
+    expected = softmax(embedding @ kernel + bias, axis=1)
+    np.testing.assert_allclose(ClassPredictor(backbone, head)(inputs), expected, atol=1e-5)
+    save_head(head, tmp_path)
+
+    assert set(load_file(tmp_path / "head.safetensors")) == {"0 kernel", "1 bias"}
+
+
+@pytest.mark.parametrize("family", ["uniter", "mix_nextvlad"])
+def test_two_layers_read_what_the_sides_are_made_of(family, build_smallest, make_inputs, tmp_path):
+    """By hand: the weighted embedding, the mean of the words' states and that of the frames, each
+    scaled to variance 1, through LayerNorm, GELU and the classes. A file brings all of it back."""
+    backbone = build_smallest(family)
+    head = build_class_head(backbone, TWO_LAYERS)
+    assert float(head.share) == 0
+    head.share.assign(-2)
+    inputs = make_inputs((5, 3, 4), (3, 1, 2))
+    outputs = {key: np.asarray(x) for key, x in backbone(inputs, training=False).items()}
+
+    def mean(values, mask):
+        pairs = zip(values.astype("float32"), np.asarray(inputs[mask], bool), strict=True)
+        return np.stack([rows[kept].mean(0) for rows, kept in pairs])
+
+    states = outputs.get(schema.HIDDEN_STATES)
+    words = outputs.get(schema.WORD_VECTOR)
+    words = words if states is None else mean(states, schema.TOKEN_MASK)
+    parts = [outputs[schema.EMBEDDING], words, mean(inputs[schema.FRAMES], schema.FRAME_MASK)]
+    scaled = [(x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True) for x in parts]
+    x = np.concatenate([-2 * scaled[0], *scaled[1:]], axis=1)
+    gamma, beta, first, first_bias = map(np.asarray, head.before.get_weights())
+    x = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-3) * gamma + beta
+    hidden = x @ first + first_bias
+    hidden = hidden * (1 + erf(hidden / np.sqrt(2))) / 2
+    expected = hidden @ np.asarray(head.kernel) + np.asarray(head.bias)
+    scorer = ClassScorer(backbone, [], head)
+    np.testing.assert_allclose(scorer(inputs)[schema.CLASS_LOGITS], expected, atol=1e-4)
+    save_head(head, tmp_path)
+    stored = load_file(tmp_path / "head.safetensors")
+    assert stored["0 share"].shape == ()
+    save_file(stored | {"0 share": stored["0 share"][None]}, tmp_path / "head.safetensors")
+    again = build_class_head(backbone, TWO_LAYERS)
+    load_head(again, tmp_path)  # a number as it is written, and as it once was: (1,)
+    expected = softmax(expected, axis=1)
+    np.testing.assert_allclose(ClassPredictor(backbone, again)(inputs), expected, atol=1e-5)
+
+
+def test_what_it_cannot_read_is_refused():
+    about = {"spec": SimpleNamespace(frame_size=3), "config": SimpleNamespace(family="plain")}
+    backbone = SimpleNamespace(output_widths={}, **about)
+    with pytest.raises(VidsimError, match="--class-skip: the family plain gives neither states"):
+        build_class_head(backbone, TWO_LAYERS)
+    config = ClassificationConfig(class_skip=True)
+    assert any("--class-hidden N" in said for said in config.contradictions())
+    assert not list(ClassificationConfig(class_skip=True, class_hidden=6).contradictions())
