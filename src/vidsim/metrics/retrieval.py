@@ -105,19 +105,16 @@ class RetrievalEvaluator:
         Raises:
             VidsimError: other shapes, or scores that are not finite.
         """
-        t2v = np.asarray(t2v)
-        v2t = t2v.T if v2t is None else np.asarray(v2t)
-        wanted = (len(self.videos), self.count)
-        if t2v.shape != wanted or v2t.shape != wanted[::-1]:
-            raise VidsimError(
-                f"scores have the shapes {t2v.shape} and {v2t.shape}; accepted are {wanted} and "
-                f"{wanted[::-1]}"
-            )
+        forth, back = self._score_ranks(t2v, v2t, hidden)
         if hidden:
             scored_by += "; a pair that it did not score comes after all others"
-        forth = score_ranks(t2v, self._t2v, hidden)
-        back = score_ranks(v2t[self._asking], self._v2t, hidden)
         return self._report(forth, back, scored_by)
+
+    def metrics_of_scores(
+        self, t2v: np.ndarray, v2t: np.ndarray | None = None, hidden: bool = False
+    ) -> dict[str, float]:
+        """The metrics alone, in a small part of the time; as `report_of_scores`."""
+        return self._named(_metrics(*self._score_ranks(t2v, v2t, hidden)))
 
     def chance(self) -> dict[str, float]:
         """What a random order scores: every R@k and their mean."""
@@ -137,6 +134,21 @@ class RetrievalEvaluator:
             )
         forth = embedding_ranks(texts, videos, self._t2v)
         return forth, embedding_ranks(videos[self._asking], texts, self._v2t)
+
+    def _score_ranks(
+        self, t2v: np.ndarray, v2t: np.ndarray | None, hidden: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The same of scores."""
+        t2v = np.asarray(t2v)
+        v2t = t2v.T if v2t is None else np.asarray(v2t)
+        wanted = (len(self.videos), self.count)
+        if t2v.shape != wanted or v2t.shape != wanted[::-1]:
+            raise VidsimError(
+                f"scores have the shapes {t2v.shape} and {v2t.shape}; accepted are {wanted} and "
+                f"{wanted[::-1]}"
+            )
+        forth = score_ranks(t2v, self._t2v, hidden)
+        return forth, score_ranks(v2t[self._asking], self._v2t, hidden)
 
     def _named(self, metrics: dict[str, Any]) -> dict[str, Any]:
         return {f"{self._prefix}{name}": value for name, value in metrics.items()}

@@ -135,7 +135,7 @@ class Albef(Backbone):
     def text_is_fixed(self) -> bool:
         """Whether the text encoder gives the same states in training as without."""
         text = self.text_encoder
-        return text is not None and not text.trainable_variables and not text.config.dropout
+        return text is not None and not text.trainable_variables and not text.dropout.rate
 
     def text_side(
         self,

@@ -87,13 +87,17 @@ class Backbone(keras.Model):
         return None if words is None else words.embeddings
 
     def freeze_encoder(self) -> None:
-        """No gradients are computed for the text encoder: for a learning rate of 0, in less time.
+        """The text encoder gives in training what it gives without: no gradients, no dropout.
 
-        Its dropout stays.
+        For a learning rate of 0: what cannot learn only suffers from units that are dropped.
         """
         encoder = getattr(self, "text_encoder", None)
-        if encoder is not None:
-            encoder.trainable = False
+        if encoder is None:
+            return
+        encoder.trainable = False
+        for layer in encoder._flatten_layers():
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0.0
 
     def published_weights(self) -> dict[str, keras.Variable]:
         """The variables that a published text encoder fills, by their names in its file.

@@ -101,6 +101,19 @@ _SIZES = {
             }
         },
     },
+    "small, pretrained": {
+        # the encoder knows what a sentence means, and the mean frame what is to be seen
+        "model": {"frame_layers": 0},
+        "tasks": {
+            "retrieval": {
+                "itc_queue": 2048,
+                "itc_alpha": 0.6,
+                "bert_lr": 0.0,
+                "tower_hidden": 0,  # it has projections of its own
+                "tower_skip": False,
+            }
+        },
+    },
 }
 
 

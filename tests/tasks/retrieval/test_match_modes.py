@@ -11,6 +11,7 @@ from vidsim.metrics.retrieval import RetrievalEvaluator
 from vidsim.records.video import Video
 from vidsim.records.writer import write_videos
 from vidsim.tasks.retrieval import task as retrieval
+from vidsim.tasks.retrieval.cosine_weight import TRIED
 from vidsim.tasks.retrieval.match_blend import match_matrix
 from vidsim.tasks.retrieval.match_job import PLACES, SCORES, MatchJob, place_name
 from vidsim.tasks.retrieval.scoring import nearest
@@ -66,7 +67,8 @@ def test_the_match_head_sorts_what_the_embeddings_found(data, tmp_path, monkeypa
     assert "two-stage scores 8 x 3 and 8 x 3, in all 48 pairs" in capsys.readouterr().out
     assert command("inference", data, tmp_path, "--mode", "joint") == 0
     forth, back = check_scores(tmp_path / "retrieval" / "inference")
-    assert command("ensemble", data, tmp_path, *two_stage) == 0
+    alone = (*two_stage, "--cosine-weight", "0")
+    assert command("ensemble", data, tmp_path, *alone) == 0
     result = json.loads((tmp_path / "retrieval" / "ensemble" / "retrieval.json").read_text())
     assert result["mode"] == "two-stage"
     blended = []
@@ -78,16 +80,16 @@ def test_the_match_head_sorts_what_the_embeddings_found(data, tmp_path, monkeypa
     assert report["metrics"] == pytest.approx(own)
     assert "of each search's 3 best by cosine" in report["protocol"]
     assert "2 times the cosine" not in report["protocol"]
-    more = (*two_stage, "--cosine-weight", "2")
-    assert command("ensemble", data, tmp_path, *more) == 0
+    check_fitted(data, tmp_path, two_stage)
     check_resumed(data, tmp_path, two_stage, monkeypatch)
     assert command("ensemble", data, tmp_path, "--mode", "joint") == 0
     folder = tmp_path / "retrieval" / "ensemble"
     earlier = [json.loads((folder / f"retrieval.old-{n}.json").read_text()) for n in (1, 2)]
     assert earlier[0] == result and earlier[1]["mode"] == "two-stage"
     assert json.loads((folder / "retrieval.json").read_text())["mode"] == "joint"
+    kept = sorted(path.name for path in folder.glob("retrieval.old-*.json"))
     assert command("ensemble", data, tmp_path, "--mode", "joint") == 0
-    assert not (folder / "retrieval.old-3.json").exists()
+    assert sorted(path.name for path in folder.glob("retrieval.old-*.json")) == kept
 
 
 def check_scores(root):
@@ -112,6 +114,25 @@ def check_scores(root):
             np.testing.assert_allclose(found[SCORES], at, atol=2e-5)
             kept.append(match_matrix(found[PLACES], found[SCORES], 8))
     return forth, back
+
+
+def check_fitted(data, save, flags):
+    """Each recipe's cosine has that weight of all tried with which it does best by itself."""
+    marks = {}
+    for weight in TRIED:
+        assert command("ensemble", data, save, *flags, "--cosine-weight", str(weight)) == 0
+        result = json.loads((save / "retrieval" / "ensemble" / "retrieval.json").read_text())
+        marks[weight] = result["fold_mean"]
+    assert command("ensemble", data, save, *flags) == 0
+    result = json.loads((save / "retrieval" / "ensemble" / "retrieval.json").read_text())
+    for recipe, weight in result["cosine_weights"].items():
+        best = max(of[recipe]["r_mean"] for of in marks.values())
+        assert marks[weight][recipe]["r_mean"] == result["fold_mean"][recipe]["r_mean"] == best
+        assert all(marks[w][recipe]["r_mean"] < best for w in TRIED if w < weight)
+    assert set(result["cosine_weights"]) == {"albef", "uniter"}
+    assert "fitted on validation" in result["scored_by"] or not any(
+        result["cosine_weights"].values()
+    )
 
 
 def check_resumed(data, save, flags, monkeypatch):

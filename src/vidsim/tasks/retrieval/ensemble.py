@@ -9,7 +9,7 @@ scaled to length one and by the root of its weight. The modes with a match head 
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,14 @@ from vidsim.tasks.member_records import (
     run_seeds,
 )
 from vidsim.tasks.retrieval.configs import RetrievalEnsembleConfig, RetrievalInferenceConfig
+from vidsim.tasks.retrieval.cosine_weight import cosine_weights, in_words
 from vidsim.tasks.retrieval.data import evaluator_of
-from vidsim.tasks.retrieval.match_blend import blended_matches, read_embeddings, scored_by
+from vidsim.tasks.retrieval.match_blend import (
+    ScoredModel,
+    blended_matches,
+    read_embeddings,
+    scored_by,
+)
 from vidsim.tasks.retrieval.predictions import EmbeddedSides
 from vidsim.tasks.retrieval.report import ENSEMBLE, Marks, print_marks
 
@@ -58,14 +64,16 @@ def run(common: Common, config: RetrievalEnsembleConfig) -> None:
     notes = [f"blend: {averaged} averaged by weight; {origin}", *_checked(common, sides, members)]
 
     # 2 Evaluate
+    cosines = cosine_weights(config, names, lambda name: _validations(common, sides, name))
+    score = _Scores(config, weights, cosines)
     marks = Marks(
-        validation={fold: _of_fold(common, sides, weights, fold, config) for fold in sides.folds},
-        test=_of_test(common, sides, weights, config),
+        validation={fold: _of_fold(common, sides, score, fold) for fold in sides.folds},
+        test=_of_test(common, sides, score),
     )
 
     # 3 Write
     folder = common.task_dir / common.run("ensemble")
-    result = _result(common, config, weights, marks, notes, members)
+    result = _result(common, score, marks, notes, members)
     moved = _move_other_aside(folder / RESULT, result)
     write_json(folder / RESULT, result)
     print_marks(marks, weights, notes)
@@ -98,57 +106,68 @@ def _checked(common: Common, sides: EmbeddedSides, members: Sequence[Member]) ->
     return check_members(common, members, sides.test.digest if sides.test else None)
 
 
+@dataclass(frozen=True)
+class _Scores:
+    """How pairs are scored: by what, with which weights of the recipes and of their cosines."""
+
+    config: RetrievalEnsembleConfig
+    weights: Mapping[str, float]
+    cosines: Mapping[str, float]
+
+    @property
+    def words(self) -> str:
+        cosines = in_words(self.cosines, fitted=self.config.cosine_weight is None)
+        return scored_by(self.config.mode, self.config.k_test, cosines)
+
+    def reports(
+        self,
+        evaluate: RetrievalEvaluator,
+        jobs: Mapping[str, Sequence[Mapping[str, Job]]],
+        part: str,
+    ) -> dict[str, RetrievalReport]:
+        """Of each recipe and of the blend, on "test" or "validation"."""
+        if self.config.mode == "embedding":
+            pairs = _scored(jobs, self.weights, (f"{part}_texts", part))
+            return {name: evaluate.report(*pair) for name, pair in pairs.items()}
+        models = {
+            name: [
+                ScoredModel(found, self.weights[name] / len(of_folds), self.cosines[name])
+                for found in of_folds
+            ]
+            for name, of_folds in jobs.items()
+        }
+        models[ENSEMBLE] = [model for of_name in models.values() for model in of_name]
+        return {
+            name: evaluate.report_of_scores(
+                *blended_matches(of_name, part), scored_by=self.words, hidden=True
+            )
+            for name, of_name in models.items()
+        }
+
+
+def _validations(
+    common: Common, sides: EmbeddedSides, name: str
+) -> list[tuple[RetrievalEvaluator, Mapping[str, Job]]]:
+    """Of one recipe, what judges each fold's validation part, and its files."""
+    return [
+        (sides.load(fold).evaluator(), sides.jobs(common.run(name), fold)) for fold in sides.folds
+    ]
+
+
 def _of_fold(
-    common: Common,
-    sides: EmbeddedSides,
-    weights: Mapping[str, float],
-    fold: int,
-    config: RetrievalEnsembleConfig,
+    common: Common, sides: EmbeddedSides, score: _Scores, fold: int
 ) -> dict[str, RetrievalReport]:
     """Each recipe's, and their blend's, by the models of one fold on what it was not trained on."""
-    jobs = {name: [sides.jobs(common.run(name), fold)] for name in weights}
-    return _reports(sides.load(fold).evaluator(), jobs, weights, "validation", config)
+    jobs = {name: [sides.jobs(common.run(name), fold)] for name in score.weights}
+    return score.reports(sides.load(fold).evaluator(), jobs, "validation")
 
 
-def _of_test(
-    common: Common,
-    sides: EmbeddedSides,
-    weights: Mapping[str, float],
-    config: RetrievalEnsembleConfig,
-) -> dict[str, RetrievalReport]:
+def _of_test(common: Common, sides: EmbeddedSides, score: _Scores) -> dict[str, RetrievalReport]:
     """The same on the test part, by the models of all folds; {} where it has no captions."""
     if sides.test is None or sides.test_captions is None:
         return {}
-    jobs = {name: [sides.jobs(common.run(name), fold) for fold in sides.folds] for name in weights}
-    evaluate = evaluator_of(sides.test_captions, sides.test.ids)
-    return _reports(evaluate, jobs, weights, "test", config)
-
-
-def _reports(
-    evaluate: RetrievalEvaluator,
-    jobs: Mapping[str, Sequence[Mapping[str, Job]]],
-    weights: Mapping[str, float],
-    part: str,
-    config: RetrievalEnsembleConfig,
-) -> dict[str, RetrievalReport]:
-    """Of each recipe and of the blend, on "test" or "validation"."""
-    if config.mode == "embedding":
-        pairs = _scored(jobs, weights, (f"{part}_texts", part))
-        return {name: evaluate.report(*pair) for name, pair in pairs.items()}
-    members = {name: [(found, 1.0) for found in of_folds] for name, of_folds in jobs.items()}
-    members[ENSEMBLE] = [
-        (found, weights[name] / len(of_folds))
-        for name, of_folds in jobs.items()
-        for found in of_folds
-    ]
-    return {
-        name: evaluate.report_of_scores(
-            *blended_matches(of_name, part, config.cosine_weight),
-            scored_by=scored_by(config.mode, config.k_test, config.cosine_weight),
-            hidden=True,
-        )
-        for name, of_name in members.items()
-    }
+    jobs = {n: [sides.jobs(common.run(n), fold) for fold in sides.folds] for n in score.weights}
+    return score.reports(evaluator_of(sides.test_captions, sides.test.ids), jobs, "test")
 
 
 def _scored(
@@ -216,23 +235,19 @@ def _move_other_aside(path: Path, result: Mapping[str, Any]) -> Path | None:
 
 
 def _result(
-    common: Common,
-    config: RetrievalEnsembleConfig,
-    weights: Mapping[str, float],
-    marks: Marks,
-    notes: list[str],
-    members: Sequence[Member],
+    common: Common, score: _Scores, marks: Marks, notes: list[str], members: Sequence[Member]
 ) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "mode": config.mode,
-        "scored_by": scored_by(config.mode, config.k_test, config.cosine_weight),
-        "weights": dict(weights),
+        "mode": score.config.mode,
+        "scored_by": score.words,
+        "weights": dict(score.weights),
+        **({"cosine_weights": dict(score.cosines)} if score.cosines else {}),
         **marks.as_json(),
         "notes": notes,
         "origin": {
             "data": common.data_dir,
-            "ensemble": asdict(config),
+            "ensemble": asdict(score.config),
             "seeds": run_seeds(members),
             "members": describe_members(members),
             **provenance(),

@@ -6,6 +6,7 @@ counts as 0 there. What no model scored comes after everything else.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,34 +17,49 @@ from vidsim.schema import ID
 from vidsim.tasks.job import Job
 from vidsim.tasks.retrieval.match_job import PLACES, SCORES, MatchJob, Mode
 
-Members = Sequence[tuple[Mapping[str, Job], float]]
-"""The files of each model, and its weight."""
+
+@dataclass(frozen=True)
+class ScoredModel:
+    """What a blend takes of one model.
+
+    Attributes:
+        jobs: its files, by part.
+        weight: of its probabilities, above 0.
+        cosine_weight: this times the cosine of its embeddings is added to the log-odds of a match.
+    """
+
+    jobs: Mapping[str, Job]
+    weight: float
+    cosine_weight: float = 0.0
 
 
-def scored_by(mode: Mode, k_test: int, cosine_weight: float) -> str:
-    """A mode in words, as the protocol has it."""
+def scored_by(mode: Mode, k_test: int, cosines: str = "") -> str:
+    """A mode in words, as the protocol has it.
+
+    Args:
+        mode: of inference.
+        k_test: of two-stage.
+        cosines: what is added to the log-odds, in words.
+    """
     if mode == "embedding":
         return "cosine of two embeddings"
     head = "probability of a match by the match head"
-    if cosine_weight:
-        head += f", {cosine_weight:g} times the cosine added to its log-odds"
+    if cosines:
+        head += f", {cosines}"
     return head + (f", of each search's {k_test} best by cosine" if mode == "two-stage" else "")
 
 
-def blended_matches(
-    members: Members, part: str, cosine_weight: float
-) -> tuple[np.ndarray, np.ndarray]:
+def blended_matches(models: Sequence[ScoredModel], part: str) -> tuple[np.ndarray, np.ndarray]:
     """(S, V) scores of the sentences' searches and (V, S) of the videos'; -inf: nobody scored it.
 
     Args:
-        members: of one recipe, or of all.
+        models: of one recipe, or of all.
         part: "test" or "validation".
-        cosine_weight: added to the log-odds with the cosine.
     """
-    forth = _blended(members, f"{part}_texts_match", cosine_weight)
-    if f"{part}_match" not in members[0][0]:  # every pair is scored at once
+    forth = _blended(models, f"{part}_texts_match")
+    if f"{part}_match" not in models[0].jobs:  # every pair is scored at once
         return forth, forth.T
-    return forth, _blended(members, f"{part}_match", cosine_weight)
+    return forth, _blended(models, f"{part}_match")
 
 
 def read_embeddings(job: Job) -> np.ndarray:
@@ -69,16 +85,17 @@ def match_matrix(
     return matrix
 
 
-def _blended(members: Members, name: str, cosine_weight: float) -> np.ndarray:
-    total, scored, whole = 0.0, False, sum(weight for _, weight in members)
-    for jobs, weight in members:
-        job = jobs[name]
+def _blended(models: Sequence[ScoredModel], name: str) -> np.ndarray:
+    total, scored, whole = 0.0, False, sum(model.weight for model in models)
+    for model in models:
+        job = model.jobs[name]
         assert isinstance(job, MatchJob)
         places, scores = _read(job)
-        if cosine_weight:
-            scores = scores + cosine_weight * np.take_along_axis(_cosines(jobs, name), places, 1)
+        if model.cosine_weight:
+            cosines = np.take_along_axis(_cosines(model.jobs, name), places, 1)
+            scores = scores + model.cosine_weight * cosines
         odds = match_matrix(places, scores, len(job.other_rows))
-        total = total + weight / whole / (1 + np.exp(-odds))
+        total = total + model.weight / whole / (1 + np.exp(-odds))
         scored = scored | np.isfinite(odds)
     return np.where(scored, total, -np.inf)
 
