@@ -103,7 +103,7 @@ _SIZES = {
     },
     "small, pretrained": {
         # the encoder knows what a sentence means, and the mean frame what is to be seen
-        "model": {"frame_layers": 0},
+        "model": {"frame_layers": 0, "projection_hidden": 4096, "projection_dropout": 0.6},
         "tasks": {
             "retrieval": {
                 "itc_queue": 2048,
