@@ -178,9 +178,11 @@ def test_the_parts_of_embed(shared, tmp_path):
         shared_work.embed(Common(), changed, SharedConfig("local"), "embed")
 
 
-def test_extract_ends_with_what_the_parts_left(shared, tmp_path):
+def test_extract_ends_with_what_the_parts_left(shared, tmp_path, capsys):
     for number in range(2):
         (tmp_path / f"{number}.mp4").write_bytes(b"")
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "1.npz").write_bytes(b"")
     given = {"video_files": tmp_path, "features_out": tmp_path / "f"}
     config = override(ExtractConfig(), given, "flag")
     shared_work.extract(Common(), config, SharedConfig("local"), "extract")
@@ -188,3 +190,6 @@ def test_extract_ends_with_what_the_parts_left(shared, tmp_path):
     assert (first.words[-1], second.words[-1]) == ("--part=1/2", "--part=2/2")
     assert rest.needs == ("extract/part-1", "extract/part-2") and "--part" not in str(rest.words)
     assert os.fspath(tmp_path) in rest.words[1]
+    said = capsys.readouterr().out.splitlines()[-1]
+    counts = "1 videos have features; 1 videos gave none (failed.jsonl)"
+    assert said == f"extract: {counts} -> {tmp_path / 'f'}"

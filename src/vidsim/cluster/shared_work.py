@@ -15,6 +15,7 @@ from vidsim.errors import VidsimError
 from vidsim.stages.embed_config import EmbedConfig
 from vidsim.stages.embed_files import output_files
 from vidsim.stages.extract_config import ExtractConfig
+from vidsim.stages.feature_files import FAILED, done_ids
 from vidsim.video_files.sources import find_videos, named_videos
 from vidsim.video_files.video_list import read_video_list
 
@@ -59,13 +60,16 @@ def extract(common: Common, config: ExtractConfig, executor: SharedConfig, comma
     """
     folder, out = config.video_files or Path(), config.features_out or Path()
     if config.videos is None:
-        count = len(find_videos(folder).files)
+        files = find_videos(folder).files
     else:
-        count = len(named_videos(folder, read_video_list(config.videos), str(config.videos)).files)
+        files = named_videos(folder, read_video_list(config.videos), str(config.videos)).files
     words = ("extract", *given_words(common), *given_words(config))
-    print(f"extract: {count:,} videos of {folder}", flush=True)
+    print(f"extract: {len(files):,} videos of {folder}", flush=True)
     seen = [folder, *([config.videos] if config.videos else [])]
-    _run(executor, Parts(out, tuple(words), count, seen, rest=True), command)
+    _run(executor, Parts(out, tuple(words), len(files), seen, rest=True), command)
+    failed = len(files) - len(done_ids(out, files))
+    gave_none = f"; {failed:,} videos gave none ({FAILED})" if failed else ""
+    print(f"extract: {len(files) - failed:,} videos have features{gave_none} -> {out}", flush=True)
 
 
 @dataclass(frozen=True)

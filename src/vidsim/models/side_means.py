@@ -37,7 +37,7 @@ def means_widths(backbone: Backbone, flag: str) -> tuple[int, int]:
 
     Args:
         backbone: of any family.
-        flag: what asked for them, as the user named it.
+        flag: what asks for them, as "--tower-skip".
 
     Raises:
         VidsimError: the family does not give the states of its words, or there are no frames.
@@ -47,7 +47,7 @@ def means_widths(backbone: Backbone, flag: str) -> tuple[int, int]:
     if words is None or frames is None:
         raise VidsimError(
             f"{flag}: the family {backbone.config.family} gives neither states nor a "
-            "vector of words, or there are no frames; leave it out"
+            f"vector of words, or there are no frames; give {flag.replace('--', '--no-', 1)}"
         )
     return words, frames
 

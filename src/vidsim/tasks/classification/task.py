@@ -38,11 +38,19 @@ if TYPE_CHECKING:
 
 _SMALL_PRETRAINED: Mapping[str, Any] = MappingProxyType(
     {
-        "total_steps": 360,
-        "eval_freq": 60,
-        "lr": 5e-4,
-        "word_dropout": 0.1,
-        "modality_dropout": 0.1,
+        "total_steps": 400,
+        "batch_size": 128,
+        "eval_freq": 20,
+        "lr": 1e-3,
+        "bert_lr": 0.0,
+        "schedule": "cosine",
+        "word_dropout": 0.0,
+        "frame_dropout": 0.3,
+        "modality_dropout": 0.0,
+        "ema": 0.98,
+        "class_hidden": 2048,
+        "class_dropout": 0.7,
+        "class_skip": True,
         "label_smoothing": 0.1,
         "logit_adjustment": 0.3,
     }
