@@ -4,13 +4,17 @@ What a step achieves is these over its time: work that a compiler repeats, and e
 matrix product, counts as time and not as achievement.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from vidsim.models.configs import UniterConfig
+from vidsim.models.albef_config import AlbefConfig
+from vidsim.models.configs import BackboneConfig, JointFamilyConfig
 from vidsim.models.cross_config import CrossConfig
 from vidsim.models.encoder_config import EncoderConfig
 from vidsim.models.input_spec import InputSpec
 from vidsim.models.mix_nextvlad_config import MixNeXtVLADConfig
+from vidsim.models.tangled_config import TangledConfig
 
 TRAINING = 3  # a product's gradient is two products of its size: by its input and by its weight
 
@@ -30,28 +34,28 @@ class VideoShape:
     masked: int = 0
 
 
-def forward_flops(
-    config: MixNeXtVLADConfig | UniterConfig | CrossConfig, spec: InputSpec, shape: VideoShape
-) -> int:
+def forward_flops(config: BackboneConfig, spec: InputSpec, shape: VideoShape) -> int:
     """Operations of one video's way through the model, a multiplication and an addition being two.
 
     Training takes ``TRAINING`` times as many. Not counted: what compares videos with each other
     (cosines, the contrastive loss), B or fewer products of one vector each.
 
     Args:
-        config: of the family.
+        config: of a family of this package. Frames are ActBERT's regions.
         spec: the text encoder, the frames' width and the number of tags.
         shape: of the video.
+
+    Raises:
+        TypeError: a family that nobody has counted.
     """
     encoder = spec.encoder
     masked = shape.masked * (
         _dense(encoder.width, encoder.width) + _dense(encoder.width, encoder.vocab_size)
     )
-    if isinstance(config, UniterConfig):
-        return masked + _uniter(config, spec, shape)
-    if isinstance(config, CrossConfig):
-        return masked + _cross(config, spec, shape)
-    return masked + _mix(config, spec, shape)
+    for kind, count in _COUNTS.items():
+        if isinstance(config, kind):
+            return masked + count(config, spec, shape)
+    raise TypeError(f"the operations of the family {config.family} are not counted here")
 
 
 def _dense(inputs: int, outputs: int) -> int:
@@ -64,9 +68,12 @@ def _encoder(encoder: EncoderConfig, length: int) -> int:
 
 
 def _layer(encoder: EncoderConfig, length: int) -> int:
+    return _transformer(encoder.width, encoder.intermediate, length)
+
+
+def _transformer(width: int, intermediate: int, length: int) -> int:
     """One transformer layer over a sequence."""
-    width = encoder.width
-    row = 4 * _dense(width, width) + 2 * _dense(width, encoder.intermediate)
+    row = 4 * _dense(width, width) + 2 * _dense(width, intermediate)
     return length * (row + _reading(width, length))
 
 
@@ -75,12 +82,17 @@ def _reading(width: int, length: int) -> int:
     return 2 * _dense(width, length)
 
 
-def _uniter(config: UniterConfig, spec: InputSpec, shape: VideoShape) -> int:
-    encoder, frame_size = spec.encoder, spec.frame_size or 0
-    pooled = 2 * encoder.width if config.frame_skip else encoder.width
+def _joint(config: JointFamilyConfig, spec: InputSpec, shape: VideoShape) -> int:
+    encoder, frame_size, layout = spec.encoder, spec.frame_size or 0, config.layout
+    pieces = layout.sequence
+    words = shape.words if "text" in pieces else shape.words - 1 + pieces.count("cls")
+    length = words + shape.frames + pieces.count("sep")
+    width, pooled = encoder.width, encoder.width * (2 if layout.frame_skip else 1)
+    weighed = _dense(width, width) + _dense(width, 1) if layout.pooling == "attention" else 0
     return (
-        shape.frames * _dense(frame_size, encoder.width)
-        + _encoder(encoder, shape.words + shape.frames)
+        shape.frames * _dense(frame_size, width)
+        + _encoder(encoder, length)
+        + length * weighed
         + _dense(pooled, config.hidden_size)
         + _dense(config.hidden_size, spec.num_labels)
     )
@@ -99,6 +111,57 @@ def _cross(config: CrossConfig, spec: InputSpec, shape: VideoShape) -> int:
         + config.cross_layers * both
         + _dense(width, width)
         + _dense(width, config.hidden_size)
+        + _dense(config.hidden_size, spec.num_labels)
+    )
+
+
+def _albef(config: AlbefConfig, spec: InputSpec, shape: VideoShape) -> int:
+    encoder, frame_size = spec.encoder, spec.frame_size or 0
+    width, words, memory = encoder.width, shape.words, shape.frames + 1  # with its [CLS]
+    shared = config.fusion_layers if config.fusion_from == "split" else 0
+    across = (words + memory) * 2 * _dense(width, width) + words * _reading(width, memory)
+    vectors = width, width + (frame_size if config.frame_skip else 0)
+    hidden = config.projection_hidden if config.projection == "mlp" else 0
+    return (
+        (encoder.layers - shared) * _layer(encoder, words)
+        + shape.frames * _dense(frame_size, width)
+        + config.frame_layers * _layer(encoder, memory)
+        + config.fusion_layers * (_layer(encoder, words) + across)
+        + sum(_projection(vector, hidden, config.hidden_size) for vector in vectors)
+        + sum(_dense(vector, config.hidden_size) for vector in vectors)
+        + _dense(config.hidden_size, spec.num_labels)
+    )
+
+
+def _projection(inputs: int, hidden: int, outputs: int) -> int:
+    return _dense(inputs, hidden) + _dense(hidden, outputs) if hidden else _dense(inputs, outputs)
+
+
+def _tangled(config: TangledConfig, spec: InputSpec, shape: VideoShape) -> int:
+    encoder, frame_size, met = spec.encoder, spec.frame_size or 0, config.tangled_width
+    actions = min(config.action_spans, shape.frames)
+    rows = shape.words, shape.frames + 1, actions  # the global region before the others
+    widths = encoder.width, config.region_width, encoder.width
+    inner = encoder.intermediate, config.region_intermediate, config.action_intermediate
+    layers = encoder.layers, config.region_layers, config.action_layers
+    own = sum(
+        count * _transformer(width, size, length)
+        for count, width, size, length in zip(layers, widths, inner, rows, strict=True)
+    )
+    tangled = actions * 4 * _dense(met, met)
+    for width, size, length in zip(widths, inner, rows, strict=True):
+        row = 3 * _dense(width, met) + _dense(met, width) + 2 * _dense(width, size)
+        tangled += length * (row + _reading(met, length))
+    for length in rows[:2]:  # the actions read it, and it gets what they found
+        tangled += actions * _reading(met, length) + length * _dense(actions, 2 * met)
+    embedded = rows[1] * (_dense(frame_size, widths[1]) + _dense(5, widths[1]))
+    return (
+        embedded
+        + actions * _dense(frame_size, widths[2])
+        + own
+        + config.tangled_layers * tangled
+        + sum(_dense(width, met) for width in widths)
+        + _dense(met, config.hidden_size)
         + _dense(config.hidden_size, spec.num_labels)
     )
 
@@ -128,3 +191,12 @@ def _mix(config: MixNeXtVLADConfig, spec: InputSpec, shape: VideoShape) -> int:
         + _dense(frame_size + size, config.branches)
         + config.branches * branch
     )
+
+
+_COUNTS: dict[type[BackboneConfig], Callable[[Any, InputSpec, VideoShape], int]] = {
+    JointFamilyConfig: _joint,
+    CrossConfig: _cross,
+    AlbefConfig: _albef,
+    TangledConfig: _tangled,
+    MixNeXtVLADConfig: _mix,
+}
