@@ -130,6 +130,15 @@ def check_fitted(data, save, flags):
         assert marks[weight][recipe]["r_mean"] == result["fold_mean"][recipe]["r_mean"] == best
         assert all(marks[w][recipe]["r_mean"] < best for w in TRIED if w < weight)
     assert set(result["cosine_weights"]) == {"albef", "uniter"}
+    for recipe in ("albef", "uniter"):  # by the greatest one cosines sort, none rounded to another
+        folder = save / "retrieval" / "inference" / recipe / f"two-stage-{K}"
+        unit = []
+        for side in ("_texts", ""):
+            x = arrays(folder, f"fold0_val{side}.npz")["embedding"].astype("float64")
+            unit.append(x / np.linalg.norm(x, axis=1, keepdims=True))
+        own = RetrievalEvaluator(np.arange(8), 8).metrics_of_scores(unit[0] @ unit[1].T)
+        assert marks[max(TRIED)][recipe]["t2v_R@1"] == pytest.approx(own["t2v_R@1"])
+        assert marks[max(TRIED)][recipe]["v2t_R@1"] == pytest.approx(own["v2t_R@1"])
     assert "fitted on validation" in result["scored_by"] or not any(
         result["cosine_weights"].values()
     )

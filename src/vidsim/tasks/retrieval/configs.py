@@ -11,6 +11,9 @@ from vidsim.recipes.recipe import TaskConfig
 from vidsim.tasks.configs import FoldConfig, InferenceConfig
 from vidsim.tasks.retrieval.match_job import Mode
 
+MOST_COSINE_WEIGHT = 320.0
+"""With more, probabilities would be too small for a number of 64 bits."""
+
 
 @dataclass(frozen=True)
 class RetrievalConfig(TaskConfig):
@@ -84,7 +87,7 @@ class RetrievalEnsembleConfig(Config):
     match heads' probabilities, a pair that a model did not score counting as 0 there."""
     k_test: Count = 128
     """Of that inference, with two-stage."""
-    cosine_weight: Annotated[float, Range(0, 1000)] | None = None
+    cosine_weight: Annotated[float, Range(0, MOST_COSINE_WEIGHT)] | None = None
     """With two-stage and joint: this times the cosine is added to the log-odds of the match.
     Default: of each recipe, what gives the greatest r_mean in validation. 0, as published: the
     match head alone sorts what it scored, which takes a head trained on a great many pairs."""

@@ -6,11 +6,12 @@ import numpy as np
 
 from vidsim.metrics.retrieval import RetrievalEvaluator
 from vidsim.tasks.job import Job
-from vidsim.tasks.retrieval.configs import RetrievalEnsembleConfig
+from vidsim.tasks.retrieval.configs import MOST_COSINE_WEIGHT, RetrievalEnsembleConfig
 from vidsim.tasks.retrieval.match_blend import ScoredModel, blended_matches
 
-TRIED = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
-"""By these the cosine is multiplied; log-odds of a match are seldom beyond 10."""
+TRIED = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, MOST_COSINE_WEIGHT)
+"""By these the cosine is multiplied; log-odds of a match are seldom beyond 10, so that by the last
+one cosines almost sort alone."""
 
 
 def cosine_weights(

@@ -25,7 +25,8 @@ class ScoredModel:
     Attributes:
         jobs: its files, by part.
         weight: of its probabilities, above 0.
-        cosine_weight: this times the cosine of its embeddings is added to the log-odds of a match.
+        cosine_weight: this times the cosine of its embeddings, less the greatest of them all, is
+            added to the log-odds of a match.
     """
 
     jobs: Mapping[str, Job]
@@ -93,7 +94,8 @@ def _blended(models: Sequence[ScoredModel], name: str) -> np.ndarray:
         places, scores = _read(job)
         if model.cosine_weight:
             cosines = np.take_along_axis(_cosines(model.jobs, name), places, 1)
-            scores = scores + model.cosine_weight * cosines
+            # so that no probability is rounded to 1, where many would be equal
+            scores = scores + model.cosine_weight * (cosines - cosines.max())
         odds = match_matrix(places, scores, len(job.other_rows))
         total = total + model.weight / whole / (1 + np.exp(-odds))
         scored = scored | np.isfinite(odds)
