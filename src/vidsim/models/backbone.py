@@ -1,6 +1,7 @@
 """What every family shares: one configuration file, one set of inputs and outputs."""
 
 import contextlib
+import math
 from typing import Any
 
 import keras
@@ -71,10 +72,20 @@ class Backbone(keras.Model):
         self.output_widths = {key: int(x.shape[-1]) for key, x in outputs.items()}
 
     def make_classifier(self, name: str) -> keras.layers.Dense | None:
-        """A layer that gives tag logits (B, num_labels); None where there are no tags."""
+        """A layer that gives tag logits (B, num_labels); None where there are no tags.
+
+        Its biases begin at the log-odds of 1 %, for tags are rare. From 0 on, the first updates
+        would push all embeddings one way, to make every logit small, and layers that saturate, such
+        as the poolers of LXMERT and ActBERT, would not come back from there.
+
+        Reference: Lin et al. 2017, Focal Loss (arXiv:1708.02002), section 4.1.
+        """
         if not self.spec.num_labels:
             return None
-        return keras.layers.Dense(self.spec.num_labels, dtype="float32", name=name)
+        rare = keras.initializers.Constant(math.log(0.01 / 0.99))
+        return keras.layers.Dense(
+            self.spec.num_labels, bias_initializer=rare, dtype="float32", name=name
+        )
 
     def encoder_variables(self) -> list[keras.Variable]:
         """The variables that learn at the encoder's rate; those of ``text_encoder``, if any."""

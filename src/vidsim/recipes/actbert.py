@@ -32,8 +32,9 @@ _SMALL = _STREAMS | {
     "tangled_width": 256,
     "tangled_heads": 4,
 }
-# those of text and frames that are hidden whole could not be told to match or not
-_TOLD = {"modality_dropout": 0.0, "mlm_weight": 1.0, "weight_decay": 0.01}
+# those of text and frames that are hidden whole could not be told to match or not; tags train the
+# layer that makes the embedding
+_TOLD = {"modality_dropout": 0.0, "mlm_weight": 1.0, "weight_decay": 0.01, "tag_weight": 1.0}
 
 
 @published(

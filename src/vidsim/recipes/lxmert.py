@@ -7,6 +7,7 @@ from vidsim.recipes.sizes import published
 from vidsim.training.configs import OptimizerConfig
 
 _TEXT = {"text_fields": "title", "text_lengths": "", "text_assembly": "none"}
+_MODEL = {"cross_layers": 1, "cross_pooling": "mean", "visual_embedding": "normed"}
 _TASK = {  # of the sizes: what all recipes have there, in the place of the published numbers
     "tiny": {
         "batch_size": 32,
@@ -36,12 +37,12 @@ _TASK = {  # of the sizes: what all recipes have there, in the place of the publ
 @published(
     sizes={
         "tiny": {
-            "model": _TEXT | {"cross_layers": 1, "cross_pooling": "mean"},
+            "model": _TEXT | _MODEL,
             "pretrain": {"tag_weight": 1.0},
             "tasks": {"classification": _TASK["tiny"]},
         },
         "small": {
-            "model": _TEXT | {"cross_layers": 1, "cross_pooling": "mean"},
+            "model": _TEXT | _MODEL,
             "pretrain": {"tag_weight": 1.0},
             "tasks": {"classification": _TASK["small"]},
         },

@@ -6,8 +6,8 @@ from vidsim.recipes.recipe import FinetuneConfig, PretrainConfig, Recipe
 from vidsim.recipes.sizes import published
 
 # a video whose words or frames are all hidden says nothing about a match; and the document's words
-# are masked with a pretrained encoder too
-_OWN = {"pretrain": {"modality_dropout": 0.0, "mlm_weight": 1.0}}
+# are masked with a pretrained encoder too; tags train the layer that makes the embedding
+_OWN = {"pretrain": {"modality_dropout": 0.0, "mlm_weight": 1.0, "tag_weight": 1.0}}
 
 
 @published({"tiny": _OWN, "small": _OWN})
