@@ -59,6 +59,9 @@ def recipe() -> Recipe:
     projection makes the values of words and regions. Of its data, frames stand for regions and
     means of frames for actions where there are none, and tags for the classes of actions.
 
+    The pretraining of sizes tiny and small learns tags besides, where there are any: without, the
+    layer that makes the embedding would not be trained before finetuning.
+
     Of its five downstream tasks retrieval is here, by embeddings; video captioning, question
     answering, action segmentation and localisation are not: they need other data and heads.
     """

@@ -16,7 +16,8 @@ def recipe() -> Recipe:
 
     By the document: the sequence v1 .. vN, [SEP], w1 .. wM with positions and a post-LN encoder;
     masked words as a sum over a video's masked words; the match head on [SEP] (a sigmoid there, two
-    outputs here: the same model); both trained together, nothing else in pretraining.
+    outputs here: the same model); both trained together, nothing else in pretraining. Sizes tiny
+    and small learn tags besides, where there are any: they train the layer of the embedding.
 
     Its document gives no number at all: the encoder is BERT-base, 15 % of the words are masked, and
     batches, steps and rates are those of the recipe uniter, as is finetuning, with the tag loss
