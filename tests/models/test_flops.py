@@ -1,10 +1,12 @@
 """Operations counted by hand: a model of each family, small enough to count on paper."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from vidsim import schema
 from vidsim.models.albef_config import AlbefConfig
-from vidsim.models.configs import BackboneConfig, JointConfig, UniterConfig
+from vidsim.models.configs import JointConfig, UniterConfig
 from vidsim.models.cross_config import CrossConfig
 from vidsim.models.flops import VideoShape, forward_flops
 from vidsim.models.input_spec import InputSpec
@@ -96,8 +98,10 @@ def test_tangled():
 def test_every_recipe_is_counted():
     for recipe in registry.load("every", "small"):
         assert count(recipe.model, VideoShape(words=3, frames=2)) > 0
-    with pytest.raises(TypeError, match="the family None"):
-        count(type("Other", (BackboneConfig,), {"family": None})(), VideoShape(3, 2))
+    (recipe,) = registry.load("uniter", "small")
+    spec = InputSpec(recipe.model.encoder(10), 3, {schema.FRAMES: 1536})
+    with pytest.raises(TypeError, match="the family other"):
+        forward_flops(SimpleNamespace(family="other"), spec, VideoShape(3, 2))
 
 
 def test_mix():

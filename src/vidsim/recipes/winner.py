@@ -33,7 +33,7 @@ def recipe() -> Recipe:
     1e-6, and the norm of gradients is clipped. Its split of the pairs by id and its jobs' other
     combinations of data are the user's to make; the blend of cosines is `--blend svd`.
 
-    Measured on CxC from random weights, --size small, fold 0: Spearman 0.8300 on test_b.
+    Measured on CxC from random weights, --size small, fold 0: Spearman 0.8447 on test_b.
     """
     return Recipe(
         name="winner",
