@@ -138,7 +138,7 @@ class RetrievalEvaluator:
     def _score_ranks(
         self, t2v: np.ndarray, v2t: np.ndarray | None, hidden: bool
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The same of scores."""
+        """The same ranks, by scores in the place of embeddings."""
         t2v = np.asarray(t2v)
         v2t = t2v.T if v2t is None else np.asarray(v2t)
         wanted = (len(self.videos), self.count)

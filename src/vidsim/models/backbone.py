@@ -100,7 +100,7 @@ class Backbone(keras.Model):
     def freeze_encoder(self) -> None:
         """The text encoder gives in training what it gives without: no gradients, no dropout.
 
-        For a learning rate of 0: what cannot learn only suffers from units that are dropped.
+        For a learning rate of 0. Dropout in an encoder that is not trained only adds noise.
         """
         encoder = getattr(self, "text_encoder", None)
         if encoder is None:

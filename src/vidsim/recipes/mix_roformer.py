@@ -13,6 +13,6 @@ def recipe() -> Recipe:
     that, `python pretrain --recipes mix_roformer --tag-loss asl`.
 
     Measured on CxC from random weights, --size small, --length-pool 1, folds 0 to 2: Spearman
-    0.8400 on test_b.
+    0.8400 on test_b, with tag biases that began at 0; with the present ones, fold 0 alone: 0.8461.
     """
     return mix.recipe().but("mix_roformer", model={"positions": "rotary", "text_pooling": "max"})

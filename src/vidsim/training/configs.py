@@ -19,7 +19,7 @@ class OptimizerConfig(Config):
     lr: LearningRate = 5e-4
     """Peak learning rate of everything but the text encoder."""
     bert_lr: LearningRate = 3e-5
-    """Peak learning rate of the text encoder; 0: it stays as it is, without dropout too."""
+    """Peak learning rate of the text encoder; 0: it is not trained, and has no dropout."""
     minimum_lr: LearningRate = 0.0
     """Learning rate of both at the end of the run."""
     schedule: Literal["linear", "cosine"] = "linear"

@@ -79,7 +79,7 @@ def test_the_match_head_sorts_what_the_embeddings_found(data, tmp_path, monkeypa
     report = result["validation"]["0"]["ensemble"]
     assert report["metrics"] == pytest.approx(own)
     assert "of each search's 3 best by cosine" in report["protocol"]
-    assert "2 times the cosine" not in report["protocol"]
+    assert "the cosine added" not in report["protocol"]
     check_fitted(data, tmp_path, two_stage)
     check_resumed(data, tmp_path, two_stage, monkeypatch)
     assert command("ensemble", data, tmp_path, "--mode", "joint") == 0

@@ -11,6 +11,7 @@ import numpy as np
 
 from vidsim.config import Common, Size
 from vidsim.recipes.recipe import Recipe, objectives
+from vidsim.recipes.sizes import SMALL_FROZEN
 from vidsim.records.video_table import VideoTable
 from vidsim.schema import CLASS_LOGITS, CLASSES, PROBABILITIES
 from vidsim.tasks.classification.configs import (
@@ -38,14 +39,9 @@ if TYPE_CHECKING:
 
 _SMALL_PRETRAINED: Mapping[str, Any] = MappingProxyType(
     {
+        **SMALL_FROZEN,
         "total_steps": 400,
         "batch_size": 128,
-        "eval_freq": 20,
-        "lr": 1e-3,
-        "bert_lr": 0.0,
-        "schedule": "cosine",
-        "word_dropout": 0.0,
-        "frame_dropout": 0.3,
         "modality_dropout": 0.0,
         "ema": 0.98,
         "class_hidden": 2048,
@@ -55,7 +51,6 @@ _SMALL_PRETRAINED: Mapping[str, Any] = MappingProxyType(
         "logit_adjustment": 0.3,
     }
 )
-"""Measured on MSR-VTT with all-MiniLM-L6-v2, see docs/results.md."""
 
 
 def _settings(config: ClassificationConfig) -> dict[str, Any]:

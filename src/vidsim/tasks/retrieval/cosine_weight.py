@@ -41,10 +41,12 @@ def in_words(weights: Mapping[str, float], fitted: bool) -> str:
     """The weights, for a protocol; empty where they are all 0."""
     if not any(weights.values()):
         return ""
-    found = ", ".join(f"{name} {weight:g}" for name, weight in weights.items())
     if len(set(weights.values())) == 1:
-        found = f"{next(iter(weights.values())):g}"
-    return f"cosine added to its log-odds times {found}" + (", fitted on validation" * fitted)
+        found = f"{next(iter(weights.values())):g} times the cosine added to its log-odds"
+    else:
+        each = ", ".join(f"{weight:g} ({name})" for name, weight in weights.items())
+        found = f"the cosine added to its log-odds, times {each}"
+    return found + ", fitted on validation" * fitted
 
 
 def _fitted(folds: Sequence[tuple[RetrievalEvaluator, Mapping[str, Job]]]) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from vidsim.config import Common, Size
 from vidsim.errors import VidsimError
 from vidsim.recipes.recipe import Recipe, objectives
+from vidsim.recipes.sizes import SMALL_FROZEN
 from vidsim.records.video_table import VideoTable
 from vidsim.schema import EMBEDDING, TEXT_EMBEDDING, VIDEO_EMBEDDING
 from vidsim.tasks.file_report import FileReport
@@ -39,13 +40,8 @@ if TYPE_CHECKING:
 
 _SMALL_PRETRAINED: Mapping[str, Any] = MappingProxyType(
     {
+        **SMALL_FROZEN,
         "total_steps": 280,
-        "eval_freq": 20,
-        "lr": 1e-3,
-        "bert_lr": 0.0,
-        "schedule": "cosine",
-        "word_dropout": 0.0,
-        "frame_dropout": 0.3,
         "ema": 0.97,
         "tower_hidden": 2048,
         "tower_dropout": 0.6,
@@ -53,7 +49,6 @@ _SMALL_PRETRAINED: Mapping[str, Any] = MappingProxyType(
         "retrieval_temperature": 0.07,
     }
 )
-"""Measured on MSR-VTT with all-MiniLM-L6-v2, see docs/results.md."""
 
 
 def _settings(config: RetrievalConfig) -> dict[str, Any]:

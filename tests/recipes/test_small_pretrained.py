@@ -1,0 +1,32 @@
+"""What tasks have at size small beside a pretrained encoder: the values that were measured."""
+
+import pytest
+
+from vidsim.recipes import registry
+from vidsim.tasks.registry import TASKS, for_task
+
+
+def of(name, task, pretrained=True):
+    (recipe,) = for_task(registry.load(name, "small", pretrained), TASKS[task], "small", pretrained)
+    recipe.check("finetune")
+    return recipe
+
+
+@pytest.mark.parametrize("name", registry.RECIPES)
+@pytest.mark.parametrize("task", ["retrieval", "classification"])
+def test_the_encoder_is_not_trained_and_the_means_are_read(name, task):
+    """But by lxmert's classes, which have its own values; ALBEF has projections of its own."""
+    config = of(name, task).finetune
+    skip = config.tower_skip if task == "retrieval" else config.class_skip
+    assert config.optimizer.bert_lr == (1e-4 if (name, task) == ("lxmert", "classification") else 0)
+    assert skip == ((name, task) != ("albef", "retrieval"))
+    assert config.tricks.ema and config.augmentation.frame_dropout == 0.3
+    plain = of(name, task, pretrained=False).finetune
+    assert plain.optimizer.bert_lr > 0
+
+
+def test_albef():
+    recipe = of("albef", "retrieval")
+    config, model = recipe.finetune, recipe.model
+    assert (config.tower_hidden, config.itc.itc_queue, config.itc.itc_alpha) == (0, 2048, 0.6)
+    assert (model.frame_layers, model.projection_hidden) == (0, 4096)
