@@ -57,5 +57,5 @@ def test_logits_adjusted_by_shares(as_array):
     }
     for factor, (one, other) in ((0.0, (0.5, 0.5)), (1.0, (0.8, 0.2)), (2.0, (16 / 17, 1 / 17))):
         objective = ClassObjective(ClassConfig(logit_adjustment=factor))
-        found = as_array(objective.call({CLASS_LOGITS: np.zeros((2, 2), "float32")}, inputs))
+        found = as_array(objective.call({CLASS_LOGITS: np.zeros((2, 1, 2), "float32")}, inputs))
         assert found == pytest.approx(-(np.log(one) + np.log(other)) / 2, rel=1e-6)

@@ -215,6 +215,9 @@ class World:
     def report(self):
         return json.loads((self.common.save_dir / "ensemble" / "report.json").read_text())
 
+    def config(self):
+        return json.loads((self.common.save_dir / "ensemble" / "config.json").read_text())
+
 
 def _cosine(a, b):
     return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))

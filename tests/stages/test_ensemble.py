@@ -82,6 +82,21 @@ def test_the_other_blends_undo_the_bases(world, method):
     }
 
 
+def test_fitted_weights_score_what_is_said_of_them(world, capsys):
+    """The blend that is written has the fitted weights, and each of them is in config.json."""
+    run(world.common, EnsembleConfig(weights="fit"))
+    fitted, report = world.config()["weights"], world.report()
+    assert sum(fitted.values()) == pytest.approx(1)
+    score = report["spearman"]["ensemble"]["out_of_fold"]
+    assert report["notes"][0].startswith("blend: svd; weights fitted to the validation pairs")
+    assert f"(Spearman {score:.4f}, equal weights" in report["notes"][0]
+    assert "fitted to the others" in capsys.readouterr().out.replace("\n", " ")
+    first = submitted(world.common.output_zip)
+    given = ",".join(f"{name}={weight!r}" for name, weight in fitted.items())
+    run(world.common, EnsembleConfig(weights=given))
+    assert submitted(world.common.output_zip) == first
+
+
 def test_the_same_files_make_the_same_bytes(world):
     run(world.common, EnsembleConfig())
     first = world.common.output_zip.read_bytes()
@@ -93,7 +108,7 @@ def test_the_same_files_make_the_same_bytes(world):
 
 def test_the_configuration_is_kept(world):
     run(replace(world.common, folds="1"), EnsembleConfig(blend="svd"))
-    config = json.loads((world.common.save_dir / "ensemble" / "config.json").read_text())
+    config = world.config()
     assert config["ensemble"]["blend"] == "svd"
     assert config["common"]["folds"] == "1"
     assert config["weights"] == {"mix": pytest.approx(17 / 30), "uniter": pytest.approx(13 / 30)}

@@ -20,7 +20,7 @@ def softmax_cross_entropy(labels: Tensor, logits: Tensor, smoothing: float = 0.0
         smoothing: Share of the target that is spread evenly over all classes, its own included.
 
     Shapes:
-        labels (B,) integer, logits (B, C) -> (B,) float32
+        labels (..., ) integer, logits (..., C) -> (...,) float32
 
     When to use:
         Each video has exactly one class. For tags, of which a video has any number, see
@@ -31,7 +31,7 @@ def softmax_cross_entropy(labels: Tensor, logits: Tensor, smoothing: float = 0.0
         al. 2016, arXiv:1512.00567, section 7.
     """
     log_p = ops.log_softmax(at_least_float32(logits), axis=-1)
-    own = ops.take_along_axis(log_p, ops.cast(labels, "int32")[:, None], axis=-1)[:, 0]
+    own = ops.take_along_axis(log_p, ops.cast(labels, "int32")[..., None], axis=-1)[..., 0]
     if not smoothing:
         return -own
     return -(1 - smoothing) * own - smoothing * ops.mean(log_p, axis=-1)

@@ -1,4 +1,4 @@
-"""Classification: a head over the embedding, trained with the backbone, and its softmax."""
+"""Classification: heads over the embedding, trained with the backbone, and their softmax."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,24 +12,32 @@ from vidsim.models.backbone import Backbone
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.side_means import beside, hidden_layers, means_widths, side_means
 from vidsim.models.task_model import TaskModel
-from vidsim.schema import CLASS_LOGITS, EMBEDDING
+from vidsim.schema import CLASS_LOGITS, EMBEDDING, OWN_SHARE
 
 
-class ClassHead(keras.layers.Dense):
-    """(B, D) embeddings to (B, C) logits, float32: one layer, or two.
+class ClassHeads(keras.layers.Layer):
+    """(B, D) embeddings to (B, H, C) logits, float32, of H heads that know nothing of each other.
+
+    Each head has its own weights and its own dropout masks; where each has its own loss, the mean
+    of their probabilities is that of an ensemble.
 
     Args:
         categories: C ids, one a class.
         size: D.
-        hidden: numbers between two layers; 0: there is one, linear.
+        hidden: numbers between the two layers of a head; 0: there is one layer, linear.
         dropout: between the two; half as much before the first.
         means: widths (V, F) of `side_means`, which the first of two layers reads beside the
             embedding; the embedding then has a weight that is learned, from 0 on. None: it reads
             the embedding alone.
+        count: H.
 
     Attributes:
         categories: (C,) int64.
         reads_means: whether `means` were given.
+        heads: H `ClassHead`.
+
+    Reference: Lee et al. 2015, Why M heads are better than one (arXiv:1511.06314), section 3.2: the
+    trunk shared, independent losses.
     """
 
     def __init__(
@@ -39,12 +47,44 @@ class ClassHead(keras.layers.Dense):
         hidden: int = 0,
         dropout: float = 0.5,
         means: tuple[int, int] | None = None,
+        count: int = 1,
     ):
-        super().__init__(len(categories), dtype="float32", name="class_head")
+        super().__init__(dtype="float32", name="class_heads")
         self.categories = np.array(categories, np.int64)
         self.reads_means = means is not None
-        self.before = None
-        if self.reads_means:
+        classes = len(categories)
+        self.heads = [ClassHead(classes, size, hidden, dropout, means) for _ in range(count)]
+        self.built = True
+
+    def call(
+        self,
+        embeddings: Tensor,
+        means: tuple[Tensor, Tensor] | None = None,
+        own_share: Tensor | None = None,
+        training: bool | None = None,
+    ) -> Tensor:
+        """Logits of B rows.
+
+        Args:
+            embeddings: (B, D).
+            means: (B, V) and (B, F), where the heads read them.
+            own_share: (B,) from 0 to 1: a row is read as so much of itself and the rest of the next
+                row, the last as of the first. None: as it is.
+            training: whether to drop.
+        """
+        x = ops.cast(embeddings, "float32")
+        return ops.stack([head(x, means, own_share, training=training) for head in self.heads], 1)
+
+
+class ClassHead(keras.layers.Dense):
+    """One head of `ClassHeads`, with whose arguments it is made: (B, D) to (B, C)."""
+
+    def __init__(
+        self, classes: int, size: int, hidden: int, dropout: float, means: tuple[int, int] | None
+    ):
+        super().__init__(classes, dtype="float32", name="class_head")
+        self.share = self.before = None
+        if means is not None:
             self.share = self.add_weight(shape=(), initializer="zeros", name="share")
         if hidden:
             self.before = keras.Sequential(hidden_layers(hidden, dropout), name="before")
@@ -54,74 +94,104 @@ class ClassHead(keras.layers.Dense):
 
     def call(
         self,
-        embeddings: Tensor,
+        x: Tensor,
         means: tuple[Tensor, Tensor] | None = None,
+        own_share: Tensor | None = None,
         training: bool | None = None,
     ) -> Tensor:
-        x = ops.cast(embeddings, "float32")
-        if means is not None and self.reads_means:
+        if means is not None and self.share is not None:
             x = beside(x, self.share, *means)
+        if own_share is not None:
+            x = own_share[:, None] * x + (1 - own_share[:, None]) * ops.roll(x, -1, axis=0)
         if self.before is not None:
             x = self.before(x, training=training)
         return super().call(x)
 
 
-def build_class_head(backbone: Backbone, settings: Mapping[str, Any]) -> ClassHead:
-    """The head behind a backbone.
+def build_class_heads(backbone: Backbone, settings: Mapping[str, Any]) -> ClassHeads:
+    """The heads behind a backbone.
 
     Args:
         backbone: of any family.
-        settings: classes, and class_hidden, class_dropout and class_skip where there is a hidden
-            layer, as a checkpoint of classification has them.
+        settings: as a checkpoint of classification has them: classes; class_hidden, class_dropout
+            and class_skip where there is a hidden layer; class_heads where there are several.
 
     Raises:
         VidsimError: class_skip for a family that does not give the states of its words.
     """
     means = means_widths(backbone, "--class-skip") if settings.get("class_skip") else None
-    hidden, dropout = settings.get("class_hidden", 0), settings.get("class_dropout", 0.0)
-    return ClassHead(settings["classes"], backbone.config.hidden_size, hidden, dropout, means)
+    return ClassHeads(
+        settings["classes"],
+        backbone.config.hidden_size,
+        settings.get("class_hidden", 0),
+        settings.get("class_dropout", 0.0),
+        means,
+        settings.get("class_heads", 1),
+    )
 
 
 def class_logits(
-    head: ClassHead,
+    head: ClassHeads,
     outputs: Mapping[str, Tensor],
     inputs: Mapping[str, Tensor],
+    own_share: Tensor | None = None,
     training: bool | None = None,
 ) -> Tensor:
-    """(B, C) logits of B videos, float32.
+    """(B, H, C) logits of B videos by H heads, float32.
 
     Args:
-        head: of `build_class_head`.
+        head: of `build_class_heads`.
         outputs: of a backbone.
         inputs: what it was given.
+        own_share: as `ClassHeads` takes it.
         training: whether to drop.
     """
     means = side_means(outputs, inputs) if head.reads_means else None
-    return head(outputs[EMBEDDING], means, training=training)
+    return head(outputs[EMBEDDING], means, own_share, training=training)
 
 
 class ClassScorer(TaskModel):
-    """Trains a backbone and a ClassHead.
+    """Trains a backbone and its class heads.
 
     Inputs as the backbone's, with CATEGORY (B,) and CLASS_SHARES (B, C) besides. Adds CLASS_LOGITS
-    (B, C) to the backbone's outputs.
+    (B, H, C) to the backbone's outputs, and OWN_SHARE (B,) where rows are mixed.
+
+    Args:
+        mixup: what a video's heads read is mixed with that of the next one in training, the share
+            of each from the Beta distribution of (mixup, mixup); 0: not.
+
+    Reference: Verma et al. 2019, Manifold mixup (arXiv:1806.05236), section 2, here in one place,
+    before the heads; a row's partner is its neighbour, as rows come shuffled.
     """
 
-    head: ClassHead
+    head: ClassHeads
+
+    def __init__(self, *args: Any, mixup: float = 0.0, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.mixup = mixup
+        if mixup:
+            self.draws = keras.random.SeedGenerator()
+            self.owned_state = (*self.owned_state, self.draws.state)  # back after a skipped update
 
     def call(self, inputs, training=None):
         outputs = self.backbone(inputs, training=training)
-        return outputs | {CLASS_LOGITS: class_logits(self.head, outputs, inputs, training)}
+        own_share = None
+        if self.mixup and training:
+            shape = ops.shape(outputs[EMBEDDING])[:1]
+            own_share = keras.random.beta(shape, self.mixup, self.mixup, seed=self.draws)
+            outputs = outputs | {OWN_SHARE: own_share}
+        logits = class_logits(self.head, outputs, inputs, own_share, training)
+        return outputs | {CLASS_LOGITS: logits}
 
 
 class ClassPredictor(EmbeddingModel):
     """Inputs of a backbone -> (B, C) float32 probabilities; shares the weights, compiled once."""
 
-    def __init__(self, backbone: Backbone, head: ClassHead):
+    def __init__(self, backbone: Backbone, head: ClassHeads):
         super().__init__(backbone)
         self.head = head
 
     def call(self, inputs):
         outputs = self.backbone(inputs, training=False)
         logits = class_logits(self.head, outputs, inputs, training=False)
-        return ops.softmax(ops.cast(logits, "float32"), axis=-1)
+        return ops.mean(ops.softmax(ops.cast(logits, "float32"), axis=-1), axis=1)

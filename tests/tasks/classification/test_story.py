@@ -15,6 +15,7 @@ from vidsim.training.training_log import TrainingLog
 pytestmark = [pytest.mark.slow, pytest.mark.traced]
 LAST = ["--lr", "0.01", "--bert-lr", "0.01", "--total-steps", "60", "--epochs", "60"]
 MIX = ["--branches", "2", "--class-hidden", "32", "--class-skip"]
+UNITER = ["--class-hidden", "32", "--class-heads", "2", "--mixup", "0.2"]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def story(tmp_path_factory, write_data):
     flags = ["--size", "tiny", "--pretrain-model-dir", "none", "--batch-size", "16", *LAST]
     assert main(folds) == 0
     assert main(["finetune", *common, "--recipes", "mix", *MIX, *flags]) == 0
-    assert main(["finetune", *common, "--recipes", "uniter", *flags]) == 0
+    assert main(["finetune", *common, "--recipes", "uniter", *UNITER, *flags]) == 0
     assert main(["inference", *common, *recipes]) == 0
     assert main(["ensemble", *common, *recipes]) == 0
     return root, common, flags
@@ -102,14 +103,31 @@ def test_again_and_after_an_interruption_the_same_bytes(story, capsys, monkeypat
 
     with monkeypatch.context() as patch:
         patch.setattr(TrainingLog, "report", signalled)
-        assert main(["finetune", *common, *flags]) == 130
+        assert main(["finetune", *common, *UNITER, *flags]) == 130
     keras.utils.clear_session(free_memory=True)  # the next command has a process of its own
-    assert main(["finetune", *common, *flags]) == 0
+    assert main(["finetune", *common, *UNITER, *flags]) == 0
     assert f"goes on after step {done_steps[0]}" in capsys.readouterr().out
     assert main(["inference", *common]) == 0
     for part in ("fold1.npz", "fold1_val.npz"):
         one, two = (d / "classification" / "inference" / "uniter" / part for d in (save, other))
         assert one.read_bytes() == two.read_bytes()
+
+
+def test_weights_that_are_fitted(story, capsys):
+    """Each vote is one of the two recipes'; the report says what the weights flatter."""
+    root, common, _ = story
+    report = root / "save" / "classification" / "ensemble" / "report.json"
+    flags = ["--recipes", "mix,uniter"]
+    assert main(["ensemble", *common, *flags, "--weights", "fit"]) == 0
+    fitted = json.loads(report.read_text())
+    assert sum(fitted["weights"].values()) == pytest.approx(1)
+    assert "each fold by weights fitted to the others" in fitted["notes"][0]
+    best = fitted["marks"]["ensemble"]["out_of_fold"]["mean_f1"]
+    assert f"mean_f1 {best:.4f}, equal" in " ".join(capsys.readouterr().out.split())
+    assert main(["ensemble", *common, *flags]) == 0
+    equal = json.loads(report.read_text())
+    assert best >= equal["marks"]["ensemble"]["out_of_fold"]["mean_f1"]
+    assert equal["weights"] == {"mix": 0.5, "uniter": 0.5}
 
 
 def test_an_earlier_result_is_kept_and_a_foreign_file_not_replaced(story, capsys, tmp_path):

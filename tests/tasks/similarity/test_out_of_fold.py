@@ -6,7 +6,7 @@ import pytest
 from vidsim.errors import VidsimError
 from vidsim.metrics.spearman import spearman
 from vidsim.records.pairs import Pairs
-from vidsim.tasks.similarity.out_of_fold import score_out_of_fold
+from vidsim.tasks.similarity.out_of_fold import fit_out_of_fold, score_out_of_fold
 from vidsim.tasks.similarity.scores import ENSEMBLE, Scores
 
 
@@ -93,3 +93,20 @@ def test_spread_derived():
     """0.7, 0.8 and 0.9: squares 0.01 + 0 + 0.01 over 2 is 0.01; of one fold there is none."""
     assert Scores({0: 0.7, 1: 0.8, 2: 0.9}, 0.8).fold_spread == pytest.approx(0.1)
     assert Scores({4: 0.7}, 0.7).fold_spread == 0
+
+
+def test_weights_are_fitted_to_the_pairs_that_are_scored():
+    """Derived: of g, "bad" is 0.9 - 1.1 g, so that the equal mean falls with g; with one more vote
+    for "good" it is 0.3 + 0.3 g, in the right order, and no vote makes that better."""
+    folds = {
+        0: pairs_of(*[(b"a", b"%d" % n, n / 10) for n in range(1, 5)]),
+        1: pairs_of(*[(b"a", b"%d" % n, n / 10) for n in range(5, 9)]),
+    }
+    good = {str(n): n / 10 for n in range(1, 9)}
+    bad = {name: 0.9 - 1.1 * value for name, value in good.items()}
+    found = {(r, f): values for r, values in (("good", good), ("bad", bad)) for f in folds}
+    fit = fit_out_of_fold(folds, vectors_with(found), ["bad", "good"])
+    assert fit.weights == pytest.approx({"bad": 1 / 3, "good": 2 / 3})
+    assert fit.equal == pytest.approx(-1)
+    assert fit.score == pytest.approx(1)
+    assert fit.honest == pytest.approx(1)

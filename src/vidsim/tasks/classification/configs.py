@@ -24,10 +24,15 @@ class ClassificationConfig(TaskConfig):
     off the embedding by one linear layer."""
     class_dropout: Rate = 0.5
     """Dropout after that layer; half as much before it."""
+    class_heads: Annotated[int, Range(1, 64)] = 1
+    """Heads, each with its own weights, dropout and loss; their probabilities are averaged."""
     class_skip: bool = False
     """Whether that layer also reads what a video is made of, past the model's embedding: the mean
     of the words' last states and that of the frames as they are. The embedding then gets a weight
     that is learned, from 0 on."""
+    mixup: Annotated[float, Range(0, 100)] = 0.0
+    """What the heads read of a video is mixed with that of another, and so are the classes; shares
+    are drawn from the Beta(x, x) distribution of this x. 0: not mixed."""
     classes: ClassConfig = field(default_factory=ClassConfig)
 
     def contradictions(self) -> Iterator[str]:
@@ -75,7 +80,8 @@ class ClassEnsembleConfig(Config):
     """Flags of `python ensemble --task classification`."""
 
     weights: str | None = None
-    """Weight of every recipe's probabilities, name=number,name=number; default: equal weights."""
+    """Weight of every recipe's probabilities, name=number,name=number; or fit: the weights by which
+    the validation videos of the folds have the best mean_f1. Default: equal weights."""
     test_b_file: Annotated[str | None, Alias("--ids")] = None
     """Test videos, a file or a pattern; default: test_b/test_b.tfrecords in the data folder."""
     out: str | None = None

@@ -11,7 +11,8 @@ from textwrap import fill
 
 import numpy as np
 
-from vidsim.blending.members import find_members, member_path, test_name, validation_path
+from vidsim.blending.fit import FIT
+from vidsim.blending.members import find_members, member_path, test_name
 from vidsim.blending.weights import resolve_weights
 from vidsim.config import Common
 from vidsim.files import write_json
@@ -24,6 +25,16 @@ from vidsim.tasks.classification.configs import ClassEnsembleConfig
 from vidsim.tasks.classification.figure import draw_confusion
 from vidsim.tasks.classification.fold_source import ClassFolds, class_evaluator
 from vidsim.tasks.classification.labelled import CATEGORY_NAMES, class_names
+from vidsim.tasks.classification.out_of_fold import (
+    METRIC,
+    OutOfFold,
+    Validated,
+    blend,
+    blend_out_of_fold,
+    fit_out_of_fold,
+    read_out_of_fold,
+    texts,
+)
 from vidsim.tasks.classification.probabilities import read_probabilities
 from vidsim.tasks.classification.report import ENSEMBLE, Marks, print_report
 from vidsim.tasks.classification.result import (
@@ -45,6 +56,7 @@ class _Plan:
 
     source: ClassFolds
     weights: dict[str, float]
+    validated: Validated
     test: VideoTable | None
     name: str | None
     notes: list[str]
@@ -65,7 +77,7 @@ def run(common: Common, config: ClassEnsembleConfig) -> None:
     """
     plan = _plan(common, config)
     tested = _tested(common, plan) if plan.test is not None else {}
-    found = _out_of_fold(common, plan)
+    found = blend_out_of_fold(plan.source, plan.validated, plan.weights)
     marks = _marks(plan, found, tested)
     path, folder, notes = (
         result_path(common, plan.name),
@@ -74,7 +86,7 @@ def run(common: Common, config: ClassEnsembleConfig) -> None:
     )
     if plan.test is not None:
         chosen = plan.classes[tested[ENSEMBLE].argmax(axis=1)]
-        moved = write_result(path, _texts(plan.test.ids), chosen.tolist())
+        moved = write_result(path, texts(plan.test.ids), chosen.tolist())
         if moved is not None:
             notes = [*notes, f"{path} was another result; it is {moved} now"]
     content = {
@@ -100,7 +112,7 @@ def run(common: Common, config: ClassEnsembleConfig) -> None:
 
 def _plan(common: Common, config: ClassEnsembleConfig) -> _Plan:
     names = registry.names(common.recipes)
-    weights, origin = resolve_weights(names, config.weights)
+    weights, origin = resolve_weights(names, None if config.weights == FIT else config.weights)
     source = ClassFolds(common)
     name = test_name(config.test_b_file, common.data_dir / TEST, config.out)
     own = FilePattern(common.data_dir, TEST)
@@ -115,60 +127,32 @@ def _plan(common: Common, config: ClassEnsembleConfig) -> _Plan:
     test = open_table(common, files) if tested else None
     members = read_members(common, names, source.folds, name)
     checked = check_members(common, members, test.digest if test else None, flags)
-    notes = [f"blend: probabilities, mean over folds; {origin}", *checked]
+    notes = list(checked)
     if test is None:
         notes.insert(0, f"{files} is not there: marks out of fold, and no result.csv")
     if source.stale:
         notes.append("the folds were cut of other videos than those that are there now")
-    return _Plan(source, weights, test, name, notes, members)
+    validated = read_out_of_fold(common, source, names)
+    if config.weights == FIT:
+        fit = fit_out_of_fold(source, validated)
+        weights = fit.weights
+        origin = fit.words("weights fitted to the validation videos", METRIC)
+    notes.insert(0, f"blend: probabilities, mean over folds; {origin}")
+    return _Plan(source, weights, validated, test, name, notes, members)
 
 
 def _tested(common: Common, plan: _Plan) -> dict[str, np.ndarray]:
     """(N, C) probabilities of the test videos by recipe, the ensemble's last."""
     assert plan.test is not None
-    ids, root, found = _texts(plan.test.ids), common.task_dir, {}
+    ids, root, found = texts(plan.test.ids), common.task_dir, {}
     for name in plan.weights:
         run_ = common.run(name)
         paths = [member_path(root, run_, fold, plan.name) for fold in plan.source.folds]
         found[name] = np.mean([read_probabilities(p, ids, plan.classes) for p in paths], axis=0)
-    return found | {ENSEMBLE: _blend(found, plan.weights)}
+    return found | {ENSEMBLE: blend(found, plan.weights)}
 
 
-@dataclass(frozen=True)
-class _OutOfFold:
-    """What is predicted of the validation videos, each by models that have not seen it.
-
-    Attributes:
-        truth: (V,) class numbers, fold by fold.
-        probabilities: (V, C) by recipe, the ensemble's last.
-        folds: metrics by recipe and fold.
-    """
-
-    truth: np.ndarray
-    probabilities: dict[str, np.ndarray]
-    folds: dict[str, dict[int, dict[str, float]]]
-
-
-def _out_of_fold(common: Common, plan: _Plan) -> _OutOfFold:
-    folds: dict[str, dict[int, dict[str, float]]] = {}
-    pooled: dict[str, list[np.ndarray]] = {}
-    truth = []
-    for fold in plan.source.folds:
-        data, found = plan.source.load(fold), {}
-        ids = _texts(data.table.ids[data.val])
-        for name in plan.weights:
-            path = validation_path(common.task_dir, common.run(name), fold)
-            found[name] = read_probabilities(path, ids, plan.classes)
-        found[ENSEMBLE] = _blend(found, plan.weights)
-        for name, values in found.items():
-            folds.setdefault(name, {})[fold] = data.evaluator()(values)
-            pooled.setdefault(name, []).append(values)
-        truth.append(plan.source.videos.classes[data.val])
-    whole = {name: np.concatenate(values) for name, values in pooled.items()}
-    return _OutOfFold(np.concatenate(truth), whole, folds)
-
-
-def _marks(plan: _Plan, found: _OutOfFold, tested: Mapping[str, np.ndarray]) -> dict[str, Marks]:
+def _marks(plan: _Plan, found: OutOfFold, tested: Mapping[str, np.ndarray]) -> dict[str, Marks]:
     """The marks of each recipe, the ensemble's last."""
     together = class_evaluator(found.truth, plan.source.videos.vocabulary)
     test = _test_marks(plan, tested)
@@ -178,7 +162,7 @@ def _marks(plan: _Plan, found: _OutOfFold, tested: Mapping[str, np.ndarray]) -> 
     }
 
 
-def _draw(common: Common, plan: _Plan, found: _OutOfFold, path: Path) -> None:
+def _draw(common: Common, plan: _Plan, found: OutOfFold, path: Path) -> None:
     """The picture of the ensemble's confusions."""
     names = class_names(common.data_dir / CATEGORY_NAMES, plan.classes)
     count, recipes = len(found.truth), ", ".join(plan.weights)
@@ -201,13 +185,3 @@ def _test_marks(plan: _Plan, tested: Mapping[str, np.ndarray]) -> dict[str, dict
     count = int(known.sum())
     plan.notes.append(f"test: {count:,} of {len(known):,} test videos have a category of the list")
     return {name: judge(values[known]) for name, values in tested.items()}
-
-
-def _blend(found: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
-    """The weighted mean (N, C); weights add up to one."""
-    return np.sum([weights[name] * found[name] for name in weights], axis=0)
-
-
-def _texts(ids: np.ndarray) -> np.ndarray:
-    """(N,) bytes -> (N,) str."""
-    return np.char.decode(ids, "utf-8")

@@ -1,4 +1,4 @@
-"""Classification: the one category of a video, by a linear layer over its embedding.
+"""Classification: the one category of a video, by heads over its embedding.
 
 What needs SciPy, Keras or TensorFlow is imported where it is used: this is read at every start.
 """
@@ -44,9 +44,11 @@ _SMALL_PRETRAINED: Mapping[str, Any] = MappingProxyType(
         "batch_size": 128,
         "modality_dropout": 0.0,
         "ema": 0.98,
+        "class_heads": 4,
         "class_hidden": 2048,
         "class_dropout": 0.7,
         "class_skip": True,
+        "mixup": 0.4,
         "label_smoothing": 0.1,
         "logit_adjustment": 0.3,
     }
@@ -54,10 +56,11 @@ _SMALL_PRETRAINED: Mapping[str, Any] = MappingProxyType(
 
 
 def _settings(config: ClassificationConfig) -> dict[str, Any]:
-    """What the head depends on, besides the classes."""
+    """What the heads depend on, besides the classes."""
     if not config.class_hidden:
         return {}
-    names = ("class_hidden", "class_dropout", "class_skip")
+    names = ["class_hidden", "class_dropout", "class_skip"]
+    names += ["class_heads"] * (config.class_heads > 1)
     return {name: getattr(config, name) for name in names}
 
 
@@ -107,9 +110,9 @@ class Classification(Task):
         yield from check_category_list(common, name, table)
 
     def head(self, backbone: "Backbone", settings: Mapping[str, Any]) -> "keras.layers.Layer":
-        from vidsim.models.class_scorer import build_class_head
+        from vidsim.models.class_scorer import build_class_heads
 
-        return build_class_head(backbone, settings)
+        return build_class_heads(backbone, settings)
 
     def task_model(
         self,
@@ -121,7 +124,8 @@ class Classification(Task):
         from vidsim.objectives.objective import build_objectives
 
         outputs = (*backbone.output_keys, CLASS_LOGITS)
-        return ClassScorer(backbone, build_objectives(objectives(config), backbone, outputs), head)
+        parts = build_objectives(objectives(config), backbone, outputs)
+        return ClassScorer(backbone, parts, head, mixup=config.mixup)
 
     def dataset(self, model: "LoadedModel", data: "FoldVideos", batches: "Batches") -> Any:
         from vidsim.preprocess.pipeline import labelled_dataset
@@ -138,9 +142,9 @@ class Classification(Task):
     def prediction_model(
         self, backbone: "Backbone", head: "keras.layers.Layer | None"
     ) -> "ClassPredictor":
-        from vidsim.models.class_scorer import ClassHead, ClassPredictor
+        from vidsim.models.class_scorer import ClassHeads, ClassPredictor
 
-        assert isinstance(head, ClassHead)
+        assert isinstance(head, ClassHeads)
         return ClassPredictor(backbone, head)
 
     def open_predictions(self, common: Common, config: InferenceConfig) -> "ClassifiedVideos":

@@ -17,6 +17,7 @@ import numpy as np
 from rich.filesize import decimal
 
 from vidsim.blending.blend import Blend
+from vidsim.blending.fit import FIT
 from vidsim.blending.fold_mean import FoldMean
 from vidsim.blending.member_file import MemberFile
 from vidsim.blending.members import validation_path
@@ -33,7 +34,7 @@ from vidsim.tasks.similarity.configs import EnsembleConfig
 from vidsim.tasks.similarity.ensemble_plan import Plan, ids_to_check, make_plan
 from vidsim.tasks.similarity.figure import draw_report
 from vidsim.tasks.similarity.origin import Origin
-from vidsim.tasks.similarity.out_of_fold import score_out_of_fold
+from vidsim.tasks.similarity.out_of_fold import Load, fit_out_of_fold, score_out_of_fold
 from vidsim.tasks.similarity.report import Report, print_report
 from vidsim.tasks.similarity.scores import ENSEMBLE, Scores
 from vidsim.tasks.similarity.submission import check_submission, write_submission
@@ -60,6 +61,8 @@ def run(common: Common, config: EnsembleConfig) -> None:
 
     with StepProgress() as progress:
         # 2 Blend
+        if config.weights == FIT:
+            plan = _fitted(common, plan, progress)
         sources = _blended(common, config, plan, progress) if plan.tested else {}
 
         # 3 Evaluate
@@ -76,6 +79,25 @@ def run(common: Common, config: EnsembleConfig) -> None:
     if plan.tested:
         size = decimal(plan.output_zip.stat().st_size)
         print(f"{plan.output_zip}: {size}, {len(plan.ids):,} videos, checked")
+
+
+def _fitted(common: Common, plan: Plan, progress: StepProgress) -> Plan:
+    """The plan with weights that are fitted to the validation pairs of the folds."""
+    progress.step("fit weights", len(plan.members), "models read")
+    load = _validation_loader(common, progress)
+    fit = fit_out_of_fold(plan.fold_pairs, load, list(plan.weights))
+    origin = fit.words("weights fitted to the validation pairs", "Spearman")
+    return replace(plan, weights=fit.weights, origin=origin)
+
+
+def _validation_loader(common: Common, progress: StepProgress) -> Load:
+    """Opens what inference left of a fold's validation videos."""
+
+    def load(name: str, fold: int, ids: np.ndarray) -> RowSource:
+        progress.advance()
+        return MemberFile(validation_path(common.task_dir, common.run(name), fold), ids)
+
+    return load
 
 
 def _blended(
@@ -163,15 +185,13 @@ def _evaluate(
     sources: Mapping[str, RowSource],
     progress: StepProgress,
 ) -> Report:
-    def load(name: str, fold: int, ids: np.ndarray) -> RowSource:
-        progress.advance()
-        return MemberFile(validation_path(common.task_dir, common.run(name), fold), ids)
-
     progress.step("out of fold", len(plan.members), "models scored")
+    load = _validation_loader(common, progress)
     scores, scored = score_out_of_fold(
         plan.fold_pairs, load, plan.weights, config.blend, config.raw
     )
     test_scores = _score_test(plan, sources)
+    blend = f"blend: {config.blend}{', raw vectors' if config.raw else ''}; {plan.origin}"
     return Report(
         scores={name: replace(row, test_b=test_scores.get(name)) for name, row in scores.items()},
         weights=plan.weights,
@@ -183,7 +203,7 @@ def _evaluate(
         trained_on=plan.trained_on,
         origin=_origin(common, plan),
         test_pairs=len(plan.test_rows),
-        notes=plan.notes + _unlike_training(plan.members, scores),
+        notes=[blend, *plan.notes, *_unlike_training(plan.members, scores)],
     )
 
 

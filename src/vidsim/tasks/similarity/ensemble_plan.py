@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vidsim.blending.fit import FIT
 from vidsim.blending.members import find_members, test_name
 from vidsim.blending.weights import resolve_weights
 from vidsim.config import Common, parse_folds
@@ -29,7 +30,9 @@ class Plan:
     """One run of the ensemble: its inputs and where its results go."""
 
     weights: dict[str, float]
-    """By recipe."""
+    """By recipe; where they are fitted, those of before."""
+    origin: str
+    """A sentence on where the weights are from."""
     folds: list[int]
     tested: bool
     """Whether there are test videos; without them there is no submission."""
@@ -66,7 +69,7 @@ def make_plan(common: Common, config: EnsembleConfig) -> Plan:
             or the submission would replace a file that is none.
     """
     names = registry.names(common.recipes)
-    weights, origin = resolve_weights(names, config.weights, published.WEIGHTS)
+    weights, origin = _weights_before_fit(names, config.weights)
     manifest = read_folds(common.data_dir)
     written = manifest.folds
     folds = parse_folds(common.folds, len(written))
@@ -80,14 +83,14 @@ def make_plan(common: Common, config: EnsembleConfig) -> Plan:
     paths = find_members(common, names, folds, name, flags, tested)
     table = open_table(common, named) if tested else None
     members = read_members(common, names, folds, name)
-    blend = f"blend: {config.blend}{', raw vectors' if config.raw else ''}; {origin}"
     checked = check_members(common, members, table.digest if table else None, flags)
     annotated = config.annotation_file or common.data_dir / "pairwise" / "label.tsv"
     rated, (test_pairs, test_rows) = read_labels(annotated), rated_test_pairs(named, table)
     notes = [] if tested else [f"{named} is not there: marks out of fold, and no {output_zip}"]
-    notes += [blend, *_fold_notes(entries, len(written)), *_stale(common, manifest), *checked]
+    notes += [*_fold_notes(entries, len(written)), *_stale(common, manifest), *checked]
     return Plan(
         weights=weights,
+        origin=origin,
         folds=folds,
         tested=tested,
         ids=[video.decode() for video in table.ids.tolist()] if table else [],
@@ -104,6 +107,11 @@ def make_plan(common: Common, config: EnsembleConfig) -> Plan:
         folder=common.task_dir / common.run("ensemble") / (name or ""),
         notes=notes,
     )
+
+
+def _weights_before_fit(names: Sequence[str], given: str | None) -> tuple[dict[str, float], str]:
+    """As given, or as published, as they also are until they are fitted."""
+    return resolve_weights(names, None if given == FIT else given, published.WEIGHTS)
 
 
 def test_files(common: Common, config: EnsembleConfig) -> FilePattern:

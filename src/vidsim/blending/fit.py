@@ -1,0 +1,112 @@
+"""Weights of a blend, fitted to predictions of data that the models were not trained on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+FIT = "fit"
+"""What --weights is given for weights that are fitted."""
+VOTES = 50
+"""Votes at most, besides the first one of every model. A model that gets no other has a weight of
+1 / (VOTES + models) at least."""
+
+Judge = Callable[[np.ndarray, np.ndarray], float]
+"""(predictions (K, ...), their row numbers (K,)) -> their score, the higher the better."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Fitted weights and what they are worth.
+
+    Attributes:
+        weights: by model; they add up to one.
+        score: of the blend on the rows that the weights were fitted to, which flatters.
+        equal: of the blend with equal weights, which nothing was fitted for.
+        honest: of the blend where the rows of each fold are blended by weights that were fitted to
+            the other folds; None where there is one fold.
+    """
+
+    weights: dict[str, float]
+    score: float
+    equal: float
+    honest: float | None
+
+    def words(self, source: str, metric: str) -> str:
+        """What a reader of the report must know of them: a sentence, and the weights.
+
+        Args:
+            source: what they are and were fitted to.
+            metric: the score's name.
+        """
+        weights = ", ".join(f"{name} {weight:.4f}" for name, weight in self.weights.items())
+        honest = (
+            ""
+            if self.honest is None
+            else f"; each fold by weights fitted to the others: {self.honest:.4f}"
+        )
+        return (
+            f"{source}, whose scores they flatter ({metric} {self.score:.4f}, equal weights "
+            f"{self.equal:.4f}{honest}): {weights}"
+        )
+
+
+def fit_weights(predictions: Mapping[str, np.ndarray], folds: np.ndarray, judge: Judge) -> Fit:
+    """Finds the weights by which a blend, the weighted mean of predictions, scores highest.
+
+    Every model has one vote; then, one by one, a vote is added to the model that raises the score
+    most by it, until none does or there are VOTES. That few votes are given, from equal weights on,
+    keeps weights from following noise.
+
+    Args:
+        predictions: by model, (N, ...) of the same N rows, out of fold.
+        folds: (N,) the fold of each row.
+        judge: scores some rows.
+
+    Reference: Caruana et al. 2004, Ensemble selection from libraries of models (ICML), section 2:
+    selection with replacement; theirs starts from the best models.
+    """
+    names, stacked = list(predictions), np.stack(list(predictions.values()))
+    every = np.arange(len(folds))
+    votes = _votes(stacked, every, judge)
+    numbers = np.unique(folds)
+    honest = None
+    if len(numbers) > 1:
+        blended = np.empty(stacked.shape[1:], np.float64)
+        for fold in numbers:
+            of_others = _votes(stacked, np.flatnonzero(folds != fold), judge)
+            blended[folds == fold] = _mean(stacked[:, folds == fold], of_others)
+        honest = judge(blended, every)
+    return Fit(
+        weights=dict(zip(names, (votes / votes.sum()).tolist(), strict=True)),
+        score=judge(_mean(stacked, votes), every),
+        equal=judge(stacked.mean(axis=0), every),
+        honest=honest,
+    )
+
+
+def _votes(stacked: np.ndarray, rows: np.ndarray, judge: Judge) -> np.ndarray:
+    """(M,) votes of the models, by the rows (K,) of their predictions (M, N, ...)."""
+    part = stacked[:, rows].astype(np.float64)
+    votes, total = np.ones(len(part)), part.sum(axis=0)
+    best = _score(judge, total / votes.sum(), rows)
+    for _ in range(VOTES if len(part) > 1 else 0):
+        count = votes.sum() + 1
+        scores = [_score(judge, (total + one) / count, rows) for one in part]
+        chosen = int(np.argmax(scores))
+        if not scores[chosen] > best:
+            break
+        best, total = scores[chosen], total + part[chosen]
+        votes[chosen] += 1
+    return votes
+
+
+def _score(judge: Judge, values: np.ndarray, rows: np.ndarray) -> float:
+    """The judge's; -inf where it is not a number, as the correlation of constants."""
+    found = judge(values, rows)
+    return float(found) if np.isfinite(found) else -np.inf
+
+
+def _mean(parts: np.ndarray | Sequence[np.ndarray], votes: np.ndarray) -> np.ndarray:
+    """The mean (K, ...) of M models' predictions by votes (M,)."""
+    return np.tensordot(votes / votes.sum(), np.asarray(parts, np.float64), axes=1)

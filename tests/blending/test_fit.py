@@ -1,0 +1,87 @@
+"""Weights fitted to predictions: the best are found, noise is not, and the flattery is said."""
+
+import numpy as np
+import pytest
+
+from vidsim.blending.fit import VOTES, Fit, fit_weights
+from vidsim.metrics.spearman import spearman
+
+
+def truth_and_judge(rows):
+    truth = np.random.default_rng(0).normal(size=rows)
+    return truth, lambda values, at: spearman(values, truth[at])
+
+
+def test_models_count_by_what_they_know():
+    """Derived: of independent errors of variance 1 and 4 the best weights are 0.8 and 0.2."""
+    truth, judge = truth_and_judge(20_000)
+    rng = np.random.default_rng(1)
+    found = fit_weights(
+        {
+            "sure": truth + rng.normal(size=len(truth)),
+            "unsure": truth + 2 * rng.normal(size=len(truth)),
+        },
+        np.arange(len(truth)) % 5,
+        judge,
+    )
+    assert found.weights == pytest.approx({"sure": 0.8, "unsure": 0.2}, abs=0.06)
+    assert found.score > found.equal + 0.01
+    assert found.honest == pytest.approx(found.score, abs=0.002)
+
+
+def test_equal_models_keep_equal_weights():
+    truth, judge = truth_and_judge(400)
+    same = truth + np.random.default_rng(1).normal(size=400)
+    found = fit_weights({"a": same, "b": same, "c": same}, np.zeros(400), judge)
+    assert found.weights == pytest.approx(dict.fromkeys("abc", 1 / 3))
+    assert found.honest is None
+    assert found.score == found.equal
+
+
+def test_a_model_that_knows_nothing_is_left_with_its_first_vote():
+    truth, judge = truth_and_judge(2_000)
+    noise = np.random.default_rng(2).normal(size=2_000)
+    found = fit_weights({"noise": 5 * noise, "truth": truth}, np.zeros(2_000), judge)
+    assert found.weights["noise"] == pytest.approx(1 / (VOTES + 2))
+
+
+def test_what_is_fitted_to_noise_is_not_honest():
+    """Derived: twenty models of noise correlate with the rows fitted to, not with the others."""
+    _, judge = truth_and_judge(60)
+    rng = np.random.default_rng(3)
+    found = fit_weights({str(k): rng.normal(size=60) for k in range(20)}, np.arange(60) % 3, judge)
+    assert found.score > 0.25
+    assert found.honest is not None
+    assert found.honest < found.score - 0.1
+
+
+def test_rows_of_several_numbers_and_the_rows_judged():
+    """Probabilities (N, C); each fold's are judged with weights of the other fold."""
+    asked = []
+
+    def judge(values, at):
+        assert values.shape == (len(at), 3)
+        asked.append(tuple(at.tolist()))
+        return float(values[:, 0].mean())
+
+    folds = np.array([0, 0, 1, 1])
+    high, low = np.full((4, 3), 0.9), np.full((4, 3), 0.1)
+    found = fit_weights({"low": low, "high": high}, folds, judge)
+    assert set(asked) == {(0, 1), (2, 3), (0, 1, 2, 3)}
+    assert found.weights["high"] == pytest.approx((VOTES + 1) / (VOTES + 2))
+    assert found.honest == pytest.approx(found.score)
+
+
+def test_constant_predictions_are_no_error():
+    truth, judge = truth_and_judge(50)
+    found = fit_weights({"flat": np.ones(50), "good": truth}, np.zeros(50), judge)
+    assert found.weights == {"flat": 0.5, "good": 0.5}  # a constant moves no rank
+    assert fit_weights({"one": truth}, np.zeros(50), judge).weights == {"one": 1.0}
+
+
+def test_words():
+    fit = Fit({"a": 0.75, "b": 0.25}, 0.5, 0.4, 0.45)
+    assert fit.words("weights fitted to pairs", "Spearman") == (
+        "weights fitted to pairs, whose scores they flatter (Spearman 0.5000, equal weights "
+        "0.4000; each fold by weights fitted to the others: 0.4500): a 0.7500, b 0.2500"
+    )
