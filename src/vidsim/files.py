@@ -84,10 +84,14 @@ def remove_leftovers(folder: Path, name: str | None = None) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes indented JSON atomically: numpy's numbers as numbers, other objects as their text."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, default=_plain, sort_keys=False)
+    """Writes `as_json` atomically."""
     with atomic_file(path) as file:
-        file.write((text + "\n").encode())
+        file.write(as_json(content).encode())
+
+
+def as_json(content: Any) -> str:
+    """Indented JSON: numpy's numbers as numbers, other objects as their text."""
+    return json.dumps(content, indent=2, ensure_ascii=False, default=_plain) + "\n"
 
 
 def file_digest(path: Path) -> str:

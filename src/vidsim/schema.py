@@ -81,7 +81,8 @@ COSINE = "cosine"  # (B,) float32, of the two embeddings of each pair
 TEXT_EMBEDDING = "text_embedding"  # (B, 256) of sentences
 VIDEO_EMBEDDING = "video_embedding"  # (B, 256) of videos, by their frames
 CLASS_LOGITS = "class_logits"  # (B, H, C) float32, of H heads
-OWN_SHARE = "own_share"  # (B,) float32, what a row has of itself; the rest is of the next row
+OWN_SHARE = "own_share"  # (B,) float32, what a mixed row has of itself; the rest is its partner's
+PARTNER = "partner"  # (B,) int32, the row that a row is mixed with
 
 # --- arrays of a file of predictions --------------------------------------------------------------
 IDS = "ids"  # (N,) str

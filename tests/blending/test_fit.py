@@ -72,6 +72,23 @@ def test_rows_of_several_numbers_and_the_rows_judged():
     assert found.honest == pytest.approx(found.score)
 
 
+def test_a_score_that_moves_in_steps_is_climbed():
+    """Derived: "sharp" is always wrong with 1.0, "soft" right with 0.7 against 0.3. Their blend is
+    right from a weight w of "soft" on with 0.7 w > 0.3 w + (1 - w): w > 5 / 7. One vote more than
+    equal weights changes nothing, two do, 3 / 4."""
+    truth = np.tile([0, 1], 10)
+    soft = np.where(np.eye(2)[truth] > 0, 0.7, 0.3)
+    sharp = 1 - np.eye(2)[truth]
+
+    def judge(values, at):
+        return float(np.mean(values.argmax(axis=1) == truth[at]))
+
+    found = fit_weights({"soft": soft, "sharp": sharp}, np.zeros(20), judge)
+    assert found.equal == 0
+    assert found.score == 1
+    assert found.weights == {"soft": 0.75, "sharp": 0.25}
+
+
 def test_constant_predictions_are_no_error():
     truth, judge = truth_and_judge(50)
     found = fit_weights({"flat": np.ones(50), "good": truth}, np.zeros(50), judge)
@@ -85,3 +102,6 @@ def test_words():
         "weights fitted to pairs, whose scores they flatter (Spearman 0.5000, equal weights "
         "0.4000; each fold by weights fitted to the others: 0.4500): a 0.7500, b 0.2500"
     )
+    worse = Fit({"a": 1.0}, 0.5, 0.4, 0.35)
+    assert "0.3500, so that equal weights may do better" in worse.words("", "")
+    assert worse.to_json() == {"score": 0.5, "equal_weights": 0.4, "out_of_fold": 0.35}

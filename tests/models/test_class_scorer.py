@@ -1,5 +1,6 @@
 """The heads of classification: layers, what they read beside the embedding, and mixtures."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,7 @@ from safetensors.numpy import load_file, save_file
 from scipy.special import erf, softmax
 
 from vidsim import schema
+from vidsim.config_fields import override
 from vidsim.errors import VidsimError
 from vidsim.models.class_scorer import ClassPredictor, ClassScorer, build_class_heads
 from vidsim.objectives.classification import ClassObjective
@@ -95,8 +97,8 @@ def test_several_heads_are_an_ensemble(build_smallest, make_inputs, tmp_path):
         np.testing.assert_array_equal(mine, yours)
 
 
-def test_rows_are_mixed_with_the_next_in_training_alone(build_smallest, make_inputs):
-    """By hand: linear heads read share x own + (1 - share) x next; the loss is mixed alike."""
+def test_rows_are_mixed_with_a_partner_in_training_alone(build_smallest, make_inputs):
+    """By hand: linear heads read share x own + (1 - share) x partner; the loss is mixed alike."""
     backbone = build_smallest("uniter")
     heads = build_class_heads(backbone, {"classes": [7, 8, 9], "class_heads": 2})
     inputs = make_inputs((5, 3, 4), (3, 1, 2)) | {schema.CATEGORY: np.array([0, 2, 1])}
@@ -104,10 +106,11 @@ def test_rows_are_mixed_with_the_next_in_training_alone(build_smallest, make_inp
     scorer = ClassScorer(backbone, [objective], heads, mixup=0.4)
     assert schema.OWN_SHARE not in scorer(inputs)
     outputs = {key: np.asarray(x) for key, x in scorer(inputs, training=True).items()}
-    share = outputs[schema.OWN_SHARE]
+    share, partner = outputs[schema.OWN_SHARE], outputs[schema.PARTNER]
+    assert sorted(partner) == [0, 1, 2]
     assert share.shape == (3,) and ((share >= 0) & (share <= 1)).all() and len(set(share)) == 3
     x, own = outputs[schema.EMBEDDING], share[:, None]
-    mixed = own * x + (1 - own) * x[[1, 2, 0]]
+    mixed = own * x + (1 - own) * x[partner]
     parts = [mixed @ np.asarray(h.kernel) + np.asarray(h.bias) for h in heads.heads]
     logits = np.stack(parts, axis=1)
     np.testing.assert_allclose(outputs[schema.CLASS_LOGITS], logits, atol=1e-5)
@@ -115,14 +118,16 @@ def test_rows_are_mixed_with_the_next_in_training_alone(build_smallest, make_inp
     expected = -np.mean(
         [
             share[row] * log_p[row, head, (0, 2, 1)[row]]
-            + (1 - share[row]) * log_p[row, head, (2, 1, 0)[row]]
+            + (1 - share[row]) * log_p[row, head, (0, 2, 1)[partner[row]]]
             for row in range(3)
             for head in range(2)
         ]
     )
     assert float(objective.call(outputs, inputs)) == pytest.approx(expected, rel=1e-5)
-    again = np.asarray(scorer(inputs, training=True)[schema.OWN_SHARE])
-    assert not np.array_equal(share, again)
+    drawn = [scorer(inputs, training=True) for _ in range(20)]
+    assert len({tuple(np.asarray(of[schema.PARTNER])) for of in drawn}) > 3
+    shares = np.concatenate([np.asarray(of[schema.OWN_SHARE]) for of in drawn])
+    assert len(set(shares)) == 60  # a share for each row
     assert any(item is scorer.draws.state for item in scorer.owned_state)
 
 
@@ -131,6 +136,12 @@ def test_what_it_cannot_read_is_refused():
     backbone = SimpleNamespace(output_widths={}, **about)
     with pytest.raises(VidsimError, match="--class-skip: the family plain gives neither states"):
         build_class_heads(backbone, TWO_LAYERS)
+    for changes, said in (
+        ({"mixup": 0.05}, "--mixup 0.05.*accepted is 0, or 0.1 to 100"),
+        ({"class_dropout": 0.2}, "--class-dropout 0.2 does nothing without --class-hidden N"),
+    ):
+        config = override(ClassificationConfig(), changes, "flag")
+        assert re.search(said, " ".join(config.contradictions()))
     config = ClassificationConfig(class_skip=True)
     assert any("--class-hidden N" in said for said in config.contradictions())
     assert not list(ClassificationConfig(class_skip=True, class_hidden=6).contradictions())

@@ -1,6 +1,7 @@
 """From the files that inference leaves to result.zip and the report, on made embeddings."""
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -89,12 +90,31 @@ def test_fitted_weights_score_what_is_said_of_them(world, capsys):
     assert sum(fitted.values()) == pytest.approx(1)
     score = report["spearman"]["ensemble"]["out_of_fold"]
     assert report["notes"][0].startswith("blend: svd; weights fitted to the validation pairs")
-    assert f"(Spearman {score:.4f}, equal weights" in report["notes"][0]
+    assert f"(mean of cosines: Spearman {score:.4f}, equal weights" in report["notes"][0]
     assert "fitted to the others" in capsys.readouterr().out.replace("\n", " ")
+    assert report["fit"]["score"] == pytest.approx(score, abs=1e-4)
     first = submitted(world.common.output_zip)
     given = ",".join(f"{name}={weight!r}" for name, weight in fitted.items())
     run(world.common, EnsembleConfig(weights=given))
     assert submitted(world.common.output_zip) == first
+    assert world.report()["fit"] is None
+    run(replace(world.common, recipes="mix"), EnsembleConfig(weights="fit"))
+    assert "flatter" not in world.report()["notes"][0]  # of one recipe
+
+
+def test_a_report_of_other_weights_is_kept_where_there_is_no_submission(world, capsys):
+    shutil.rmtree(world.common.data_dir / "test_b")
+    folder = world.common.save_dir / "ensemble"
+    run(world.common, EnsembleConfig(weights="mix=3,uniter=1"))
+    first = {name: (folder / name).read_bytes() for name in ("config.json", "report.json")}
+    for _ in range(2):  # the second is the same blend
+        run(world.common, EnsembleConfig())
+    assert f"{folder / 'report.png'} was of another blend" in capsys.readouterr().out
+    assert {name: (folder / name.replace(".", ".old-1.")).read_bytes() for name in first} == first
+    assert not list(folder.glob("*.old-2.*"))
+    (folder / "config.json").write_text("{")
+    run(world.common, EnsembleConfig())
+    assert (folder / "config.old-2.json").read_text() == "{"
 
 
 def test_the_same_files_make_the_same_bytes(world):

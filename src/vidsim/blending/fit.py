@@ -1,6 +1,6 @@
 """Weights of a blend, fitted to predictions of data that the models were not trained on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,24 +39,25 @@ class Fit:
             source: what they are and were fitted to.
             metric: the score's name.
         """
+        scores = f"{metric} {self.score:.4f}, equal weights {self.equal:.4f}"
+        if self.honest is not None:
+            scores += f"; each fold by weights fitted to the others: {self.honest:.4f}"
+            if self.honest < self.equal:
+                scores += ", so that equal weights may do better on other data"
         weights = ", ".join(f"{name} {weight:.4f}" for name, weight in self.weights.items())
-        honest = (
-            ""
-            if self.honest is None
-            else f"; each fold by weights fitted to the others: {self.honest:.4f}"
-        )
-        return (
-            f"{source}, whose scores they flatter ({metric} {self.score:.4f}, equal weights "
-            f"{self.equal:.4f}{honest}): {weights}"
-        )
+        return f"{source}, whose scores they flatter ({scores}): {weights}"
+
+    def to_json(self) -> dict[str, float | None]:
+        """The three scores, for a report."""
+        return {"score": self.score, "equal_weights": self.equal, "out_of_fold": self.honest}
 
 
 def fit_weights(predictions: Mapping[str, np.ndarray], folds: np.ndarray, judge: Judge) -> Fit:
     """Finds the weights by which a blend, the weighted mean of predictions, scores highest.
 
-    Every model has one vote; then, one by one, a vote is added to the model that raises the score
-    most by it, until none does or there are VOTES. That few votes are given, from equal weights on,
-    keeps weights from following noise.
+    Every model has one vote; then, one by one, VOTES are added, each to the model with which the
+    score is highest by it. Of all weights on the way, equal ones first, the best are taken. That
+    few votes are given, and begin at equal weights, keeps weights from following noise.
 
     Args:
         predictions: by model, (N, ...) of the same N rows, out of fold.
@@ -80,7 +81,7 @@ def fit_weights(predictions: Mapping[str, np.ndarray], folds: np.ndarray, judge:
     return Fit(
         weights=dict(zip(names, (votes / votes.sum()).tolist(), strict=True)),
         score=judge(_mean(stacked, votes), every),
-        equal=judge(stacked.mean(axis=0), every),
+        equal=judge(_mean(stacked, np.ones(len(names))), every),
         honest=honest,
     )
 
@@ -89,16 +90,14 @@ def _votes(stacked: np.ndarray, rows: np.ndarray, judge: Judge) -> np.ndarray:
     """(M,) votes of the models, by the rows (K,) of their predictions (M, N, ...)."""
     part = stacked[:, rows].astype(np.float64)
     votes, total = np.ones(len(part)), part.sum(axis=0)
-    best = _score(judge, total / votes.sum(), rows)
-    for _ in range(VOTES if len(part) > 1 else 0):
-        count = votes.sum() + 1
+    best, kept = _score(judge, total / votes.sum(), rows), votes.copy()
+    for count in range(len(part) + 1, len(part) + 1 + VOTES * (len(part) > 1)):
         scores = [_score(judge, (total + one) / count, rows) for one in part]
         chosen = int(np.argmax(scores))
-        if not scores[chosen] > best:
-            break
-        best, total = scores[chosen], total + part[chosen]
-        votes[chosen] += 1
-    return votes
+        total, votes[chosen] = total + part[chosen], votes[chosen] + 1
+        if scores[chosen] > best:
+            best, kept = scores[chosen], votes.copy()
+    return kept
 
 
 def _score(judge: Judge, values: np.ndarray, rows: np.ndarray) -> float:
@@ -107,6 +106,6 @@ def _score(judge: Judge, values: np.ndarray, rows: np.ndarray) -> float:
     return float(found) if np.isfinite(found) else -np.inf
 
 
-def _mean(parts: np.ndarray | Sequence[np.ndarray], votes: np.ndarray) -> np.ndarray:
-    """The mean (K, ...) of M models' predictions by votes (M,)."""
-    return np.tensordot(votes / votes.sum(), np.asarray(parts, np.float64), axes=1)
+def _mean(parts: np.ndarray, votes: np.ndarray) -> np.ndarray:
+    """The mean (K, ...) of M models' predictions (M, K, ...) by votes (M,)."""
+    return np.tensordot(votes / votes.sum(), parts.astype(np.float64), axes=1)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from vidsim.blending.fit import FIT
 from vidsim.errors import VidsimError
 
 _NONE: Mapping[str, float] = MappingProxyType({})
@@ -67,7 +68,8 @@ def _parse(given: str) -> dict[str, float]:
         if not name or name in weights or not (math.isfinite(weight) and weight > 0):
             raise VidsimError(
                 f"--weights {given}: {entry.strip()!r} is not accepted; write each recipe once, "
-                "with a positive number: mix=0.5,uniter=0.5"
+                "with a positive number: mix=0.5,uniter=0.5 (similarity and classification also "
+                f"take {FIT})"
             )
         weights[name] = weight
     return weights

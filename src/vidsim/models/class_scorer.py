@@ -1,7 +1,7 @@
 """Classification: heads over the embedding, trained with the backbone, and their softmax."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -12,7 +12,24 @@ from vidsim.models.backbone import Backbone
 from vidsim.models.embedding_model import EmbeddingModel
 from vidsim.models.side_means import beside, hidden_layers, means_widths, side_means
 from vidsim.models.task_model import TaskModel
-from vidsim.schema import CLASS_LOGITS, EMBEDDING, OWN_SHARE
+from vidsim.schema import CLASS_LOGITS, EMBEDDING, OWN_SHARE, PARTNER
+
+
+class Mixture(NamedTuple):
+    """How B rows are mixed with each other.
+
+    Attributes:
+        own_share: (B,) float32 from 0 to 1, what a row has of itself.
+        partner: (B,) int32, the row that the rest is of.
+    """
+
+    own_share: Tensor
+    partner: Tensor
+
+    def of(self, x: Tensor) -> Tensor:
+        """Rows (B, D), mixed."""
+        own = self.own_share[:, None]
+        return own * x + (1 - own) * ops.take(x, self.partner, axis=0)
 
 
 class ClassHeads(keras.layers.Layer):
@@ -60,7 +77,7 @@ class ClassHeads(keras.layers.Layer):
         self,
         embeddings: Tensor,
         means: tuple[Tensor, Tensor] | None = None,
-        own_share: Tensor | None = None,
+        mixture: Mixture | None = None,
         training: bool | None = None,
     ) -> Tensor:
         """Logits of B rows.
@@ -68,12 +85,11 @@ class ClassHeads(keras.layers.Layer):
         Args:
             embeddings: (B, D).
             means: (B, V) and (B, F), where the heads read them.
-            own_share: (B,) from 0 to 1: a row is read as so much of itself and the rest of the next
-                row, the last as of the first. None: as it is.
+            mixture: of the rows that the heads read; None: as they are.
             training: whether to drop.
         """
         x = ops.cast(embeddings, "float32")
-        return ops.stack([head(x, means, own_share, training=training) for head in self.heads], 1)
+        return ops.stack([head(x, means, mixture, training=training) for head in self.heads], 1)
 
 
 class ClassHead(keras.layers.Dense):
@@ -96,13 +112,13 @@ class ClassHead(keras.layers.Dense):
         self,
         x: Tensor,
         means: tuple[Tensor, Tensor] | None = None,
-        own_share: Tensor | None = None,
+        mixture: Mixture | None = None,
         training: bool | None = None,
     ) -> Tensor:
         if means is not None and self.share is not None:
             x = beside(x, self.share, *means)
-        if own_share is not None:
-            x = own_share[:, None] * x + (1 - own_share[:, None]) * ops.roll(x, -1, axis=0)
+        if mixture is not None:
+            x = mixture.of(x)
         if self.before is not None:
             x = self.before(x, training=training)
         return super().call(x)
@@ -134,7 +150,7 @@ def class_logits(
     head: ClassHeads,
     outputs: Mapping[str, Tensor],
     inputs: Mapping[str, Tensor],
-    own_share: Tensor | None = None,
+    mixture: Mixture | None = None,
     training: bool | None = None,
 ) -> Tensor:
     """(B, H, C) logits of B videos by H heads, float32.
@@ -143,25 +159,26 @@ def class_logits(
         head: of `build_class_heads`.
         outputs: of a backbone.
         inputs: what it was given.
-        own_share: as `ClassHeads` takes it.
+        mixture: as `ClassHeads` takes it.
         training: whether to drop.
     """
     means = side_means(outputs, inputs) if head.reads_means else None
-    return head(outputs[EMBEDDING], means, own_share, training=training)
+    return head(outputs[EMBEDDING], means, mixture, training=training)
 
 
 class ClassScorer(TaskModel):
     """Trains a backbone and its class heads.
 
     Inputs as the backbone's, with CATEGORY (B,) and CLASS_SHARES (B, C) besides. Adds CLASS_LOGITS
-    (B, H, C) to the backbone's outputs, and OWN_SHARE (B,) where rows are mixed.
+    (B, H, C) to the backbone's outputs, and OWN_SHARE and PARTNER (B,) where rows are mixed.
 
     Args:
-        mixup: what a video's heads read is mixed with that of the next one in training, the share
-            of each from the Beta distribution of (mixup, mixup); 0: not.
+        mixup: what a video's heads read is mixed in training with that of another of its batch (of
+            those on the same device), the share of each from the Beta distribution of (mixup,
+            mixup); 0: not.
 
     Reference: Verma et al. 2019, Manifold mixup (arXiv:1806.05236), section 2, here in one place,
-    before the heads; a row's partner is its neighbour, as rows come shuffled.
+    before the heads, and with a share for each row.
     """
 
     head: ClassHeads
@@ -174,14 +191,18 @@ class ClassScorer(TaskModel):
             self.owned_state = (*self.owned_state, self.draws.state)  # back after a skipped update
 
     def call(self, inputs, training=None):
-        outputs = self.backbone(inputs, training=training)
-        own_share = None
+        outputs, mixture = self.backbone(inputs, training=training), None
         if self.mixup and training:
-            shape = ops.shape(outputs[EMBEDDING])[:1]
-            own_share = keras.random.beta(shape, self.mixup, self.mixup, seed=self.draws)
-            outputs = outputs | {OWN_SHARE: own_share}
-        logits = class_logits(self.head, outputs, inputs, own_share, training)
+            mixture = self._mixture(ops.shape(outputs[EMBEDDING])[:1])
+            outputs = outputs | {OWN_SHARE: mixture.own_share, PARTNER: mixture.partner}
+        logits = class_logits(self.head, outputs, inputs, mixture, training)
         return outputs | {CLASS_LOGITS: logits}
+
+    def _mixture(self, shape: tuple[Any, ...]) -> Mixture:
+        """A new one of shape (B,)."""
+        share = keras.random.beta(shape, self.mixup, self.mixup, seed=self.draws)
+        partner = ops.argsort(keras.random.uniform(shape, seed=self.draws))
+        return Mixture(share, ops.cast(partner, "int32"))
 
 
 class ClassPredictor(EmbeddingModel):

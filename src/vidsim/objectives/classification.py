@@ -6,14 +6,14 @@ from vidsim.layers.numeric import Tensor
 from vidsim.losses.classification import softmax_cross_entropy
 from vidsim.objectives.configs import ClassConfig
 from vidsim.objectives.objective import Objective, rows
-from vidsim.schema import CATEGORY, CLASS_LOGITS, CLASS_SHARES, OWN_SHARE
+from vidsim.schema import CATEGORY, CLASS_LOGITS, CLASS_SHARES, OWN_SHARE, PARTNER
 
 
 class ClassObjective(Objective):
     """Mean over videos and heads of the cross-entropy, logits adjusted by the classes' shares.
 
-    Where a row is a mixture of itself and the next one, so is what it is to be: the loss is that of
-    its own class, times its share, and that of the next row's, times the rest.
+    Where a row is a mixture of itself and a partner, so is what it is to be: the loss is that of
+    its own class, times its share, and that of its partner's, times the rest.
 
     References: Menon et al. 2021 (arXiv:2007.07314), section 5.1, for the adjustment; Verma et al.
     2019 (arXiv:1806.05236), equation 1, for mixtures.
@@ -33,7 +33,7 @@ class ClassObjective(Objective):
         loss = self._loss(inputs[CATEGORY], logits)
         if OWN_SHARE in outputs:
             own = outputs[OWN_SHARE][:, None]  # (B, 1)
-            other = self._loss(ops.roll(inputs[CATEGORY], -1, axis=0), logits)
+            other = self._loss(ops.take(inputs[CATEGORY], outputs[PARTNER], axis=0), logits)
             loss = own * loss + (1 - own) * other
         return ops.mean(loss)
 

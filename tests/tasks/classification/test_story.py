@@ -7,6 +7,7 @@ import signal
 import keras
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from vidsim.cli import main
 from vidsim.metrics.classification import f1_scores
@@ -111,6 +112,24 @@ def test_again_and_after_an_interruption_the_same_bytes(story, capsys, monkeypat
     for part in ("fold1.npz", "fold1_val.npz"):
         one, two = (d / "classification" / "inference" / "uniter" / part for d in (save, other))
         assert one.read_bytes() == two.read_bytes()
+
+
+def test_heads_are_as_many_as_asked_for(story):
+    """By the shapes in the files: two of two layers, and of one layer two by --class-heads 2."""
+    root, common, flags = story
+    stored = root / "save" / "classification" / "finetune" / "uniter" / "fold0"
+    path = next(stored.glob("*/head.safetensors"))
+    assert sorted(x.shape for x in load_file(path).values() if x.shape[-1:] == (5,)) == [
+        (5,),
+        (5,),
+        (32, 5),
+        (32, 5),
+    ]
+    linear = [*common[:-1], str(root / "linear"), "--recipes", "mix", "--folds", "0"]
+    short = ["--class-heads", "2", "--total-steps", "1", "--epochs", "1", "--branches", "2"]
+    assert main(["finetune", *linear, *flags, *short]) == 0
+    path = next((root / "linear").rglob("head.safetensors"))
+    assert len(load_file(path)) == 4
 
 
 def test_weights_that_are_fitted(story, capsys):

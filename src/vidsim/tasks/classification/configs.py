@@ -10,6 +10,7 @@ from vidsim.recipes.recipe import TaskConfig
 from vidsim.tasks.configs import FoldConfig
 
 _MOST = 1000  # times that a video is seen in one pass
+_LEAST_MIXUP = 0.1  # TensorFlow draws those of much smaller ones wrongly: all 0.5
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class ClassificationConfig(TaskConfig):
     off the embedding by one linear layer."""
     class_dropout: Rate = 0.5
     """Dropout after that layer; half as much before it."""
-    class_heads: Annotated[int, Range(1, 64)] = 1
+    class_heads: Annotated[int, Range(1, 16)] = 1
     """Heads, each with its own weights, dropout and loss; their probabilities are averaged."""
     class_skip: bool = False
     """Whether that layer also reads what a video is made of, past the model's embedding: the mean
@@ -32,13 +33,17 @@ class ClassificationConfig(TaskConfig):
     that is learned, from 0 on."""
     mixup: Annotated[float, Range(0, 100)] = 0.0
     """What the heads read of a video is mixed with that of another, and so are the classes; shares
-    are drawn from the Beta(x, x) distribution of this x. 0: not mixed."""
+    are drawn from the Beta(x, x) distribution of this x. 0: not mixed; the least besides is 0.1."""
     classes: ClassConfig = field(default_factory=ClassConfig)
 
     def contradictions(self) -> Iterator[str]:
         yield from super().contradictions()
         if self.class_skip and not self.class_hidden:
             yield f"{self.said('class_skip')} has no meaning without --class-hidden N"
+        if self.origin("class_dropout") == "flag" and not self.class_hidden:
+            yield f"{self.said('class_dropout')} does nothing without --class-hidden N"
+        if 0 < self.mixup < _LEAST_MIXUP:
+            yield f"{self.said('mixup')}: accepted is 0, or {_LEAST_MIXUP} to 100"
         if parse_resample(self.resample) is None:
             yield (
                 f"{self.said('resample')}: accepted is a comma list of SIZE:FACTOR, whole numbers "
@@ -80,8 +85,8 @@ class ClassEnsembleConfig(Config):
     """Flags of `python ensemble --task classification`."""
 
     weights: str | None = None
-    """Weight of every recipe's probabilities, name=number,name=number; or fit: the weights by which
-    the validation videos of the folds have the best mean_f1. Default: equal weights."""
+    """Weight of every recipe's probabilities, name=number,name=number; or fit: fitted to
+    the validation videos of the folds, by mean_f1. Default: equal weights."""
     test_b_file: Annotated[str | None, Alias("--ids")] = None
     """Test videos, a file or a pattern; default: test_b/test_b.tfrecords in the data folder."""
     out: str | None = None

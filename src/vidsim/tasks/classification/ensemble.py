@@ -11,7 +11,8 @@ from textwrap import fill
 
 import numpy as np
 
-from vidsim.blending.fit import FIT
+from vidsim.blending.earlier import keep_earlier
+from vidsim.blending.fit import FIT, Fit
 from vidsim.blending.members import find_members, member_path, test_name
 from vidsim.blending.weights import resolve_weights
 from vidsim.config import Common
@@ -40,6 +41,7 @@ from vidsim.tasks.classification.report import ENSEMBLE, Marks, print_report
 from vidsim.tasks.classification.result import (
     CONFIG,
     FIGURE,
+    FILES,
     REPORT,
     ensemble_dir,
     refuse_foreign,
@@ -56,6 +58,7 @@ class _Plan:
 
     source: ClassFolds
     weights: dict[str, float]
+    fit: Fit | None
     validated: Validated
     test: VideoTable | None
     name: str | None
@@ -92,6 +95,7 @@ def run(common: Common, config: ClassEnsembleConfig) -> None:
     content = {
         "marks": {name: row.to_json() for name, row in marks.items()},
         "weights": plan.weights,
+        "fit": plan.fit.to_json() if plan.fit else None,
         "classes": plan.classes,
         "test_videos": 0 if plan.test is None else len(plan.test),
         "made_up_sample": is_made_up(plan.source.videos.table.ids.tolist()),
@@ -100,7 +104,13 @@ def run(common: Common, config: ClassEnsembleConfig) -> None:
         "notes": notes,
         **provenance(),
     }
-    resolved = {"common": asdict(common), "ensemble": asdict(config), "folds": plan.source.folds}
+    resolved = {
+        "common": asdict(common),
+        "ensemble": asdict(config),
+        "weights": plan.weights,
+        "folds": plan.source.folds,
+    }
+    keep_earlier(folder, CONFIG, FILES, resolved)
     write_json(folder / CONFIG, resolved)
     write_json(folder / REPORT, content)
     _draw(common, plan, found, folder / FIGURE)
@@ -133,12 +143,13 @@ def _plan(common: Common, config: ClassEnsembleConfig) -> _Plan:
     if source.stale:
         notes.append("the folds were cut of other videos than those that are there now")
     validated = read_out_of_fold(common, source, names)
-    if config.weights == FIT:
+    fit = None
+    if config.weights == FIT and len(names) > 1:
         fit = fit_out_of_fold(source, validated)
         weights = fit.weights
         origin = fit.words("weights fitted to the validation videos", METRIC)
     notes.insert(0, f"blend: probabilities, mean over folds; {origin}")
-    return _Plan(source, weights, validated, test, name, notes, members)
+    return _Plan(source, weights, fit, validated, test, name, notes, members)
 
 
 def _tested(common: Common, plan: _Plan) -> dict[str, np.ndarray]:

@@ -6,17 +6,19 @@ its report and picture with it.
 
 import csv
 import io
-import itertools
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from vidsim.blending.earlier import free_mark, marked, move_aside
 from vidsim.config import Common
 from vidsim.errors import VidsimError
 from vidsim.files import atomic_file
 
 RESULT, REPORT, CONFIG = "result.csv", "report.json", "config.json"
 FIGURE = "confusion.png"
+FILES = (CONFIG, REPORT, FIGURE)
+"""Of a report, beside its result."""
 _LINE = re.compile(rb'("(""|[^"])*"|[^,"\n]*),-?\d{1,19}')
 
 
@@ -74,13 +76,6 @@ def write_result(path: Path, ids: Iterable[str], categories: Iterable[int]) -> P
 
 
 def _move_aside(path: Path) -> Path:
-    marks = (f".old-{number}" for number in itertools.count(1))
-    mark = next(mark for mark in marks if not _marked(path, mark).exists())
-    for beside in map(path.with_name, (REPORT, CONFIG, FIGURE)):
-        if beside.exists():
-            beside.rename(_marked(beside, mark))
-    return path.rename(_marked(path, mark))
-
-
-def _marked(path: Path, mark: str) -> Path:
-    return path.with_name(f"{path.stem}{mark}{path.suffix}")
+    mark = free_mark([path])
+    move_aside([path, *map(path.with_name, FILES)], mark)
+    return marked(path, mark)

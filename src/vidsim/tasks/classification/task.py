@@ -57,9 +57,7 @@ _SMALL_PRETRAINED: Mapping[str, Any] = MappingProxyType(
 
 def _settings(config: ClassificationConfig) -> dict[str, Any]:
     """What the heads depend on, besides the classes."""
-    if not config.class_hidden:
-        return {}
-    names = ["class_hidden", "class_dropout", "class_skip"]
+    names = ["class_hidden", "class_dropout", "class_skip"] if config.class_hidden else []
     names += ["class_heads"] * (config.class_heads > 1)
     return {name: getattr(config, name) for name in names}
 

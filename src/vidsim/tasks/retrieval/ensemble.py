@@ -6,7 +6,6 @@ scaled to length one and by the root of its weight. The modes with a match head 
 `match_blend`.
 """
 
-import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from vidsim.blending.blend import l2_normalize
+from vidsim.blending.earlier import free_mark, marked
 from vidsim.blending.weights import resolve_weights
 from vidsim.config import Common
 from vidsim.errors import VidsimError
@@ -229,9 +229,7 @@ def _move_other_aside(path: Path, result: Mapping[str, Any]) -> Path | None:
     )
     if same:
         return None
-    numbers = itertools.count(1)
-    names = (path.with_name(f"{path.stem}.old-{number}{path.suffix}") for number in numbers)
-    return path.rename(next(name for name in names if not name.exists()))
+    return path.rename(marked(path, free_mark([path])))
 
 
 def _result(

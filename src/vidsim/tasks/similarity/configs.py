@@ -30,8 +30,8 @@ class EnsembleConfig(Config):
     """Flags of `python ensemble`."""
 
     weights: str | None = None
-    """Weight of every recipe, name=number,name=number; or fit: the weights by which the validation
-    pairs of the folds are ranked best. Default: as published."""
+    """Weight of every recipe, name=number,name=number; or fit: fitted to the validation pairs of
+    the folds, by the mean of the recipes' cosines. Default: as published."""
     blend: Literal["sum", "aligned", "svd"] = "svd"
     """How recipes are blended: svd (the winner's: their cosines averaged by weight), sum (of the
     vectors, as published), aligned (the sum, in one basis)."""

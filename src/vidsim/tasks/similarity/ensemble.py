@@ -5,7 +5,6 @@ rows, so that memory does not grow with the videos.
 """
 
 import contextlib
-import itertools
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ import numpy as np
 from rich.filesize import decimal
 
 from vidsim.blending.blend import Blend
+from vidsim.blending.earlier import free_mark, keep_earlier, marked, move_aside
 from vidsim.blending.fit import FIT
 from vidsim.blending.fold_mean import FoldMean
 from vidsim.blending.member_file import MemberFile
@@ -61,7 +61,7 @@ def run(common: Common, config: EnsembleConfig) -> None:
 
     with StepProgress() as progress:
         # 2 Blend
-        if config.weights == FIT:
+        if config.weights == FIT and len(plan.weights) > 1:
             plan = _fitted(common, plan, progress)
         sources = _blended(common, config, plan, progress) if plan.tested else {}
 
@@ -86,8 +86,8 @@ def _fitted(common: Common, plan: Plan, progress: StepProgress) -> Plan:
     progress.step("fit weights", len(plan.members), "models read")
     load = _validation_loader(common, progress)
     fit = fit_out_of_fold(plan.fold_pairs, load, list(plan.weights))
-    origin = fit.words("weights fitted to the validation pairs", "Spearman")
-    return replace(plan, weights=fit.weights, origin=origin)
+    origin = fit.words("weights fitted to the validation pairs", "mean of cosines: Spearman")
+    return replace(plan, weights=fit.weights, origin=origin, fit=fit)
 
 
 def _validation_loader(common: Common, progress: StepProgress) -> Load:
@@ -130,9 +130,8 @@ def _earlier_kept(plan: Plan) -> Iterator[None]:
     if not path.exists() or path.stat().st_size == 0:
         yield
         return
-    marks = (f".old-{number}" for number in itertools.count(1))
-    mark = next(mark for mark in marks if not _marked(path, mark).exists())
-    earlier = _marked(path, mark)
+    mark = free_mark([path])
+    earlier = marked(path, mark)
     try:
         os.link(path, earlier)
     except OSError:  # a file system without hard links
@@ -144,15 +143,8 @@ def _earlier_kept(plan: Plan) -> Iterator[None]:
         if file_digest(path) == before:
             earlier.unlink()
     if earlier.exists():
-        for report in (plan.folder / name for name in _REPORT):
-            if report.exists():
-                report.rename(_marked(report, mark))
-        print(f"ensemble: {path} was another blend; it is {earlier} now, its report {mark[1:]} too")
-
-
-def _marked(path: Path, mark: str) -> Path:
-    """The path with a mark before its suffix."""
-    return path.with_name(f"{path.stem}{mark}{path.suffix}")
+        move_aside([plan.folder / name for name in _REPORT], mark)
+        print(f"ensemble: {path} was another blend; it is {earlier} now, its report {mark} too")
 
 
 def _recipe_means(
@@ -195,6 +187,7 @@ def _evaluate(
     return Report(
         scores={name: replace(row, test_b=test_scores.get(name)) for name, row in scores.items()},
         weights=plan.weights,
+        fit=plan.fit,
         blend=config.blend,
         raw=config.raw,
         videos=len(plan.ids),
@@ -267,6 +260,7 @@ def _save(common: Common, config: EnsembleConfig, plan: Plan, report: Report) ->
         "folds": plan.folds,
         "files": plan.paths,
     }
+    keep_earlier(plan.folder, _REPORT[0], _REPORT, resolved)
     config_json, report_json, picture = (plan.folder / name for name in _REPORT)
     write_json(config_json, resolved)
     write_json(report_json, report.to_json())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vidsim.blending.fit import FIT
+from vidsim.blending.fit import FIT, Fit
 from vidsim.blending.members import find_members, test_name
 from vidsim.blending.weights import resolve_weights
 from vidsim.config import Common, parse_folds
@@ -59,6 +59,8 @@ class Plan:
     folder: Path
     """Of the report."""
     notes: list[str]
+    fit: Fit | None = None
+    """What fitted weights are worth."""
 
 
 def make_plan(common: Common, config: EnsembleConfig) -> Plan:

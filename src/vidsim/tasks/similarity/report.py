@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from vidsim.blending.fit import Fit
 from vidsim.tasks.similarity.origin import Origin
 from vidsim.tasks.similarity.scores import ENSEMBLE, Scores
 
@@ -46,6 +47,8 @@ class Report:
     """Rated pairs of test_b; 0 without labels."""
     notes: list[str] = field(default_factory=list)
     """What a reader must know besides the numbers."""
+    fit: Fit | None = None
+    """What fitted weights are worth; None where they are not fitted."""
 
     @property
     def folds(self) -> list[int]:
@@ -67,6 +70,7 @@ class Report:
         }
         return {
             "spearman": rows,
+            "fit": self.fit.to_json() if self.fit else None,
             "blend": self.blend,
             "raw": self.raw,
             "videos": self.videos,
