@@ -82,11 +82,8 @@ def run(common: Common, config: ClassEnsembleConfig) -> None:
     tested = _tested(common, plan) if plan.test is not None else {}
     found = blend_out_of_fold(plan.source, plan.validated, plan.weights)
     marks = _marks(plan, found, tested)
-    path, folder, notes = (
-        result_path(common, plan.name),
-        ensemble_dir(common, plan.name),
-        plan.notes,
-    )
+    path, notes = result_path(common, plan.name), plan.notes
+    folder = ensemble_dir(common, plan.name)
     if plan.test is not None:
         chosen = plan.classes[tested[ENSEMBLE].argmax(axis=1)]
         moved = write_result(path, texts(plan.test.ids), chosen.tolist())
