@@ -1,4 +1,4 @@
-"""Weights fitted to predictions: the best are found, noise is not, and the flattery is said."""
+"""Weights fitted to predictions: the best are found, and noise is not."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_models_count_by_what_they_know():
     )
     assert found.weights == pytest.approx({"sure": 0.8, "unsure": 0.2}, abs=0.06)
     assert found.score > found.equal + 0.01
-    assert found.honest == pytest.approx(found.score, abs=0.002)
+    assert found.cross_fitted == pytest.approx(found.score, abs=0.002)
 
 
 def test_equal_models_keep_equal_weights():
@@ -34,7 +34,7 @@ def test_equal_models_keep_equal_weights():
     same = truth + np.random.default_rng(1).normal(size=400)
     found = fit_weights({"a": same, "b": same, "c": same}, np.zeros(400), judge)
     assert found.weights == pytest.approx(dict.fromkeys("abc", 1 / 3))
-    assert found.honest is None
+    assert found.cross_fitted is None
     assert found.score == found.equal
 
 
@@ -45,14 +45,14 @@ def test_a_model_that_knows_nothing_is_left_with_its_first_vote():
     assert found.weights["noise"] == pytest.approx(1 / (VOTES + 2))
 
 
-def test_what_is_fitted_to_noise_is_not_honest():
+def test_what_is_fitted_to_noise_does_not_last_on_other_folds():
     """Derived: twenty models of noise correlate with the rows fitted to, not with the others."""
     _, judge = truth_and_judge(60)
     rng = np.random.default_rng(3)
     found = fit_weights({str(k): rng.normal(size=60) for k in range(20)}, np.arange(60) % 3, judge)
     assert found.score > 0.25
-    assert found.honest is not None
-    assert found.honest < found.score - 0.1
+    assert found.cross_fitted is not None
+    assert found.cross_fitted < found.score - 0.1
 
 
 def test_rows_of_several_numbers_and_the_rows_judged():
@@ -69,7 +69,7 @@ def test_rows_of_several_numbers_and_the_rows_judged():
     found = fit_weights({"low": low, "high": high}, folds, judge)
     assert set(asked) == {(0, 1), (2, 3), (0, 1, 2, 3)}
     assert found.weights["high"] == pytest.approx((VOTES + 1) / (VOTES + 2))
-    assert found.honest == pytest.approx(found.score)
+    assert found.cross_fitted == pytest.approx(found.score)
 
 
 def test_a_score_that_moves_in_steps_is_climbed():
@@ -99,7 +99,7 @@ def test_constant_predictions_are_no_error():
 def test_words():
     fit = Fit({"a": 0.75, "b": 0.25}, 0.5, 0.4, 0.45)
     assert fit.words("weights fitted to pairs", "Spearman") == (
-        "weights fitted to pairs, whose scores they flatter (Spearman 0.5000, equal weights "
+        "weights fitted to pairs, on which they score too well (Spearman 0.5000, equal weights "
         "0.4000; each fold by weights fitted to the others: 0.4500): a 0.7500, b 0.2500"
     )
     worse = Fit({"a": 1.0}, 0.5, 0.4, 0.35)

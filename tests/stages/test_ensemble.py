@@ -99,7 +99,7 @@ def test_fitted_weights_score_what_is_said_of_them(world, capsys):
     assert submitted(world.common.output_zip) == first
     assert world.report()["fit"] is None
     run(replace(world.common, recipes="mix"), EnsembleConfig(weights="fit"))
-    assert "flatter" not in world.report()["notes"][0]  # of one recipe
+    assert "too well" not in world.report()["notes"][0]  # of one recipe
 
 
 def test_a_report_of_other_weights_is_kept_where_there_is_no_submission(world, capsys):
@@ -109,12 +109,27 @@ def test_a_report_of_other_weights_is_kept_where_there_is_no_submission(world, c
     first = {name: (folder / name).read_bytes() for name in ("config.json", "report.json")}
     for _ in range(2):  # the second is the same blend
         run(world.common, EnsembleConfig())
-    assert f"{folder / 'report.png'} was of another blend" in capsys.readouterr().out
+    assert f"{folder / 'report.json'} was of another blend" in capsys.readouterr().out
     assert {name: (folder / name.replace(".", ".old-1.")).read_bytes() for name in first} == first
     assert not list(folder.glob("*.old-2.*"))
     (folder / "config.json").write_text("{")
     run(world.common, EnsembleConfig())
     assert (folder / "config.old-2.json").read_text() == "{"
+
+
+def test_a_kept_report_is_not_replaced_by_a_later_one(world):
+    """Of an equal submission the report alone is kept; of another one both, by the same number."""
+    folder = world.common.save_dir / "ensemble"
+    run(world.common, EnsembleConfig(weights="mix=3,uniter=1"))
+    first = (folder / "report.json").read_bytes()
+    run(world.common, EnsembleConfig(weights="mix=6,uniter=2"))  # the same blend in other words
+    second = (folder / "report.json").read_bytes()
+    run(world.common, EnsembleConfig())
+    assert (folder / "report.old-1.json").read_bytes() == first
+    assert (folder / "report.old-2.json").read_bytes() == second
+    assert [path.name for path in world.common.output_zip.parent.glob("*.old-*.zip")] == [
+        f"{world.common.output_zip.stem}.old-2.zip"
+    ]
 
 
 def test_the_same_files_make_the_same_bytes(world):

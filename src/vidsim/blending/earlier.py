@@ -9,17 +9,17 @@ from typing import Any
 from vidsim.files import as_json
 
 
-def keep_earlier(folder: Path, config: str, names: Sequence[str], resolved: Any) -> None:
+def keep_earlier(folder: Path, names: Sequence[str], resolved: Any) -> None:
     """Moves the files of a report to NAME.old-<n> beside them, if they are of another blend.
 
     Args:
         folder: of the report.
-        config: name of the file that says how it was made.
-        names: of all its files, that one included.
-        resolved: what that file is going to say.
+        names: of its files. The last one says how it was made; it is also moved last, so that after
+            an interruption the same call moves the rest.
+        resolved: what that last file is going to say.
     """
     try:
-        earlier = json.loads((folder / config).read_text(encoding="utf-8"))
+        earlier = json.loads((folder / names[-1]).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return
     except ValueError:
@@ -29,7 +29,7 @@ def keep_earlier(folder: Path, config: str, names: Sequence[str], resolved: Any)
     paths = [folder / name for name in names]
     mark = free_mark(paths)
     move_aside(paths, mark)
-    print(f"ensemble: {folder / names[-1]} was of another blend; its report is {mark} now")
+    print(f"ensemble: {paths[0]} was of another blend; it is {marked(paths[0], mark)} now")
 
 
 def move_aside(paths: Sequence[Path], mark: str) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 FIT = "fit"
 """What --weights is given for weights that are fitted."""
 VOTES = 50
-"""Votes at most, besides the first one of every model. A model that gets no other has a weight of
-1 / (VOTES + models) at least."""
+"""Votes that are given, besides the first one of every model. A model that gets none of them keeps
+a weight of at least 1 / (VOTES + models)."""
 
 Judge = Callable[[np.ndarray, np.ndarray], float]
 """(predictions (K, ...), their row numbers (K,)) -> their score, the higher the better."""
@@ -21,16 +21,16 @@ class Fit:
 
     Attributes:
         weights: by model; they add up to one.
-        score: of the blend on the rows that the weights were fitted to, which flatters.
+        score: of the blend on the rows that the weights were fitted to; on other rows it is lower.
         equal: of the blend with equal weights, which nothing was fitted for.
-        honest: of the blend where the rows of each fold are blended by weights that were fitted to
-            the other folds; None where there is one fold.
+        cross_fitted: of the blend where the rows of each fold are blended by weights that were
+            fitted to the other folds; None where there is one fold.
     """
 
     weights: dict[str, float]
     score: float
     equal: float
-    honest: float | None
+    cross_fitted: float | None
 
     def words(self, source: str, metric: str) -> str:
         """What a reader of the report must know of them: a sentence, and the weights.
@@ -40,16 +40,16 @@ class Fit:
             metric: the score's name.
         """
         scores = f"{metric} {self.score:.4f}, equal weights {self.equal:.4f}"
-        if self.honest is not None:
-            scores += f"; each fold by weights fitted to the others: {self.honest:.4f}"
-            if self.honest < self.equal:
+        if self.cross_fitted is not None:
+            scores += f"; each fold by weights fitted to the others: {self.cross_fitted:.4f}"
+            if self.cross_fitted < self.equal:
                 scores += ", so that equal weights may do better on other data"
         weights = ", ".join(f"{name} {weight:.4f}" for name, weight in self.weights.items())
-        return f"{source}, whose scores they flatter ({scores}): {weights}"
+        return f"{source}, on which they score too well ({scores}): {weights}"
 
     def to_json(self) -> dict[str, float | None]:
         """The three scores, for a report."""
-        return {"score": self.score, "equal_weights": self.equal, "out_of_fold": self.honest}
+        return {"score": self.score, "equal_weights": self.equal, "out_of_fold": self.cross_fitted}
 
 
 def fit_weights(predictions: Mapping[str, np.ndarray], folds: np.ndarray, judge: Judge) -> Fit:
@@ -71,18 +71,18 @@ def fit_weights(predictions: Mapping[str, np.ndarray], folds: np.ndarray, judge:
     every = np.arange(len(folds))
     votes = _votes(stacked, every, judge)
     numbers = np.unique(folds)
-    honest = None
+    cross_fitted = None
     if len(numbers) > 1:
         blended = np.empty(stacked.shape[1:], np.float64)
         for fold in numbers:
             of_others = _votes(stacked, np.flatnonzero(folds != fold), judge)
             blended[folds == fold] = _mean(stacked[:, folds == fold], of_others)
-        honest = judge(blended, every)
+        cross_fitted = judge(blended, every)
     return Fit(
         weights=dict(zip(names, (votes / votes.sum()).tolist(), strict=True)),
         score=judge(_mean(stacked, votes), every),
         equal=judge(_mean(stacked, np.ones(len(names))), every),
-        honest=honest,
+        cross_fitted=cross_fitted,
     )
 
 

@@ -20,7 +20,7 @@ def softmax_cross_entropy(labels: Tensor, logits: Tensor, smoothing: float = 0.0
         smoothing: Share of the target that is spread evenly over all classes, its own included.
 
     Shapes:
-        labels (..., ) integer, logits (..., C) -> (...,) float32
+        labels (...,) integer, logits (..., C) -> (...,) float32
 
     When to use:
         Each video has exactly one class. For tags, of which a video has any number, see

@@ -33,7 +33,7 @@ class Mixture(NamedTuple):
 
 
 class ClassHeads(keras.layers.Layer):
-    """(B, D) embeddings to (B, H, C) logits, float32, of H heads that know nothing of each other.
+    """(B, D) embeddings to (B, H, C) logits, float32, of H independent heads.
 
     Each head has its own weights and its own dropout masks; where each has its own loss, the mean
     of their probabilities is that of an ensemble.

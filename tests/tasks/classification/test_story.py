@@ -133,7 +133,7 @@ def test_heads_are_as_many_as_asked_for(story):
 
 
 def test_weights_that_are_fitted(story, capsys):
-    """Each vote is one of the two recipes'; the report says what the weights flatter."""
+    """Each vote is one of the two recipes'; the report says what they score."""
     root, common, _ = story
     report = root / "save" / "classification" / "ensemble" / "report.json"
     flags = ["--recipes", "mix,uniter"]

@@ -109,4 +109,4 @@ def test_weights_are_fitted_to_the_pairs_that_are_scored():
     assert fit.weights == pytest.approx({"bad": 1 / 3, "good": 2 / 3})
     assert fit.equal == pytest.approx(-1)
     assert fit.score == pytest.approx(1)
-    assert fit.honest == pytest.approx(1)
+    assert fit.cross_fitted == pytest.approx(1)

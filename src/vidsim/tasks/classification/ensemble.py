@@ -107,7 +107,7 @@ def run(common: Common, config: ClassEnsembleConfig) -> None:
         "weights": plan.weights,
         "folds": plan.source.folds,
     }
-    keep_earlier(folder, CONFIG, FILES, resolved)
+    keep_earlier(folder, FILES, resolved)
     write_json(folder / CONFIG, resolved)
     write_json(folder / REPORT, content)
     _draw(common, plan, found, folder / FIGURE)

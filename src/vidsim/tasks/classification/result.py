@@ -17,7 +17,7 @@ from vidsim.files import atomic_file
 
 RESULT, REPORT, CONFIG = "result.csv", "report.json", "config.json"
 FIGURE = "confusion.png"
-FILES = (CONFIG, REPORT, FIGURE)
+FILES = (REPORT, FIGURE, CONFIG)
 """Of a report, beside its result."""
 _LINE = re.compile(rb'("(""|[^"])*"|[^,"\n]*),-?\d{1,19}')
 
@@ -76,6 +76,7 @@ def write_result(path: Path, ids: Iterable[str], categories: Iterable[int]) -> P
 
 
 def _move_aside(path: Path) -> Path:
-    mark = free_mark([path])
-    move_aside([path, *map(path.with_name, FILES)], mark)
+    files = [path, *map(path.with_name, FILES)]
+    mark = free_mark(files)
+    move_aside(files, mark)
     return marked(path, mark)

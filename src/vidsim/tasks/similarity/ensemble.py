@@ -39,7 +39,7 @@ from vidsim.tasks.similarity.report import Report, print_report
 from vidsim.tasks.similarity.scores import ENSEMBLE, Scores
 from vidsim.tasks.similarity.submission import check_submission, write_submission
 
-_REPORT = ("config.json", "report.json", "report.png")
+_REPORT = ("report.json", "report.png", "config.json")
 _DRIFT = 0.01  # a fold's Spearman may differ so much from its finetuning's (lower precision there)
 
 
@@ -130,7 +130,8 @@ def _earlier_kept(plan: Plan) -> Iterator[None]:
     if not path.exists() or path.stat().st_size == 0:
         yield
         return
-    mark = free_mark([path])
+    reports = [plan.folder / name for name in _REPORT]
+    mark = free_mark([path, *reports])
     earlier = marked(path, mark)
     try:
         os.link(path, earlier)
@@ -143,7 +144,7 @@ def _earlier_kept(plan: Plan) -> Iterator[None]:
         if file_digest(path) == before:
             earlier.unlink()
     if earlier.exists():
-        move_aside([plan.folder / name for name in _REPORT], mark)
+        move_aside(reports, mark)
         print(f"ensemble: {path} was another blend; it is {earlier} now, its report {mark} too")
 
 
@@ -260,8 +261,8 @@ def _save(common: Common, config: EnsembleConfig, plan: Plan, report: Report) ->
         "folds": plan.folds,
         "files": plan.paths,
     }
-    keep_earlier(plan.folder, _REPORT[0], _REPORT, resolved)
-    config_json, report_json, picture = (plan.folder / name for name in _REPORT)
+    keep_earlier(plan.folder, _REPORT, resolved)
+    report_json, picture, config_json = (plan.folder / name for name in _REPORT)
     write_json(config_json, resolved)
     write_json(report_json, report.to_json())
     draw_report(report, picture)
