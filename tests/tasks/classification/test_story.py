@@ -158,9 +158,11 @@ def test_an_earlier_result_is_kept_and_a_foreign_file_not_replaced(story, capsys
     kept, picture = report.read_bytes(), (ensemble / "confusion.png").read_bytes()
     assert main(["ensemble", *common, "--recipes", "mix,uniter"]) == 0
     assert path.read_bytes() == ours
-    assert (ensemble / "result.old-1.csv").read_text() == "t100,21\n"
-    assert (ensemble / "report.old-1.json").read_bytes() == kept
-    assert (ensemble / "confusion.old-1.png").read_bytes() == picture
+    [moved] = ensemble.glob("result.old-*.csv")
+    mark = moved.suffixes[0]  # the first number that no file of the report has
+    assert moved.read_text() == "t100,21\n"
+    assert (ensemble / f"report{mark}.json").read_bytes() == kept
+    assert (ensemble / f"confusion{mark}.png").read_bytes() == picture
     assert (ensemble / "confusion.png").read_bytes() == picture  # of the same videos and models
     foreign = tmp_path / "notes.txt"
     foreign.write_text("dear diary\n")
