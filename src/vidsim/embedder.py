@@ -16,7 +16,7 @@ from vidsim.embedder_inputs import (
     tracked,
 )
 from vidsim.errors import VidsimError
-from vidsim.model_set import ModelSet, find_model_set
+from vidsim.model_set import ModelSet, find_model_set, is_model_set
 from vidsim.pretrained.hub import local_folder
 from vidsim.pretrained.json_files import read_json_object
 from vidsim.training.checkpoint import Checkpoint
@@ -88,7 +88,8 @@ class Embedder:
                 texts and videos in one space.
 
         Raises:
-            VidsimError: no such folder, or one that is damaged or not supported.
+            VidsimError: no such folder, or one that is damaged or not supported, or is of models
+                that vidsim trained.
         """
         if not isinstance(name, str | Path):
             raise VidsimError(
@@ -100,6 +101,11 @@ class Embedder:
             from vidsim.clip_embedder import ClipEmbedder
 
             return ClipEmbedder.from_folder(folder)
+        if is_model_set(folder):
+            raise VidsimError(
+                f"from_pretrained {name}: models that vidsim trained, not a Hugging Face folder; "
+                "load them by Embedder.from_checkpoint"
+            )
         from vidsim.text_embedder import TextEmbedder
 
         return TextEmbedder.from_pretrained(name)

@@ -13,6 +13,7 @@ from vidsim.blending.blend import l2_normalize, side_by_side, weighted_sum
 from vidsim.blending.fold_mean import fold_mean
 from vidsim.errors import VidsimError
 from vidsim.files import file_digest
+from vidsim.pretrained.json_files import read_json_object
 from vidsim.training.checkpoint import CONFIG, WEIGHTS
 from vidsim.training.checkpoint_keeper import MANIFEST, best_checkpoint, numbered_folders
 from vidsim.training.run_record import DONE
@@ -108,6 +109,16 @@ def find_model_set(folder: Path) -> ModelSet:
         "of a checkpoint or a run (save/finetune/uniter/fold0), of all folds of a recipe "
         f"(save/finetune/uniter), or of an ensemble (save/ensemble, with its {REPORT})"
     )
+
+
+def is_model_set(folder: Path) -> bool:
+    """Whether `find_model_set` is meant for a folder, and no reader of Hugging Face folders."""
+    if any((folder / name).exists() for name in (MANIFEST, REPORT)):
+        return True
+    if (folder / WEIGHTS).exists():
+        config = folder / CONFIG
+        return config.is_file() and "family" in read_json_object(config)
+    return any(_FOLD.fullmatch(path.name) for path in folder.glob("fold*/"))
 
 
 def _finished(run: Path) -> Path:

@@ -112,6 +112,8 @@ def test_the_modules_of_sentence_transformers(make_folder):
 def test_mistakes_are_named(make_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path, _ = make_folder("bert")
+    (run := tmp_path / "mix").mkdir()
+    (run / "checkpoints.json").write_text("{}")
     embedder = vidsim.Embedder.from_pretrained(path)
     for arguments, message in (
         ({"titles": ["a"], "frames": [np.zeros((1, 1536))]}, "a text encoder embeds titles alone"),
@@ -128,6 +130,7 @@ def test_mistakes_are_named(make_folder, tmp_path, monkeypatch):
         ("", "from_pretrained: an empty name"),
         (path / "config.json", "this is a file"),
         (tmp_path, r"config\.json: no such file; accepted is a Hugging Face folder"),
+        (run, "models that vidsim trained.*load them by Embedder.from_checkpoint"),
         (None, "from_pretrained: None; accepted is the path of a folder, or a Hub name"),
     ):
         with pytest.raises(VidsimError, match=message):

@@ -5,8 +5,14 @@ import numpy as np
 import pytest
 from keras import ops
 
+from vidsim.models.class_scorer import ClassHead
+from vidsim.models.two_tower import Towers
+from vidsim.objectives.configs import RetrievalLossConfig
+from vidsim.objectives.momentum_configs import MomentumContrastConfig
+from vidsim.objectives.momentum_contrast import MomentumContrastObjective
+from vidsim.objectives.retrieval import RetrievalObjective
 from vidsim.training.configs import OptimizerConfig
-from vidsim.training.optimizer import build_optimizer
+from vidsim.training.optimizer import NOT_DECAYED, build_optimizer
 
 PLAIN = {"weight_decay": 0.0, "clip_norm": 0.0, "warmup_steps": 0, "bert_warmup_steps": 0}
 
@@ -139,6 +145,26 @@ def test_which_weights_of_a_model_are_decayed(family, build_smallest):
     own = {"uniter": {"type"}, "mix_nextvlad": set()}[family]
     assert kept == {"bias", "gamma", "beta"} | own
     assert shrunk == {"kernel", "embeddings"} | ({"centres"} if family == "mix_nextvlad" else set())
+
+
+def test_learned_numbers_are_not_decayed():
+    """Temperatures, and the shares of what stands beside an embedding."""
+    temperature = RetrievalObjective(RetrievalLossConfig())
+    momentum = MomentumContrastObjective(MomentumContrastConfig())
+    numbers = [
+        *(v for objective in (temperature, momentum) for v in objective.trainable_variables),
+        *Towers(4, 3, 0.0, skip=(2, 2)).shares,
+        ClassHead(3, 4, 0, 0.0, means=(2, 2)).share,
+    ]
+    assert len(numbers) == 5 and all(number.shape == () for number in numbers)
+    for share in numbers[2:]:  # which begin at 0
+        share.assign(0.5)
+    before = [float(number) for number in numbers]
+    optimizer = keras.optimizers.AdamW(0.1, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
+    optimizer.build(numbers)
+    optimizer.apply([ops.zeros_like(number) for number in numbers])
+    assert [float(number) for number in numbers] == before
 
 
 def test_the_latest_update_is_reported():
