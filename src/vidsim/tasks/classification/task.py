@@ -44,7 +44,7 @@ _SMALL_PRETRAINED: Mapping[str, Any] = MappingProxyType(
         "batch_size": 128,
         "modality_dropout": 0.0,
         "ema": 0.98,
-        "class_heads": 4,
+        "class_heads": 8,
         "class_hidden": 2048,
         "class_dropout": 0.7,
         "class_skip": True,
