@@ -13,7 +13,7 @@ from made_models import photograph
 from vidsim.errors import VidsimError
 from vidsim.extractors.applications import APPLICATIONS, application_preprocessing
 from vidsim.extractors.image_processor import read_image_processor
-from vidsim.extractors.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from vidsim.extractors.preprocessing import IMAGENET_MEAN, IMAGENET_STD, RESAMPLE, Preprocessing
 
 LITE = Preprocessing(224, 224, 256)
 HALVES = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
@@ -35,9 +35,11 @@ PROCESSORS = {  # model_type -> the class in transformers and what its published
     "siglip": ("SiglipImageProcessorPil", {"size": {"height": 32, "width": 32}, "resample": 3}),
 }
 SHAPES = [(90, 130), (131, 90), (20, 33), (256, 256)]
+WIDE = [(360, 640), (480, 854), (1080, 1920)]  # of their columns not all are computed
+TALL = [(640, 360), (1000, 400)]  # of the second, Pillow resizes rows first since its version 13
 
 
-@pytest.mark.parametrize("shape", [*SHAPES, (240, 320), (640, 480), (405, 719), (1080, 1920)])
+@pytest.mark.parametrize("shape", [*SHAPES, (240, 320), (640, 480), (405, 719), *WIDE, *TALL])
 def test_the_shorter_side_and_the_middle(shape):
     """As torchvision's Resize(256) and CenterCrop(224) of a Pillow picture, to the last bit."""
     picture = photograph(*shape)
@@ -50,6 +52,21 @@ def test_the_shorter_side_and_the_middle(shape):
     found = LITE(picture)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("resample", RESAMPLE)
+@pytest.mark.parametrize("resize", [None, 40, (40, 56)])
+def test_every_filter_is_that_of_the_whole_picture(resample, resize):
+    """Also where proportions are lost, and Pillow begins with the rows."""
+    made = Preprocessing(32, 32, resize, resample)
+    for shape in ((90, 160), (160, 90), (64, 36), (40, 150), (150, 40), (50, 50), (96, 61)):
+        picture = photograph(*shape)
+        size = (resize * np.array(shape) // min(shape)) if resize == 40 else resize or (32, 32)
+        height, width = map(int, size)
+        whole = Image.fromarray(picture).resize((width, height), RESAMPLE[resample])
+        top, left = (height - 32) // 2, (width - 32) // 2
+        kept = np.asarray(whole)[top : top + 32, left : left + 32]
+        np.testing.assert_array_equal(made.resized(picture), kept, err_msg=str(shape))
 
 
 @pytest.mark.parametrize("kind", PROCESSORS)

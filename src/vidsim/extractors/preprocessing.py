@@ -6,13 +6,18 @@ which decodes videos can do this part and never loads TensorFlow.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vidsim.errors import VidsimError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 RESAMPLE = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "hamming": 5}
 """Pillow's filters, and the numbers that preprocessor_config.json has for them."""
@@ -23,6 +28,8 @@ middle alone comes to the same."""
 
 _REACH = 3
 """Pixels on each side that a filter reads, as many times more as it makes the picture smaller."""
+
+_ROWS_FIRST_SINCE = 13  # Pillow's version; until then columns are always resized first
 
 _MOST_PARTS = 1024  # of a pixel, which are exact in single precision for pictures of 16,384 pixels
 
@@ -70,6 +77,8 @@ class Preprocessing:
     def resized(self, picture: np.ndarray) -> np.ndarray:
         """The picture resized and cut, colours as they are: (height, width, 3) uint8.
 
+        The numbers are those of the installed Pillow for the whole picture, cut afterwards.
+
         Raises:
             VidsimError: as for the call.
         """
@@ -77,16 +86,17 @@ class Preprocessing:
         height, width = self._resized_shape(*picture.shape[:2])
         if picture.shape[:2] == (height, width) == (self.height, self.width):
             return picture
-        rows = _Axis.middle(picture.shape[0], height, self.height)
-        columns = _Axis.middle(picture.shape[1], width, self.width)
-        filtered, part = RESAMPLE[self.resample], picture[rows.read, columns.read]
-        image = _pillow().fromarray(np.ascontiguousarray(part))
-        # Pillow's own order, and between the two steps the columns that are not kept are left out
-        box = (columns.box[0], 0, columns.box[1], image.height)
-        image = image.resize((columns.size, image.height), filtered, box)
-        image = image.crop((columns.kept.start, 0, columns.kept.stop, image.height))
-        box = (0, rows.box[0], image.width, rows.box[1])
-        kept = np.asarray(image.resize((image.width, rows.size), filtered, box))[rows.kept]
+        smooth = self.resample not in ("nearest", "box")
+        rows = _Axis.middle(picture.shape[0], height, self.height, smooth)
+        columns = _Axis.middle(picture.shape[1], width, self.width, smooth)
+        part = np.ascontiguousarray(picture[rows.read, columns.read])
+        passes = [(_resize_columns, columns), (_resize_rows, rows)]
+        if _rows_come_first(picture.shape, (height, width)):
+            passes.reverse()
+        image = _pillow().fromarray(part)
+        for resize, axis in passes:
+            image = resize(image, axis, RESAMPLE[self.resample])
+        kept = np.asarray(image)
         if kept.shape[:2] == (self.height, self.width):
             return kept
         padded = np.zeros((self.height, self.width, 3), "uint8")
@@ -146,24 +156,64 @@ class _Axis:
     before: int
 
     @classmethod
-    def middle(cls, given: int, resized: int, kept: int) -> "_Axis":
+    def middle(cls, given: int, resized: int, kept: int, smooth: bool) -> "_Axis":
         """The middle `kept` pixels of `given` ones that are resized to `resized`.
 
-        Only what is kept is computed where Pillow, which has single precision for its place, makes
-        the same numbers of it: where a step is a sum of few halves, as for all that is resized to
-        256. And where what is kept is little: a picture of 2 x 20000 pixels, resized whole, would
-        fill the memory. There a few values differ by 1 or 2.
+        Pillow has single precision for the place of what it resizes. So the place begins and ends
+        where that suffices, and what is computed is as if all was: anywhere, where a step is a sum
+        of few halves, as for all that is resized to 256; else where whole pixels of the picture
+        and of the result meet, as every 128 and 91 do where 640 become 455, unless the filter
+        jumps. But where what is kept is little, only that is computed: a picture of 2 x 20000
+        pixels, resized whole, would fill the memory. There a few values differ by 1 or 2.
+
+        Args:
+            given: pixels of the picture.
+            resized: pixels of the whole result.
+            kept: pixels that the model wants.
+            smooth: whether the filter has no jump.
         """
         begin, before = max(resized - kept, 0) // 2, max(kept - resized, 0) // 2
         end = min(begin + kept, resized)
         parts = Fraction(given, resized).denominator
-        if resized <= _WHOLE * kept and (parts & (parts - 1) or parts > _MOST_PARTS):
-            return cls(slice(0, given), (0, given), resized, slice(begin, end), before)
+        if parts & (parts - 1) == 0 and parts <= _MOST_PARTS:
+            parts = 1
+        elif not smooth:
+            parts = resized
+        start, stop = begin // parts * parts, -(-end // parts) * parts
+        if resized > _WHOLE * kept:
+            start, stop = begin, end
         step = given / resized
         reach = _REACH * max(step, 1) + 1
-        first, last = max(int(begin * step - reach), 0), min(int(end * step + reach) + 1, given)
-        box = begin * step - first, min(end * step, given) - first
-        return cls(slice(first, last), box, end - begin, slice(0, end - begin), before)
+        places = start * given / resized, min(stop * given / resized, given)
+        first, last = max(int(places[0] - reach), 0), min(int(places[1] + reach) + 1, given)
+        box = places[0] - first, places[1] - first
+        kept_ones = slice(begin - start, end - start)
+        return cls(slice(first, last), box, stop - start, kept_ones, before)
+
+
+def _resize_columns(image: "Image", axis: _Axis, resample: int) -> "Image":
+    box = (axis.box[0], 0, axis.box[1], image.height)
+    resized = image.resize((axis.size, image.height), resample, box)
+    return resized.crop((axis.kept.start, 0, axis.kept.stop, image.height))
+
+
+def _resize_rows(image: "Image", axis: _Axis, resample: int) -> "Image":
+    box = (0, axis.box[0], image.width, axis.box[1])
+    resized = image.resize((image.width, axis.size), resample, box)
+    return resized.crop((0, axis.kept.start, image.width, axis.kept.stop))
+
+
+def _rows_come_first(given: Sequence[int], resized: tuple[int, int]) -> bool:
+    """The order in which Pillow resizes a whole picture, by which values differ by 1 or 2.
+
+    Args:
+        given: height and width, and what may follow.
+        resized: height and width.
+    """
+    if int(_pillow().__version__.split(".")[0]) < _ROWS_FIRST_SINCE:
+        return False
+    fewer_rows, fewer_columns = given[0] - resized[0], given[1] - resized[1]
+    return fewer_rows > max(2 * fewer_columns, 0)
 
 
 def _check(picture: np.ndarray) -> None:
