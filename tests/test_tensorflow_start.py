@@ -16,6 +16,8 @@ start_keras()
 import keras
 import tensorflow as tf
 tf.function(lambda x: tf.cast(x, tf.float32) + 1)(tf.zeros((2, 3), tf.float16))
+for size in range(1, 9):
+    tf.function(lambda x: x + 1)(tf.zeros(size))
 assert (keras.config.floatx(), keras.config.backend()) == ("float32", "tensorflow")
 """
 

@@ -11,6 +11,7 @@ wrong.
 
 import contextlib
 import ctypes
+import logging
 import os
 import sys
 import tempfile
@@ -29,11 +30,17 @@ def start_tensorflow() -> None:
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    logging.getLogger("tensorflow").addFilter(_is_no_advice)
     with _held_back():
         import tensorflow as tf
 
         tf.config.list_logical_devices()
         tf.cast(tf.zeros(1, tf.float16), tf.float32)  # the first float16 has a line of its own
+
+
+def _is_no_advice(record: logging.LogRecord) -> bool:
+    """All but advice on functions that are compiled again: for each shape of batch, as meant."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def _keep_freed_memory() -> None:

@@ -9,6 +9,7 @@ from vidsim.preprocess.cuts import MOST_FRAMES, TITLE_TOKENS, CutTexts
 from vidsim.preprocess.example_store import ExampleStore
 from vidsim.preprocess.examples import Examples
 from vidsim.preprocess.frames import sample_frames
+from vidsim.preprocess.title_tokenizer import TitleTokenizer
 from vidsim.records.frame_reader import FrameReader
 
 
@@ -81,7 +82,11 @@ def test_what_is_left_out_is_counted(videos, tokenizer, tags, examples):
     lengths = [len(tokenizer.encode([title], 999).values) for title in videos.titles]
     count = sum(length > 6 for length in lengths)
     assert 0 < count < 40
-    texts, (frames, unlisted) = examples.cuts.texts, examples.cuts.left
+    texts, (unknown, frames, unlisted) = examples.cuts.texts, examples.cuts.left
+    read = [tokenizer.encode([title], 6).values[1:-1].tolist() for title in videos.titles]
+    tokens = [token for title in read for token in title]
+    expected = (tokens.count(tokenizer.special.unk), len(tokens))
+    assert (unknown.count, unknown.total) == expected
     assert texts == (CutTexts(count, 40, max(lengths), 6),)
     assert (frames.count, frames.total) == (5 * (25 + 55 + 1), 5 * 121)
     values = videos.numbers("tag_id").values
@@ -94,6 +99,10 @@ def test_what_is_left_out_is_counted(videos, tokenizer, tags, examples):
     assert CutTexts(0, 0, 0, 32).text() == "no title has more than 32 tokens"
     assert (BackboneConfig().bert_seq_length, BackboneConfig().max_frames) == (32, MOST_FRAMES)
     assert BackboneConfig().texts == (("title", TITLE_TOKENS),)
+    other = TitleTokenizer.train(["nothing of these"], 99)
+    unknown = Examples(videos, other, tags, BackboneConfig(bert_seq_length=6)).cuts.left[0]
+    assert unknown.count == unknown.total > 0
+    assert f"{unknown.total} of {unknown.total} tokens are not in the vocabulary" in unknown.text()
     unread = Examples(videos, tokenizer, tags, BackboneConfig(modalities="frames"))
     assert unread.cuts.texts[0].count == 0
 

@@ -11,6 +11,7 @@ from vidsim.records import sample as sample_module
 from vidsim.records.frame_reader import FrameReader
 from vidsim.records.labels import read_labels
 from vidsim.records.sample import UNLISTED_TAG, write_sample
+from vidsim.records.sample_captions import SCENES
 from vidsim.records.sample_titles import THEMES, make_title
 from vidsim.records.video_table import VideoTable, load_videos
 
@@ -19,6 +20,8 @@ FILES = {
     "pairwise/pairwise.tfrecords": "48668e408410",
     "pointwise/pretrain_0.tfrecords": "d278e02fd8fc",
     "pointwise/pretrain_1.tfrecords": "017c4f535a0e",
+    "retrieval/captions.tsv": "e917596b6f21",
+    "retrieval/test_captions.tsv": "5bbd02462fe3",
     "tag_list.txt": "7428fc834e07",
     "test_a/test_a.tfrecords": "285abcca3112",
     "test_b/label.tsv": "79e68ae6523d",
@@ -141,6 +144,25 @@ def test_features_show_the_scenes_and_tags_follow_both(sample, made):
             if tags & set(tags_of(table, row)) and getattr(truth[row], counts).any()
         ]
         assert len(right) > 150 and np.mean(right) > 0.8
+
+
+def test_sentences_tell_the_scenes(sample, made):
+    """Two of each video that has frames, by words of its scenes and of no other."""
+    words = [word for scene in SCENES for word in scene]
+    assert len(set(words)) == len(words) == 24
+    told = {}
+    for name in ("captions", "test_captions"):
+        for line in (sample / "retrieval" / f"{name}.tsv").read_text("utf-8").splitlines():
+            video_id, sentence = line.split("\t")
+            told.setdefault(video_id.encode(), []).append(sentence)
+    with_frames = {video_id for video_id, it in made.items() if it.scene_counts.any()}
+    test_a = set(load_videos(sample / "test_a" / "test_a.tfrecords").ids.tolist())
+    assert set(told) == with_frames - test_a
+    for video_id, sentences in told.items():
+        assert len(sentences) == 2
+        for sentence in sentences:
+            found = [any(word in sentence for word in scene) for scene in SCENES]
+            assert found == (made[video_id].scene_counts > 0).tolist()
 
 
 def test_titles_hold_the_words_they_are_counted_for():

@@ -65,8 +65,8 @@ class Examples:
 
     @cached_property
     def cuts(self) -> Cuts:
-        """What is left out of the videos: ends of texts, frames, tags that are not listed."""
-        most, left = self.shape.max_frames, []
+        """What is left out of the videos: ends of texts, unknown words, frames, unlisted tags."""
+        most, left = self.shape.max_frames, [self._unknown_tokens()]
         for mask, counts in self._counts.items():
             what = {schema.FRAME_MASK: "frames", schema.ACTION_MASK: "actions"}.get(mask, "regions")
             left.append(frames_left(counts.tolist(), most, what))
@@ -76,6 +76,13 @@ class Examples:
             unlisted = total - len(known.values)
             left.append(Left(unlisted, total, "tags", "not in the tag list"))
         return Cuts(self._cut_texts, tuple(left), self._assembly)
+
+    def _unknown_tokens(self) -> Left:
+        """Those that the vocabulary lacks, as where it was made of other texts."""
+        values, special = self._tokens.values, self.tokenizer.special
+        total = int(np.isin(values, [special.cls, special.sep], invert=True).sum())
+        unknown = int((values == special.unk).sum())
+        return Left(unknown, total, "tokens", "not in the vocabulary")
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """(B, 2) how many tokens and frames each video takes up in a batch."""

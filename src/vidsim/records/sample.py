@@ -2,8 +2,9 @@
 
 600 made-up videos with Chinese titles and 1,620 rated pairs. A rating is half how alike the
 titles' themes are and half how alike the scenes in the frames are, plus the raters' noise, so
-neither title nor frames alone suffices. The cases that break pipelines in practice are in it (see
-`_AWKWARD`). It is drawn with integers only: every machine writes the same bytes.
+neither title nor frames alone suffices. Two sentences a video tell its scenes, for retrieval. The
+cases that break pipelines in practice are in it (see `_AWKWARD`). It is drawn with integers only:
+every machine writes the same bytes.
 """
 
 from collections import Counter
@@ -15,6 +16,7 @@ import numpy as np
 
 from vidsim.errors import VidsimError
 from vidsim.files import write_folder
+from vidsim.records.sample_captions import make_caption
 from vidsim.records.sample_titles import THEMES, make_title
 from vidsim.records.video import Video
 from vidsim.records.writer import write_videos
@@ -30,6 +32,7 @@ _SEED = 2021
 _N_SCENES = 8
 _TAGS = tuple(range(10007, 10007 + 97 * 32, 97))  # 8 of themes, 8 of scenes, 16 of anything
 _RATING_UNITS = 10_000  # a rating has four decimals
+_SENTENCES = 2  # of a video, for retrieval
 _RATER_NOISE = 400  # greatest deviation of a rating, in those units
 _NO_FRAMES, _NO_TITLE, _NO_TAGS, _ODD_TAG = 0, 4, 5, 6  # places in a file, see _AWKWARD
 _HUB, _LONER = 7, 8
@@ -45,6 +48,7 @@ class _Made:
     video: Video
     theme_counts: np.ndarray  # (themes,) int64
     scene_counts: np.ndarray  # (scenes,) int64
+    scenes: tuple[int, ...]  # one or two, in the order of its frames; none without frames
 
 
 def write_sample(data_dir: str | Path) -> None:
@@ -61,7 +65,7 @@ def write_sample(data_dir: str | Path) -> None:
 
 
 def _write_files(folder: Path) -> None:
-    rng = np.random.default_rng(_SEED)
+    rng, captions_rng = np.random.default_rng(_SEED), np.random.default_rng(_SEED + 1)
     scenes = rng.integers(-64, 65, (_N_SCENES, FRAME_WIDTH))
     ids: set[str] = set()
     tags: Counter[int] = Counter()
@@ -72,8 +76,8 @@ def _write_files(folder: Path) -> None:
         tags.update(tag for item in made for tag in item.video.tags or ())
         return made
 
-    for number in range(POINTWISE_FILES):
-        make(f"pointwise/pretrain_{number}.tfrecords", POINTWISE_VIDEOS)
+    files = [f"pointwise/pretrain_{number}.tfrecords" for number in range(POINTWISE_FILES)]
+    pointwise = [item for path in files for item in make(path, POINTWISE_VIDEOS)]
     pairwise = make("pairwise/pairwise.tfrecords", PAIRWISE_VIDEOS)
     make("test_a/test_a.tfrecords", TEST_A_VIDEOS, tagged=False)
     test_b = make("test_b/test_b.tfrecords", TEST_B_VIDEOS, tagged=False)
@@ -85,6 +89,10 @@ def _write_files(folder: Path) -> None:
     ):
         lines = _rate_pairs(rng, videos, count)
         (folder / name / "label.tsv").write_bytes("".join(lines).encode())
+    (folder / "retrieval").mkdir()
+    for name, videos in (("captions", [*pointwise, *pairwise]), ("test_captions", test_b)):
+        lines = _describe(captions_rng, videos)
+        (folder / "retrieval" / f"{name}.tsv").write_bytes("".join(lines).encode())
 
 
 def _make_video(
@@ -110,7 +118,8 @@ def _make_video(
     if tagged:
         tags = _make_tags(rng, place, theme, scene)
         video = replace(video, tags=tags, category=(100 + theme) * 100 + scene)
-    return _Made(video, theme_counts, np.bincount(in_scene, minlength=_N_SCENES))
+    counts = np.bincount(in_scene, minlength=_N_SCENES)
+    return _Made(video, theme_counts, counts, tuple(dict.fromkeys(in_scene.tolist())))
 
 
 def _make_id(rng: np.random.Generator, taken: set[str]) -> str:
@@ -164,6 +173,16 @@ def _rate_pairs(rng: np.random.Generator, made: Sequence[_Made], count: int) -> 
         ids = f"{made[first].video.id}\t{made[second].video.id}"
         lines.append(f"{ids}\t{units / _RATING_UNITS:.4f}\n")
     return lines
+
+
+def _describe(rng: np.random.Generator, made: Sequence[_Made]) -> list[str]:
+    """Lines of a captions.tsv: two sentences of each video that has frames."""
+    return [
+        f"{item.video.id}\t{make_caption(rng, item.scenes)}\n"
+        for item in made
+        if item.scenes
+        for _ in range(_SENTENCES)
+    ]
 
 
 def _cosines(counts: np.ndarray) -> np.ndarray:
