@@ -59,10 +59,11 @@ def test_all_is_well(data, check):
         ("120 pairs", "pairwise/1200-1319val/val.tfrecord"),
         ("20 videos", "test_a/test_a.tfrecords"),
         ("300 ratings", "test_b/label.tsv"),
+        ("954 captions", "retrieval/captions.tsv"),
     ):
         assert f"{content:>16}  ok     {data / path}" in out
     assert "1 without frames; 1 without title; 1 tags not in tag_list.txt" in out
-    assert out.endswith(f"check: 30 files of {data}, all well\n")
+    assert out.endswith(f"check: 33 files of {data}, all well\n")
     assert {path: path.stat().st_mtime_ns for path in data.rglob("*")} == before, "it only reads"
 
 
@@ -109,7 +110,7 @@ def test_a_flipped_byte(data, check, path, place, reason):
     at = f" (at byte {start})" if place >= 0 else ""
     assert status == 1
     assert f"{data / path}: record {record}{at}" in out and reason in out
-    assert out.endswith(f"check: 1 problem in 1 of 30 files of {data}\n") and err == ""
+    assert out.endswith(f"check: 1 problem in 1 of 33 files of {data}\n") and err == ""
 
 
 def test_all_damage_is_listed_not_the_first_only(data, check):
@@ -125,7 +126,7 @@ def test_all_damage_is_listed_not_the_first_only(data, check):
     assert f"{data / FOLD}: record 77 (at byte " in out
     assert "pretrain_0.tfrecords: there is no such file" not in out, "it has no index, is not known"
     assert "of videos that could not be read" in out
-    assert out.endswith(f"check: 4 problems in 2 of 29 files of {data}\n") and err == ""
+    assert out.endswith(f"check: 4 problems in 2 of 32 files of {data}\n") and err == ""
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,8 @@ def test_what_is_no_file_of_records(data, check, path, content, reason):
     status, out, err = check()
     assert status == 1
     assert f"{data / path}: " in out and reason in out
-    assert "check: 1 problem in 1 of 30 files of" in out and err == ""
+    assert "check: 1 problem in 1 of 33 files of" in out and err == ""
+    assert ("478 of videos that could not be read" in out) == (path == PAIRWISE)
 
 
 @pytest.mark.parametrize(("kept", "where"), [(5, "in the header"), (40, "bytes announced")])

@@ -16,7 +16,7 @@ import numpy as np
 
 from vidsim.errors import VidsimError
 from vidsim.files import write_folder
-from vidsim.records.sample_captions import make_caption
+from vidsim.records.sample_captions import make_captions
 from vidsim.records.sample_titles import THEMES, make_title
 from vidsim.records.video import Video
 from vidsim.records.writer import write_videos
@@ -176,12 +176,12 @@ def _rate_pairs(rng: np.random.Generator, made: Sequence[_Made], count: int) -> 
 
 
 def _describe(rng: np.random.Generator, made: Sequence[_Made]) -> list[str]:
-    """Lines of a captions.tsv: two sentences of each video that has frames."""
+    """Lines of a captions.tsv: sentences of each video that has frames."""
     return [
-        f"{item.video.id}\t{make_caption(rng, item.scenes)}\n"
+        f"{item.video.id}\t{sentence}\n"
         for item in made
         if item.scenes
-        for _ in range(_SENTENCES)
+        for sentence in make_captions(rng, item.scenes, _SENTENCES)
     ]
 
 

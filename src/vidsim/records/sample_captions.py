@@ -21,13 +21,18 @@ _ONE = ("全程都在{}", "镜头一直对着{}", "有人在{}拍的视频")
 _TWO = ("先在{}，后来到了{}", "从{}切换到{}", "开头是{}，结尾是{}")
 
 
-def make_caption(rng: np.random.Generator, scenes: Sequence[int]) -> str:
-    """A sentence about a video.
+def make_captions(rng: np.random.Generator, scenes: Sequence[int], count: int) -> list[str]:
+    """Different sentences about a video.
 
     Args:
         rng: random state; integers only are drawn, so a sentence is the same on every machine.
         scenes: number of the scene of its first frames, and of its last ones where it is another.
+        count: of sentences, at most 9.
     """
-    words = [SCENES[scene][int(rng.integers(len(SCENES[scene])))] for scene in scenes]
-    phrases = _ONE if len(words) == 1 else _TWO
-    return phrases[int(rng.integers(len(phrases)))].format(*words)
+    phrases = _ONE if len(scenes) == 1 else _TWO
+    made: list[str] = []
+    while len(made) < count:
+        words = [SCENES[scene][int(rng.integers(len(SCENES[scene])))] for scene in scenes]
+        sentence = phrases[int(rng.integers(len(phrases)))].format(*words)
+        made += [sentence] * (sentence not in made)
+    return made

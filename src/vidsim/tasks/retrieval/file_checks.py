@@ -31,24 +31,27 @@ def check_captions(common: Common, tables: Mapping[str, VideoTable | None]) -> I
     """A report on each file of captions that is there, and on the folds that were cut of them."""
     found = [name for name in _VIDEOS if (common.data_dir / name).exists()]
     for name in found:
-        known = [table for folder in _VIDEOS[name] if (table := tables.get(folder)) is not None]
+        known = [tables[folder] for folder in _VIDEOS[name] if folder in tables]
         yield _of_file(common.data_dir / name, known)
     if found:
         yield from _of_folds(common)
 
 
-def _of_file(path: Path, tables: Sequence[VideoTable]) -> FileReport:
+def _of_file(path: Path, known: Sequence[VideoTable | None]) -> FileReport:
+    """The report on a file; `known` has the videos of each folder, None where none is readable."""
     try:
         captions = read_captions(path)
     except VidsimError as error:
         return FileReport(path, problems=[str(error)])
     report = FileReport(path, f"{len(captions):,} captions", list(_notes(captions)))
+    tables = [table for table in known if table is not None]
     if not tables:
         return report
     unknown = [set(unknown_lines(path, captions, table)) for table in tables[1:]]
     first = unknown_lines(path, captions, tables[0])
     nowhere = [line for line in first if all(line in lines for lines in unknown)]
-    if any(table.skipped for table in tables) and nowhere:
+    unread = len(tables) < len(known) or any(table.skipped for table in tables)
+    if unread and nowhere:
         report.notes.append(f"{len(nowhere)} of videos that could not be read")
     else:
         among = " and ".join(map(str, tables))
