@@ -1,5 +1,6 @@
 """What every test stands on: a quiet TensorFlow, and the real ratings where they are at hand."""
 
+import gc
 import os
 import sys
 import types
@@ -38,6 +39,18 @@ def pytest_collection_modifyitems(items):
     """Long files first, the others as they come."""
     order = {name: place for place, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: order.get(item.nodeid.split("::")[0], len(order)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_objects_to_collect():
+    """What a file leaves behind is not visited by the garbage collector again.
+
+    Every stage collects after a model, and in a process that has run hundreds of tests each time
+    takes a second.
+    """
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 class _Traced:
