@@ -80,7 +80,7 @@ def wbdc(golden):
     backbone.frame_embedding.project.kernel.assign(golden["w0/video_dense.weight"].T)
     backbone.frame_embedding.project.bias.assign(golden["w0/video_dense.bias"])
     classes, width = golden["w0/classifier.weight"].shape
-    head = ClassHead(range(classes), width)
+    head = ClassHead(classes, width)
     head.kernel.assign(golden["w0/classifier.weight"].T)
     head.bias.assign(golden["w0/classifier.bias"])
     inputs = {

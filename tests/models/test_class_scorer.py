@@ -11,13 +11,21 @@ from scipy.special import erf, softmax
 from vidsim import schema
 from vidsim.config_fields import override
 from vidsim.errors import VidsimError
-from vidsim.models.class_scorer import ClassPredictor, ClassScorer, build_class_heads
+from vidsim.models.class_scorer import ClassHead, ClassPredictor, ClassScorer, build_class_heads
 from vidsim.objectives.classification import ClassObjective
 from vidsim.objectives.configs import ClassConfig
 from vidsim.tasks.classification.configs import ClassificationConfig
 from vidsim.training.task_head import load_head, save_head
 
 TWO_LAYERS = {"classes": [7, 8, 9], "class_hidden": 6, "class_dropout": 0.5, "class_skip": True}
+
+
+def test_a_head_of_one_layer_is_linear():
+    """As the published classifiers are, whose weights the tests of parity put into it."""
+    head, x = ClassHead(3, 4), np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    kernel, bias = head.kernel.numpy(), np.array([1.0, -2.0, 0.5], "float32")
+    head.bias.assign(bias)
+    np.testing.assert_allclose(head(x), x @ kernel + bias, atol=1e-6)
 
 
 def test_one_layer_reads_the_embedding(build_smallest, make_inputs, tmp_path):

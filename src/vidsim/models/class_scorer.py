@@ -96,7 +96,12 @@ class ClassHead(keras.layers.Dense):
     """One head of `ClassHeads`, with whose arguments it is made: (B, D) to (B, C)."""
 
     def __init__(
-        self, classes: int, size: int, hidden: int, dropout: float, means: tuple[int, int] | None
+        self,
+        classes: int,
+        size: int,
+        hidden: int = 0,
+        dropout: float = 0.5,
+        means: tuple[int, int] | None = None,
     ):
         super().__init__(classes, dtype="float32", name="class_head")
         self.share = self.before = None
