@@ -16,13 +16,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # A test's few steps take less time than XLA needs to optimize them; processes it starts inherit it.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
-CXC = "VIDSIM_CXC_DIR"
+CXC, GOLDENS = "VIDSIM_CXC_DIR", "VIDSIM_GOLDENS"
 NO_OTHERS = types.MappingProxyType({})
 
 
 def pytest_report_header():
-    """Says which data the tests that need real ratings will see."""
-    return f"{CXC}: {os.environ.get(CXC) or 'not set, tests on real ratings are skipped'}"
+    """Says which data the tests will see that need some."""
+    needed = {CXC: "real ratings", GOLDENS: "the numbers of the published systems' code"}
+    return [
+        f"{name}: {os.environ.get(name) or f'not set, tests on {what} are skipped'}"
+        for name, what in needed.items()
+    ]
 
 
 _LONGEST = (  # begun first, so that no worker is left alone with one of them at the end
