@@ -16,13 +16,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # A test's few steps take less time than XLA needs to optimize them; processes it starts inherit it.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
-CXC, GOLDENS = "VIDSIM_CXC_DIR", "VIDSIM_GOLDENS"
+CXC = "VIDSIM_CXC_DIR"
 NO_OTHERS = types.MappingProxyType({})
 
 
 def pytest_report_header():
     """Says which data the tests will see that need some."""
-    needed = {CXC: "real ratings", GOLDENS: "the numbers of the published systems' code"}
+    needed = {
+        CXC: "real ratings",
+        "VIDSIM_GOLDENS": "the numbers of the published systems' code",
+        "VIDSIM_STSB": "the STS benchmark",
+    }
     return [
         f"{name}: {os.environ.get(name) or f'not set, tests on {what} are skipped'}"
         for name, what in needed.items()
@@ -49,8 +53,7 @@ def pytest_collection_modifyitems(items):
 def _few_objects_to_collect():
     """What a file leaves behind is not visited by the garbage collector again.
 
-    Every stage collects after a model, and in a process that has run hundreds of tests each time
-    takes a second.
+    Every stage collects after a model, which takes the longer the more tests a process has run.
     """
     yield
     gc.collect()

@@ -97,11 +97,12 @@ class Embedder:
             )
         folder = local_folder(os.fspath(name), "from_pretrained")
         config = folder / "config.json"
-        if config.is_file() and read_json_object(config).get("model_type") == "clip":
+        kind = read_json_object(config).get("model_type") if config.is_file() else None
+        if kind == "clip":
             from vidsim.clip_embedder import ClipEmbedder
 
             return ClipEmbedder.from_folder(folder)
-        if is_model_set(folder):
+        if kind is None and is_model_set(folder):
             raise VidsimError(
                 f"from_pretrained {name}: models that vidsim trained, not a Hugging Face folder; "
                 "load them by Embedder.from_checkpoint"

@@ -112,7 +112,10 @@ def find_model_set(folder: Path) -> ModelSet:
 
 
 def is_model_set(folder: Path) -> bool:
-    """Whether `find_model_set` is meant for a folder, and no reader of Hugging Face folders."""
+    """Whether a folder has the files of vidsim's own models, finished and undamaged or not.
+
+    A Hugging Face folder may have files and folders of the same names: see its config.json first.
+    """
     if any((folder / name).exists() for name in (MANIFEST, REPORT)):
         return True
     if (folder / WEIGHTS).exists():

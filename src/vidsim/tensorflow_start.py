@@ -39,7 +39,10 @@ def start_tensorflow() -> None:
 
 
 def _is_no_advice(record: logging.LogRecord) -> bool:
-    """All but advice on functions that are compiled again: for each shape of batch, as meant."""
+    """False for TensorFlow's advice against compiling a function again.
+
+    vidsim compiles one for each shape of batch, and there are few.
+    """
     return "triggered tf.function retracing" not in record.getMessage()
 
 

@@ -114,6 +114,12 @@ def test_mistakes_are_named(make_folder, tmp_path, monkeypatch):
     path, _ = make_folder("bert")
     (run := tmp_path / "mix").mkdir()
     (run / "checkpoints.json").write_text("{}")
+    (recipe := tmp_path / "folds" / "fold0").mkdir(parents=True)
+    (checkpoint := tmp_path / "ckpt-1").mkdir()
+    (checkpoint / "model.safetensors").write_bytes(b"")
+    (checkpoint / "config.json").write_text('{"family": "joint"}')
+    (path / "report.json").write_text("{}")  # as vidsim's ensembles have one
+    (path / "fold0").mkdir()
     embedder = vidsim.Embedder.from_pretrained(path)
     for arguments, message in (
         ({"titles": ["a"], "frames": [np.zeros((1, 1536))]}, "a text encoder embeds titles alone"),
@@ -131,6 +137,8 @@ def test_mistakes_are_named(make_folder, tmp_path, monkeypatch):
         (path / "config.json", "this is a file"),
         (tmp_path, r"config\.json: no such file; accepted is a Hugging Face folder"),
         (run, "models that vidsim trained.*load them by Embedder.from_checkpoint"),
+        (recipe.parent, "models that vidsim trained"),
+        (checkpoint, "models that vidsim trained"),
         (None, "from_pretrained: None; accepted is the path of a folder, or a Hub name"),
     ):
         with pytest.raises(VidsimError, match=message):

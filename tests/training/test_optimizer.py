@@ -1,5 +1,7 @@
 """Two learning rates, one step at a time. Which variable is in which group: test_six_recipes."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from vidsim.objectives.momentum_configs import MomentumContrastConfig
 from vidsim.objectives.momentum_contrast import MomentumContrastObjective
 from vidsim.objectives.retrieval import RetrievalObjective
 from vidsim.training.configs import OptimizerConfig
-from vidsim.training.optimizer import NOT_DECAYED, build_optimizer
+from vidsim.training.optimizer import build_optimizer
 
 PLAIN = {"weight_decay": 0.0, "clip_norm": 0.0, "warmup_steps": 0, "bert_warmup_steps": 0}
 
@@ -154,14 +156,15 @@ def test_learned_numbers_are_not_decayed():
     numbers = [
         *(v for objective in (temperature, momentum) for v in objective.trainable_variables),
         *Towers(4, 3, 0.0, skip=(2, 2)).shares,
-        ClassHead(3, 4, 0, 0.0, means=(2, 2)).share,
+        ClassHead(3, 4, means=(2, 2)).share,
     ]
     assert len(numbers) == 5 and all(number.shape == () for number in numbers)
     for share in numbers[2:]:  # which begin at 0
         share.assign(0.5)
     before = [float(number) for number in numbers]
-    optimizer = keras.optimizers.AdamW(0.1, weight_decay=0.5)
-    optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
+    config = OptimizerConfig(**PLAIN | {"lr": 0.1, "weight_decay": 0.5})
+    no_encoder = SimpleNamespace(encoder_variables=list)
+    optimizer = build_optimizer(config, no_encoder, 10, planned=10)
     optimizer.build(numbers)
     optimizer.apply([ops.zeros_like(number) for number in numbers])
     assert [float(number) for number in numbers] == before

@@ -23,8 +23,8 @@ RESAMPLE = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "
 """Pillow's filters, and the numbers that preprocessor_config.json has for them."""
 
 _WHOLE = 4
-"""A side that is resized to at most so many times what is kept of it is resized whole, unless its
-middle alone comes to the same."""
+"""Of a side that is resized to at most so many times what is kept of it, as much is computed as
+gives the numbers of the whole."""
 
 _REACH = 3
 """Pixels on each side that a filter reads, as many times more as it makes the picture smaller."""
@@ -86,9 +86,9 @@ class Preprocessing:
         height, width = self._resized_shape(*picture.shape[:2])
         if picture.shape[:2] == (height, width) == (self.height, self.width):
             return picture
-        smooth = self.resample not in ("nearest", "box")
-        rows = _Axis.middle(picture.shape[0], height, self.height, smooth)
-        columns = _Axis.middle(picture.shape[1], width, self.width, smooth)
+        continuous = self.resample not in ("nearest", "box")
+        rows = _Axis.middle(picture.shape[0], height, self.height, continuous)
+        columns = _Axis.middle(picture.shape[1], width, self.width, continuous)
         part = np.ascontiguousarray(picture[rows.read, columns.read])
         passes = [(_resize_columns, columns), (_resize_rows, rows)]
         if _rows_come_first(picture.shape, (height, width)):
@@ -156,28 +156,29 @@ class _Axis:
     before: int
 
     @classmethod
-    def middle(cls, given: int, resized: int, kept: int, smooth: bool) -> "_Axis":
+    def middle(cls, given: int, resized: int, kept: int, continuous: bool) -> "_Axis":
         """The middle `kept` pixels of `given` ones that are resized to `resized`.
 
-        Pillow has single precision for the place of what it resizes. So the place begins and ends
-        where that suffices, and what is computed is as if all was: anywhere, where a step is a sum
-        of few halves, as for all that is resized to 256; else where whole pixels of the picture
-        and of the result meet, as every 128 and 91 do where 640 become 455, unless the filter
-        jumps. But where what is kept is little, only that is computed: a picture of 2 x 20000
-        pixels, resized whole, would fill the memory. There a few values differ by 1 or 2.
+        Pillow stores the edges of the part that it resizes in single precision. Edges are chosen
+        that are exact there, so that the numbers are those of the whole picture. If given / resized
+        has a small power of two below the line (all that is resized to 256 has), every edge is
+        exact. If not, those are where an edge of a pixel of the result is one of the picture, too:
+        640 pixels become 455, and each 128 of them become 91. If the filter is not continuous, the
+        whole side is computed. A picture of 2 x 20000 pixels would then fill the memory: of a side
+        above _WHOLE, only what is kept is computed, and a few values differ by 1 or 2.
 
         Args:
             given: pixels of the picture.
             resized: pixels of the whole result.
             kept: pixels that the model wants.
-            smooth: whether the filter has no jump.
+            continuous: whether the filter is a continuous function.
         """
         begin, before = max(resized - kept, 0) // 2, max(kept - resized, 0) // 2
         end = min(begin + kept, resized)
         parts = Fraction(given, resized).denominator
         if parts & (parts - 1) == 0 and parts <= _MOST_PARTS:
             parts = 1
-        elif not smooth:
+        elif not continuous:
             parts = resized
         start, stop = begin // parts * parts, -(-end // parts) * parts
         if resized > _WHOLE * kept:
@@ -187,8 +188,8 @@ class _Axis:
         places = start * given / resized, min(stop * given / resized, given)
         first, last = max(int(places[0] - reach), 0), min(int(places[1] + reach) + 1, given)
         box = places[0] - first, places[1] - first
-        kept_ones = slice(begin - start, end - start)
-        return cls(slice(first, last), box, stop - start, kept_ones, before)
+        inside = slice(begin - start, end - start)
+        return cls(slice(first, last), box, stop - start, inside, before)
 
 
 def _resize_columns(image: "Image", axis: _Axis, resample: int) -> "Image":
@@ -204,7 +205,9 @@ def _resize_rows(image: "Image", axis: _Axis, resample: int) -> "Image":
 
 
 def _rows_come_first(given: Sequence[int], resized: tuple[int, int]) -> bool:
-    """The order in which Pillow resizes a whole picture, by which values differ by 1 or 2.
+    """Whether Pillow resizes the rows of a whole picture before its columns.
+
+    With the other order values differ by 1 or 2.
 
     Args:
         given: height and width, and what may follow.

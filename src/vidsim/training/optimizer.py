@@ -11,7 +11,7 @@ from vidsim.training.schedule import CosineWarmupDecay, LinearWarmupDecay
 
 # Keras searches these patterns in a variable's name, which on TensorFlow may be its whole path:
 # anchored, so that a table within a layer called "types" is decayed all the same
-NOT_DECAYED = [
+_NOT_DECAYED = [
     rf"(^|/){name}(:\d+)?$"
     for name in ("bias", "beta", "gamma", "type", r"(\w+_)?temperature", r"(\w+_)?share")
 ]
@@ -72,5 +72,5 @@ def _adamw(
         epsilon=1e-8,
         name=name,
     )
-    optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
+    optimizer.exclude_from_weight_decay(var_names=_NOT_DECAYED)
     return optimizer
