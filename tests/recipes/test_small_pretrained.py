@@ -30,3 +30,13 @@ def test_albef():
     config, model = recipe.finetune, recipe.model
     assert (config.tower_hidden, config.itc.itc_queue, config.itc.itc_alpha) == (0, 2048, 0.6)
     assert (model.frame_layers, model.projection_hidden) == (0, 4096)
+
+
+def test_heads_of_classes():
+    """By which docs/results.md has its figures: eight heads, which read mixed rows."""
+    found = {
+        pretrained: of("mix", "classification", pretrained).finetune for pretrained in (True, False)
+    }
+    heads = {key: (config.class_heads, config.class_hidden) for key, config in found.items()}
+    assert heads == {True: (8, 2048), False: (1, 0)}
+    assert [found[key].mixup for key in (True, False)] == [0.4, 0]
