@@ -15,6 +15,7 @@ import itertools
 import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -68,15 +69,18 @@ def decoding(paths: list[Path]) -> Work:
     return work
 
 
-def model(frames: int) -> Work:
-    """The extractor on batches that are ready."""
-    extractor = _extractor()
+def model(frames: int, parallel: bool) -> Work:
+    """The extractor on batches that are ready: one after the other, or as `vidsim extract` does."""
+    extractor = _extractor(parallel)
+    calls = extractor.calls if parallel else 1
     batch = np.random.default_rng(0).normal(0, 1, (BATCH, 224, 224, 3)).astype("float32")
 
     def work() -> dict[str, float]:
-        for _ in range(frames // BATCH):
-            extractor.extract(batch)
-        return {"frames": frames // BATCH * BATCH}
+        count = frames // BATCH
+        with ThreadPoolExecutor(calls) as pool:
+            for _ in pool.map(extractor.extract, itertools.repeat(batch, count)):
+                pass
+        return {"frames": count * BATCH}
 
     return work
 
@@ -86,7 +90,7 @@ def together(paths: list[Path], out: Path) -> Work:
     from vidsim.stages.extract import extract_features
     from vidsim.video_files.sampling import Sampling
 
-    extractor, numbers = _extractor(), itertools.count()
+    extractor, numbers = _extractor(parallel=True), itertools.count()
     extractor.extract(np.zeros((BATCH, 224, 224, 3), "float32"))
     files = {path.stem: path for path in paths}
 
@@ -134,10 +138,10 @@ def torch_loop(paths: list[Path]) -> Work:
     return work
 
 
-def _extractor():
+def _extractor(parallel: bool):
     from vidsim.keras_start import start_keras
 
-    start_keras()
+    start_keras(op_threads=1 if parallel else None)
     from vidsim.extractors.registry import load_extractor
 
     return load_extractor("efficientnet_lite0")
@@ -158,20 +162,22 @@ def main() -> None:
         times = alternate(
             {
                 "decoding": (decoding, (paths,)),
-                "model": (model, (BATCH * flags.clips,)),
+                "model": (model, (BATCH * flags.clips, False)),
+                "calls": (model, (BATCH * flags.clips, True)),
                 "together": (together, (paths, folder / "features")),
                 "torch": (torch_loop, (paths,)),
             },
             flags.rounds,
         )
         rate = {side: found.rate("frames") for side, found in times.items()}
-        shares = rate["together"] / rate["model"], rate["together"] / rate["torch"]
         rows.append([name, *(f"{value:.0f}" for value in rate.values())])
-        rows[-1] += [f"{100 * shares[0]:.0f} %", f"{shares[1]:.1f}"]
+        rows[-1] += [f"{100 * rate['together'] / rate[side]:.0f} %" for side in ("model", "calls")]
+        rows[-1].append(f"{rate['together'] / rate['torch']:.1f}")
         shutil.rmtree(folder)
     print(about("tensorflow", "torch", "av"), f"load {os.getloadavg()[0]:.1f}")
-    header = ["frames/s", "decoding alone", "model alone", "together", "PyTorch's loop"]
-    print_table([*header, "of the model alone", "times PyTorch's loop"], rows)
+    header = ["frames/s", "decoding alone", "model alone", "the same, batches at once"]
+    header += ["together", "PyTorch's loop", "of the model alone", "of batches at once"]
+    print_table([*header, "times PyTorch's loop"], rows)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,28 @@ def test_silent_and_not_led_astray_by_the_settings_of_other_work(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("environment", "threads"),
+    [({}, 1), ({"TF_CPP_MIN_LOG_LEVEL": "1"}, 1), ({"TF_NUM_INTRAOP_THREADS": "2"}, 0)],
+)
+def test_threads_of_an_operation(environment, threads):
+    """0 is TensorFlow's word for its own choice, which is what the variable says."""
+    code = """
+from vidsim.keras_start import start_keras
+start_keras(op_threads=1)
+import tensorflow as tf
+tf.zeros(1) + 1
+start_keras(op_threads=3)
+print(tf.config.threading.get_intra_op_parallelism_threads())
+"""
+    left_out = ("TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND", "TF_NUM_INTRAOP_THREADS")
+    kept = {k: v for k, v in os.environ.items() if k not in left_out}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=kept | environment, capture_output=True, text=True
+    )
+    assert (run.returncode, run.stdout) == (0, f"{threads}\n"), run.stderr
+
+
+@pytest.mark.parametrize(
     ("named", "message"),
     [
         ("torch", "KERAS_BACKEND=torch: vidsim runs on tensorflow or jax; unset it"),
@@ -62,7 +84,7 @@ def test_a_damaged_keras_json_chooses_no_backend(text, tmp_path, monkeypatch):
 def test_settings_that_keras_cannot_start_with(tmp_path, monkeypatch):
     """As its import fails then."""
 
-    def fail():
+    def fail(op_threads):
         raise AssertionError
 
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")

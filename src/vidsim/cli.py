@@ -22,6 +22,7 @@ from vidsim.cluster.process import end_with_parent
 from vidsim.config import Common
 from vidsim.config_fields import Config
 from vidsim.errors import VidsimError
+from vidsim.processors import MOST_PROCESSES, processors
 from vidsim.provenance import installed_versions
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import Recipe
@@ -200,8 +201,11 @@ def _run(command: str, words: list[str]) -> None:
         typed = " ".join((command, *words))
         getattr(shared_work, command)(common, config, executor, typed)
         return
-    if command in _COMPUTING or getattr(config, "video_files", None) is not None:
+    if command in _COMPUTING:
         _start_keras()
+    elif getattr(config, "video_files", None) is not None:
+        # the model of frames computes a batch by each thread: see extractor.parallel_calls
+        _start_keras(op_threads=max(processors() // MOST_PROCESSES, 1))
     importlib.import_module(f"vidsim.stages.{command}").run(common, config)
 
 
@@ -248,10 +252,10 @@ def _configured(command: str, words: list[str], variants: dict[str, Parts]) -> A
     return configurations(command, STAGES[command], words, variants)
 
 
-def _start_keras() -> None:
+def _start_keras(op_threads: int | None = None) -> None:
     from vidsim.keras_start import start_keras
 
-    start_keras()
+    start_keras(op_threads)
 
 
 if __name__ == "__main__":

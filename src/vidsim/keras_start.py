@@ -15,11 +15,14 @@ from vidsim.tensorflow_start import start_tensorflow
 _BACKENDS = ("tensorflow", "jax")
 
 
-def start_keras() -> None:
+def start_keras(op_threads: int | None = None) -> None:
     """Starts TensorFlow and Keras, once a process.
 
     A keras.json that asks for another backend, number format or epsilon is left as it is and has
     no effect here; KERAS_BACKEND is what the user says of this process, and is followed or refused.
+
+    Args:
+        op_threads: see `start_tensorflow`.
 
     Raises:
         VidsimError: a backend that vidsim does not run on or that is not installed, or a keras.json
@@ -27,7 +30,7 @@ def start_keras() -> None:
     """
     os.environ["KERAS_BACKEND"] = _backend()
     try:
-        start_tensorflow()  # which imports Keras
+        start_tensorflow(op_threads)  # which imports Keras
         import keras
     except (AssertionError, AttributeError, TypeError, ValueError) as error:
         if not _keras_json().exists():

@@ -21,21 +21,37 @@ from collections.abc import Iterator
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 
 
-def start_tensorflow() -> None:
+def start_tensorflow(op_threads: int | None = None) -> None:
     """Imports TensorFlow and finds its devices, silently unless that fails.
 
     Whoever sets TF_CPP_MIN_LOG_LEVEL gets every line, as when a GPU is not found that is there.
+
+    Args:
+        op_threads: threads that share one operation; None: TensorFlow's choice, one for each
+            processor. What TF_NUM_INTRAOP_THREADS says goes before it, and a process that has
+            computed something already keeps what it has.
     """
     _keep_freed_memory()
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        _set_op_threads(op_threads)
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     logging.getLogger("tensorflow").addFilter(_is_no_advice)
     with _held_back():
         import tensorflow as tf
 
+        _set_op_threads(op_threads)
         tf.config.list_logical_devices()
         tf.cast(tf.zeros(1, tf.float16), tf.float32)  # the first float16 has a line of its own
+
+
+def _set_op_threads(count: int | None) -> None:
+    if count is None or "TF_NUM_INTRAOP_THREADS" in os.environ:
+        return
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):  # it has started
+        tf.config.threading.set_intra_op_parallelism_threads(count)
 
 
 def _is_no_advice(record: logging.LogRecord) -> bool:

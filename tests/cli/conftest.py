@@ -20,7 +20,7 @@ def asked(monkeypatch):
         stage = types.SimpleNamespace(run=lambda *config: calls.append(config))
         monkeypatch.setitem(sys.modules, f"{package.__name__}.{module}", stage)
         monkeypatch.setattr(package, module, stage, raising=False)
-    monkeypatch.setattr(cli, "_start_keras", lambda: None)
+    monkeypatch.setattr(cli, "_start_keras", lambda op_threads=None: None)
     return calls
 
 

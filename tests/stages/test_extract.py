@@ -52,7 +52,7 @@ def extractor(monkeypatch):
     made = GridExtractor()
     registry = types.SimpleNamespace(load_extractor=lambda named: made)
     monkeypatch.setitem(sys.modules, "vidsim.extractors.registry", registry)
-    monkeypatch.setattr(cli, "_start_keras", lambda: None)
+    monkeypatch.setattr(cli, "_start_keras", lambda op_threads: None)
     return made
 
 
@@ -258,7 +258,7 @@ class Slow(GridExtractor):
 loaded = types.SimpleNamespace(load_extractor=lambda named: Slow())
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 sys.modules["vidsim.extractors.registry"] = loaded  # TensorFlow takes seconds
-cli._start_keras = lambda: None
+cli._start_keras = lambda op_threads: None
 sys.exit(cli.main(sys.argv[1:]))
 """
 

@@ -38,7 +38,7 @@ def pairs(edges):
 class GridExtractor:
     """48 numbers: the mean colours of 4 x 4 cells."""
 
-    name, width, digest = "grid", GRID * GRID * 3, "0" * 64
+    name, width, digest, calls = "grid", GRID * GRID * 3, "0" * 64, 1
 
     def __init__(self, preprocessing=None):
         self.preprocessing = preprocessing or GridPreprocessing()

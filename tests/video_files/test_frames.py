@@ -16,7 +16,7 @@ from made_files import (
     turned,
     turned_first_frame,
 )
-from vidsim.video_files import frames as frames_module
+from vidsim.video_files import packet_reader
 from vidsim.video_files.frames import read_frames
 from vidsim.video_files.packet_index import PacketIndex
 from vidsim.video_files.reasons import Reason, Unreadable
@@ -25,7 +25,7 @@ from vidsim.video_files.sampling import Sampling
 EIGHT = Sampling(8)
 CENTRES = [2, 7, 12, 17, 22, 27, 32, 37]  # of 40 frames: 2.5, 7.5, ...
 CODECS = {  # file, and what makes it hard
-    "x264.mp4": {"qp": 4, "g": 12, "bf": 3},  # frames in another order than they are decoded
+    "x264.mp4": {"qp": 4, "g": 12, "bf": 3, "x264-params": "b-adapt=0:scenecut=0"},  # B frames
     "open_gop.mkv": {"qp": 4, "x264-params": "keyint=8:open-gop=1:scenecut=0"},
     "intra_refresh.ts": {"qp": 4, "x264-params": "keyint=8:intra-refresh=1"},
     "x265.mp4": {"codec": "libx265", "crf": 4, "x265-params": "log-level=none:keyint=8:open-gop=1"},
@@ -59,8 +59,13 @@ def sequentially(path):
 
 
 @pytest.mark.parametrize("name", CODECS)
-def test_the_frames_of_sequential_decoding(films, name):
-    """The right ones, and to the last bit, though only what they need is decoded."""
+@pytest.mark.parametrize("kept", [packet_reader._KEPT_BYTES, 2000])
+def test_the_frames_of_sequential_decoding(films, name, kept, monkeypatch):
+    """The right ones, and to the last bit, though only what they need is decoded.
+
+    Also of files whose packets have no room in memory.
+    """
+    monkeypatch.setattr(packet_reader, "_KEPT_BYTES", kept)
     path, reference = films(name, **CODECS[name]), None
     assert numbers(path) == CENTRES
     reference = sequentially(path)
@@ -71,24 +76,6 @@ def test_the_frames_of_sequential_decoding(films, name):
         for seconds, picture in found:
             np.testing.assert_array_equal(picture, reference[seconds])
     assert len(found) == len(reference)  # of 1000 bins
-
-
-def test_only_what_is_needed_is_decoded(films, monkeypatch):
-    """A chosen frame costs the packets from its key on, not the whole video."""
-    path, decoded = films("x264.mp4", **CODECS["x264.mp4"]), []
-    reader = frames_module._PacketReader
-    kept = reader._frames
-
-    def counted(self, packet):
-        decoded.append(packet is not None)
-        return kept(self, packet)
-
-    monkeypatch.setattr(reader, "_frames", counted)
-    assert numbers(path, Sampling(1)) == [20]
-    assert sum(decoded) <= 15  # key 12 to frame 20, and the first frame for how it is turned
-    decoded.clear()
-    assert numbers(path) == CENTRES
-    assert sum(decoded) <= 40  # nothing had to be looked for twice
 
 
 def test_where_decoding_begins():

@@ -13,7 +13,7 @@ from vidsim.cluster.gpus import visible_gpus
 from vidsim.cluster.job import Attempt, Job, Resources, end_of_status
 from vidsim.cluster.node_check import Places
 from vidsim.errors import VidsimError
-from vidsim.video_files.decoder_pool import processors
+from vidsim.processors import processors
 
 
 @dataclass

@@ -9,9 +9,10 @@ import keras
 import numpy as np
 
 from vidsim.extractors.preprocessing import Preprocessing
+from vidsim.processors import MOST_PROCESSES, processors
 
-BATCH_SIZE = 16
-"""Pictures in one forward pass: more take memory and, on a CPU, no less time."""
+BATCH_SIZE = 64
+"""Pictures in one forward pass, at most."""
 
 
 class Extractor(Protocol):
@@ -23,6 +24,7 @@ class Extractor(Protocol):
         digest: sha256 over the bytes of the weights and the preprocessing's description, in
             hexadecimal: features of equal digest may stand in one data set.
         preprocessing: what `preprocess` does, as data that another process can be given.
+        calls: to `extract` at once, by as many threads, with which it is fastest.
     """
 
     @property
@@ -33,6 +35,8 @@ class Extractor(Protocol):
     def digest(self) -> str: ...
     @property
     def preprocessing(self) -> Preprocessing: ...
+    @property
+    def calls(self) -> int: ...
 
     def preprocess(self, picture: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 RGB -> (h, w, 3) float32, by numpy and Pillow alone."""
@@ -53,6 +57,7 @@ class ModelExtractor:
         digest: see Extractor.
         preprocessing: see Extractor.
         forward: (n, h, w, 3) float32 -> (n, width), n up to BATCH_SIZE.
+        calls: see Extractor.
     """
 
     name: str
@@ -60,6 +65,7 @@ class ModelExtractor:
     digest: str
     preprocessing: Preprocessing
     forward: Callable[[np.ndarray], Any]
+    calls: int = 1
 
     @classmethod
     def of_model(
@@ -75,7 +81,8 @@ class ModelExtractor:
         """
         width = int(model.output_shape[-1])
         digest = extractor_digest(weights, preprocessing)
-        return cls(name, width, digest, preprocessing, model.predict_on_batch)
+        forward, calls = model.predict_on_batch, parallel_calls()
+        return cls(name, width, digest, preprocessing, forward, calls)
 
     def preprocess(self, picture: np.ndarray) -> np.ndarray:
         """See Extractor."""
@@ -88,6 +95,17 @@ class ModelExtractor:
             part = slice(start, start + BATCH_SIZE)
             out[part] = self.forward(batch[part])
         return out
+
+
+def parallel_calls() -> int:
+    """How many batches TensorFlow computes at once on a CPU: one for each processor, at most 16.
+
+    The threads that share an operation wait for each other at its end; those that have a batch each
+    do not. Another backend and a GPU are given one batch after the other.
+    """
+    if keras.backend.backend() != "tensorflow" or keras.distribution.list_devices("gpu"):
+        return 1
+    return min(processors(), MOST_PROCESSES)
 
 
 def extractor_digest(weights: str, preprocessing: Preprocessing) -> str:

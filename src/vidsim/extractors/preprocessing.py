@@ -5,10 +5,11 @@ to a cosine of 0.94 with the right ones. Only numpy and Pillow are needed here, 
 which decodes videos can do this part and never loads TensorFlow.
 """
 
+import functools
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -23,15 +24,15 @@ RESAMPLE = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "
 """Pillow's filters, and the numbers that preprocessor_config.json has for them."""
 
 _WHOLE = 4
-"""Of a side that is resized to at most so many times what is kept of it, as much is computed as
-gives the numbers of the whole."""
+"""A side is resized whole by a filter that is not continuous, unless it then has more than so many
+times the pixels that are kept of it."""
+
+_FARTHER = 8  # pixels beyond those kept, at most, with which the rounding of edges may be smaller
 
 _REACH = 3
 """Pixels on each side that a filter reads, as many times more as it makes the picture smaller."""
 
 _ROWS_FIRST_SINCE = 13  # Pillow's version; until then columns are always resized first
-
-_MOST_PARTS = 1024  # of a pixel, which are exact in single precision for pictures of 16,384 pixels
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -77,7 +78,8 @@ class Preprocessing:
     def resized(self, picture: np.ndarray) -> np.ndarray:
         """The picture resized and cut, colours as they are: (height, width, 3) uint8.
 
-        The numbers are those of the installed Pillow for the whole picture, cut afterwards.
+        The numbers are those of the installed Pillow for the whole picture, cut afterwards; of
+        10,000 two may differ by 1 (see `_Axis.middle`).
 
         Raises:
             VidsimError: as for the call.
@@ -119,7 +121,8 @@ class Preprocessing:
         offset = (np.array(self.mean, "float64") / std).astype("float32")
         # rows as one axis: numpy is ten times as fast on it as on three numbers at a time
         values = out.reshape(self.height, -1)
-        np.multiply(resized.reshape(self.height, -1), np.tile(factor, self.width), out=values)
+        np.copyto(values, resized.reshape(self.height, -1))
+        values *= np.tile(factor, self.width)
         values -= np.tile(offset, self.width)
         return out
 
@@ -156,16 +159,15 @@ class _Axis:
     before: int
 
     @classmethod
+    @functools.lru_cache(64)
     def middle(cls, given: int, resized: int, kept: int, continuous: bool) -> "_Axis":
         """The middle `kept` pixels of `given` ones that are resized to `resized`.
 
-        Pillow stores the edges of the part that it resizes in single precision. Edges are chosen
-        that are exact there, so that the numbers are those of the whole picture. If given / resized
-        has a small power of two below the line (all that is resized to 256 has), every edge is
-        exact. If not, those are where an edge of a pixel of the result is one of the picture, too:
-        640 pixels become 455, and each 128 of them become 91. If the filter is not continuous, the
-        whole side is computed. A picture of 2 x 20000 pixels would then fill the memory: of a side
-        above _WHOLE, only what is kept is computed, and a few values differ by 1 or 2.
+        Pillow stores the edges of the part that it resizes in single precision, and what is lost by
+        that moves the pixels. A part somewhat larger than what is kept is chosen where less is
+        lost: none if given / resized has a power of two below the line (all that is resized to 256
+        has), otherwise 1e-5 to 1e-7 pixels. A filter that is not continuous would show it, so then
+        the whole side is resized, unless it is so long that it would fill the memory.
 
         Args:
             given: pixels of the picture.
@@ -175,21 +177,36 @@ class _Axis:
         """
         begin, before = max(resized - kept, 0) // 2, max(kept - resized, 0) // 2
         end = min(begin + kept, resized)
-        parts = Fraction(given, resized).denominator
-        if parts & (parts - 1) == 0 and parts <= _MOST_PARTS:
-            parts = 1
-        elif not continuous:
-            parts = resized
-        start, stop = begin // parts * parts, -(-end // parts) * parts
-        if resized > _WHOLE * kept:
-            start, stop = begin, end
-        step = given / resized
-        reach = _REACH * max(step, 1) + 1
-        places = start * given / resized, min(stop * given / resized, given)
-        first, last = max(int(places[0] - reach), 0), min(int(places[1] + reach) + 1, given)
-        box = places[0] - first, places[1] - first
+        start, stop, lost = begin, end, _lost(given, resized, begin, end, begin, end)
+        if continuous:
+            starts = range(begin, max(begin - _FARTHER, 0) - 1, -1)
+            stops = range(end, min(end + _FARTHER, resized) + 1)
+            pairs = itertools.product(starts, stops)
+            start, stop = min(pairs, key=lambda pair: _lost(given, resized, begin, end, *pair))
+        elif lost and resized <= _WHOLE * kept:
+            start, stop = 0, resized
+        first, last = _read(given, resized, start, stop)
+        box = start * given / resized - first, stop * given / resized - first
         inside = slice(begin - start, end - start)
         return cls(slice(first, last), box, stop - start, inside, before)
+
+
+def _read(given: int, resized: int, start: int, stop: int) -> tuple[int, int]:
+    """First and last of `given` pixels of which those from start to stop of `resized` are made."""
+    reach = _REACH * max(given / resized, 1) + 1
+    first, last = int(start * given / resized - reach), int(stop * given / resized + reach) + 1
+    return max(first, 0), min(last, given)
+
+
+def _lost(given: int, resized: int, begin: int, end: int, start: int, stop: int) -> float:
+    """By how many pixels Pillow's numbers move the edges begin and end of start to stop."""
+    first, _ = _read(given, resized, start, stop)
+    near = np.float32(start * given / resized - first)
+    far = np.float32(stop * given / resized - first)
+    step = float(far - near) / (stop - start)
+    places = (float(near) + (at - start) * step + first for at in (begin, end))
+    true = (at * given / resized for at in (begin, end))
+    return max(abs(place - right) for place, right in zip(places, true, strict=True))
 
 
 def _resize_columns(image: "Image", axis: _Axis, resample: int) -> "Image":

@@ -37,7 +37,7 @@ class Work:
         share: which of the videos this command does.
     """
 
-    batch_size: int = 32
+    batch_size: int = 16
     decoders: int | None = None
     limits: Limits = field(default_factory=Limits)
     share: WorkShare = field(default_factory=WorkShare)

@@ -31,8 +31,9 @@ class ExtractConfig(Config):
     at several is taken once."""
     fps: Rate | None = None
     """Frames a second in place of --max-frames, whatever the video's length."""
-    batch_size: Count = 32
-    """Frames that the model is given at a time, of several videos."""
+    batch_size: Count = 16
+    """Frames that the model is given at a time, of several videos; above 64 it takes 64 of them. On
+    a CPU more than 16 take memory and no less time, as there is a batch for each processor."""
     decoders: Annotated[int, Range(1, 1024)] | None = None
     """Processes that decode; default: one for each processor, at most 16."""
     decode_seconds: Annotated[float, Range(1, 1e6)] = 120.0

@@ -77,8 +77,9 @@ class FrameBatches:
     """Gives the model full batches of frames, of several videos, and writes each finished video.
 
     Every batch has the same number of rows, the last one too, where what is missing is zero: a
-    frame's features then do not depend on those beside it. The model has a thread of its own, and
-    computes a batch while the next one is filled. Use it as a context manager.
+    frame's features then do not depend on those beside it. The model has threads of its own, as
+    many as it is to compute batches at once, while the next one is filled. Use it as a context
+    manager.
 
     Args:
         extractor: the model.
@@ -92,9 +93,9 @@ class FrameBatches:
 
     def __init__(self, extractor: "Extractor", out: Path, size: int):
         self._extractor, self._out, self._size = extractor, out, size
-        self._model = ThreadPoolExecutor(1, "model")
-        self._computing: tuple[list[_Video], Future[np.ndarray]] | None = None
-        self._batches: list[np.ndarray] = []  # one is filled; the model reads the other
+        self._model = ThreadPoolExecutor(extractor.calls, "model")
+        self._computing: deque[tuple[list[_Video], Future[np.ndarray]]] = deque()
+        self._batches: deque[np.ndarray] = deque()  # the first is filled; the model reads others
         self._owners: list[_Video] = []  # of the rows of the batch
         self._videos: deque[_Video] = deque()
         self.written = self.frames = 0
@@ -103,7 +104,7 @@ class FrameBatches:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._model.shutdown()
+        self._model.shutdown(cancel_futures=True)
 
     def begin(self, video_id: str) -> None:
         """The frames that follow are of this video."""
@@ -117,7 +118,8 @@ class FrameBatches:
         """
         if not self._batches:
             shape = (self._size, *frame.shape)
-            self._batches = [np.zeros(shape, np.float32), np.zeros(shape, np.float32)]
+            count = self._extractor.calls + 1
+            self._batches.extend(np.zeros(shape, np.float32) for _ in range(count))
         batch = self._batches[0]
         if frame.shape != batch.shape[1:]:
             shapes = f"{frame.shape} after {batch.shape[1:]}"
@@ -148,23 +150,24 @@ class FrameBatches:
             self._batches[0][len(self._owners) :] = 0
             self._compute()
             finished = self._written()
-        self._take_vectors()
+        while self._computing:
+            self._take_vectors()
         return finished + self._written()
 
     def _compute(self) -> None:
-        """Gives the batch to the model when it is done with the one before."""
-        self._take_vectors()
+        """Gives the batch to the model; the next one to be filled is one that it is done with."""
         vectors = self._model.submit(self._extractor.extract, self._batches[0])
-        self._computing, self._owners = (self._owners, vectors), []
-        self._batches.reverse()
+        self._computing.append((self._owners, vectors))
+        self._owners = []
+        self._batches.rotate(-1)
+        if len(self._computing) == len(self._batches):
+            self._take_vectors()
 
     def _take_vectors(self) -> None:
-        """Waits for the model."""
-        if self._computing is not None:
-            owners, computed = self._computing
-            self._computing = None
-            for video, vector in zip(owners, computed.result()[: len(owners)], strict=True):
-                video.vectors.append(np.asarray(vector, np.float32))
+        """Waits for the batch that the model was given first."""
+        owners, computed = self._computing.popleft()
+        for video, vector in zip(owners, computed.result()[: len(owners)], strict=True):
+            video.vectors.append(np.asarray(vector, np.float32))
 
     def _written(self) -> list[Finished]:
         """Writes the first videos, as far as they are finished."""

@@ -1,6 +1,5 @@
 """Several decoders that work ahead of the one who takes their frames, video by video in order."""
 
-import os
 import queue
 import threading
 from collections import deque
@@ -11,20 +10,14 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from vidsim.processors import MOST_PROCESSES, processors
 from vidsim.video_files.decoder import Setup
 from vidsim.video_files.decoder_process import DecoderProcess
-
-MOST_PROCESSES = 16  # by default: each takes 100 MB
 
 _FRAMES_AHEAD = 96  # of each process: 14 MB of 224 x 224 x 3
 
 Key = TypeVar("Key")
 _Item = tuple[float, np.ndarray] | Exception | None
-
-
-def processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class DecodedVideo:

@@ -6,13 +6,12 @@ which no other is made are left out on the way. The result is that of decoding e
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vidsim.video_files.packet_index import index_packets, open_video, words_of
+from vidsim.video_files.packet_reader import PacketReader, Run
 from vidsim.video_files.pictures import check_readable, check_size, read_folder, read_picture
 from vidsim.video_files.reasons import Reason, Unreadable
 from vidsim.video_files.sampling import Sampling
@@ -45,12 +44,13 @@ class _Video:
     """One file of video."""
 
     def __init__(self, path: Path, sampling: Sampling, threads: int):
-        self._path, self._threads = path, threads
-        container, stream = open_video(path, threads)
-        with container:
-            self._index = index = index_packets(container, stream)
+        self._packets = PacketReader(path, threads)
+        try:
+            self._index = index = self._packets.index()
+        except BaseException:
+            self._packets.close()
+            raise
         self._chosen = sampling.choose(index.stamps, index.end, index.unit).tolist()
-        self._packets = _PacketReader(path, threads)
         self._first_turn: Turn | None = None
 
     def frames(self) -> Iterator[Frame]:
@@ -75,7 +75,7 @@ class _Video:
         stamps = {place: int(index.stamps[place]) for place in self._chosen}
         wanted, runs = set(stamps.values()), list(self._runs())
         if runs[0].first > 0:
-            self._note_turn(next(self._packets.decode(_Run(0, index.count - 1)), None))
+            self._note_turn(next(self._packets.decode(Run(0, index.count - 1)), None))
         for run in runs:
             for frame in self._packets.decode(run):
                 self._note_turn(frame)
@@ -85,7 +85,7 @@ class _Video:
             if stamp not in found:
                 yield from self._last_before(place, stamp)
 
-    def _runs(self) -> Iterator["_Run"]:
+    def _runs(self) -> Iterator[Run]:
         """What is decoded: from a key on, and further where the next frame needs no later key."""
         index, run = self._index, None
         for place in self._chosen:
@@ -93,7 +93,7 @@ class _Video:
             if run is not None and first > run.last + 1:
                 yield run
                 run = None
-            run = run or _Run(first, last, set() if index.one_each else None)
+            run = run or Run(first, last, set() if index.one_each else None)
             run.last = max(run.last, last)
             if run.needed is not None:
                 run.needed.add(last)
@@ -108,7 +108,7 @@ class _Video:
         """
         first = self._index.start_of(place, earlier=1)
         best = None
-        for frame in self._packets.decode(_Run(first, int(self._index.packets[place]))):
+        for frame in self._packets.decode(Run(first, int(self._index.packets[place]))):
             if frame.pts is not None and frame.pts <= stamp:
                 best = frame if best is None or frame.pts >= best.pts else best
         if best is not None:
@@ -117,7 +117,7 @@ class _Video:
     def _by_order(self) -> Iterator[tuple[int, Any]]:
         """Of a video without time stamps, where everything is decoded."""
         index, wanted = self._index, set(self._chosen)
-        for place, frame in enumerate(self._packets.decode(_Run(0, index.count - 1))):
+        for place, frame in enumerate(self._packets.decode(Run(0, index.count - 1))):
             self._note_turn(frame)
             if place in wanted:
                 yield int(index.stamps[place]), frame
@@ -131,84 +131,3 @@ class _Video:
         check_size(frame.width, frame.height)
         turn = turn_of(frame) or self._first_turn or Turn()
         return np.ascontiguousarray(turn.upright(to_rgb(frame)))
-
-
-@dataclass
-class _Run:
-    """Packets that are decoded one after the other.
-
-    Attributes:
-        first: a key, or 0.
-        last: the last packet.
-        needed: packets whose frames are wanted; None: all.
-    """
-
-    first: int
-    last: int
-    needed: set[int] | None = None
-
-
-class _PacketReader:
-    """Packets of a file's video by number, opened anew to go back.
-
-    Attributes:
-        problem: the first that the decoder said.
-    """
-
-    def __init__(self, path: Path, threads: int):
-        self._path, self._threads = path, threads
-        self._container: Any = None
-        self._stream: Any = None
-        self._packets: Iterator[Any] = iter(())
-        self._next, self.problem = 0, ""
-
-    def close(self) -> None:
-        """Closes the file."""
-        if self._container is not None:
-            self._container.close()
-            self._container = None
-
-    def decode(self, run: _Run) -> Iterator[Any]:
-        """All frames of a run, but for some that are not needed."""
-        if self._container is None or run.first < self._next:
-            self.close()
-            self._container, self._stream = open_video(self._path, self._threads)
-            self._packets, self._next = self._container.demux(self._stream), 0
-        decoder, seen = self._stream.codec_context, False
-        for packet in self._read(run):
-            skip = run.needed is not None and seen and self._next - 1 not in run.needed
-            decoder.skip_frame = "NONREF" if skip else "DEFAULT"
-            for frame in self._frames(packet):
-                seen = True
-                yield frame
-        yield from self._frames(None)
-        decoder.flush_buffers()
-
-    def _read(self, run: _Run) -> Iterator[Any]:
-        from av.error import FFmpegError
-
-        try:
-            for packet in self._packets:
-                if not packet.size:
-                    continue
-                self._next += 1
-                if self._next > run.first:
-                    yield packet
-                if self._next > run.last:
-                    return
-        except MemoryError:
-            raise
-        except FFmpegError as error:
-            self.problem = self.problem or words_of(error)
-
-    def _frames(self, packet: Any) -> list[Any]:
-        """The frames that come out; none where the decoder finds damage."""
-        from av.error import FFmpegError
-
-        try:
-            return self._stream.codec_context.decode(packet)
-        except MemoryError:
-            raise
-        except FFmpegError as error:
-            self.problem = self.problem or words_of(error)
-            return []

@@ -9,6 +9,7 @@ import os
 import select
 import struct
 import time
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -90,10 +91,13 @@ def write(handle: int, kind: bytes, *contents: bytes | memoryview) -> None:
     """
     views = [memoryview(content).cast("B") for content in contents if len(content)]
     head = _HEAD.pack(kind, sum(view.nbytes for view in views))
-    for view in (memoryview(head), *views):
-        at = 0
-        while at < view.nbytes:
-            at += os.write(handle, view[at:])
+    waiting = deque([memoryview(head), *views])
+    while waiting:  # in one call, most often: each wakes the reader
+        written = os.writev(handle, waiting)
+        while waiting and written >= waiting[0].nbytes:
+            written -= waiting.popleft().nbytes
+        if written:
+            waiting[0] = waiting[0][written:]
 
 
 def write_json(handle: int, kind: bytes, content: dict[str, Any]) -> None:

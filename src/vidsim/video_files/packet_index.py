@@ -4,6 +4,7 @@ What headers say of durations and numbers of frames is often wrong and never use
 """
 
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -118,23 +119,18 @@ def words_of(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-def index_packets(container: Any, stream: Any) -> PacketIndex:
-    """Reads all packets of a stream that was opened just now."""
-    from av.error import FFmpegError
+def index_packets(packets: Iterable[Any], stream: Any) -> PacketIndex:
+    """Reads all packets of a stream; none of them is empty.
 
+    Raises:
+        Unreadable: there are none, or none is shown.
+    """
     stamps, decoded, lengths, flags = array("q"), array("q"), array("q"), array("b")
-    try:
-        for packet in container.demux(stream):
-            if not packet.size:
-                continue
-            stamps.append(_NONE if packet.pts is None else packet.pts)
-            decoded.append(_NONE if packet.dts is None else packet.dts)
-            lengths.append(packet.duration or 0)
-            flags.append(packet.is_keyframe | packet.is_discard << 1)
-    except MemoryError:
-        raise
-    except FFmpegError:
-        pass  # what was read before can be decoded
+    for packet in packets:
+        stamps.append(_NONE if packet.pts is None else packet.pts)
+        decoded.append(_NONE if packet.dts is None else packet.dts)
+        lengths.append(packet.duration or 0)
+        flags.append(packet.is_keyframe | packet.is_discard << 1)
     if not flags:
         raise Unreadable(Reason.NO_FRAMES, "no packet in the stream")
     columns = [np.array(column, np.int64) for column in (stamps, decoded, lengths)]
