@@ -146,7 +146,7 @@ def asked(monkeypatch):
             package = name.rpartition(".")[0]
             monkeypatch.setitem(sys.modules, package, types.ModuleType(package))
         monkeypatch.setitem(sys.modules, name, types.SimpleNamespace(**members))
-    monkeypatch.setattr("vidsim.keras_start.start_keras", lambda: None)
+    monkeypatch.setattr("vidsim.keras_start.start_keras", lambda op_threads: None)
     return asked
 
 
