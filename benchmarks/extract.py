@@ -175,7 +175,7 @@ def main() -> None:
         rows[-1].append(f"{rate['together'] / rate['torch']:.1f}")
         shutil.rmtree(folder)
     print(about("tensorflow", "torch", "av"), f"load {os.getloadavg()[0]:.1f}")
-    header = ["frames/s", "decoding alone", "model alone", "the same, batches at once"]
+    header = ["frames/s", "decoding alone", "model alone", "batches at once"]
     header += ["together", "PyTorch's loop", "of the model alone", "of batches at once"]
     print_table([*header, "times PyTorch's loop"], rows)
 

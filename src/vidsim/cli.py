@@ -22,7 +22,7 @@ from vidsim.cluster.process import end_with_parent
 from vidsim.config import Common
 from vidsim.config_fields import Config
 from vidsim.errors import VidsimError
-from vidsim.processors import MOST_PROCESSES, processors
+from vidsim.processors import at_once, processors
 from vidsim.provenance import installed_versions
 from vidsim.recipes import registry
 from vidsim.recipes.recipe import Recipe
@@ -204,8 +204,8 @@ def _run(command: str, words: list[str]) -> None:
     if command in _COMPUTING:
         _start_keras()
     elif getattr(config, "video_files", None) is not None:
-        # the model of frames computes a batch by each thread: see extractor.parallel_calls
-        _start_keras(op_threads=max(processors() // MOST_PROCESSES, 1))
+        # the extractor computes several batches at once, which share the processors
+        _start_keras(op_threads=processors() // at_once())
     importlib.import_module(f"vidsim.stages.{command}").run(common, config)
 
 

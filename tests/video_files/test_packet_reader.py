@@ -47,7 +47,7 @@ def test_a_large_file_s_packets_are_not_kept(films, monkeypatch):
     """Of 40 packets only those that have room."""
     reader = packet_reader.PacketReader(films("b_frames.mp4", **B_FRAMES), 1)
     assert reader.index().count == len(reader._kept) == 40
-    sizes = [packet.size for packet in reader._kept]
+    sizes = [packet.size + packet_reader._PACKET_BYTES for packet in reader._kept]
     reader.close()
     for room, kept in ((sum(sizes), 40), (sum(sizes) - 1, None)):
         monkeypatch.setattr(packet_reader, "_KEPT_BYTES", room)

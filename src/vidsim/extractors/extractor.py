@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from vidsim.extractors.preprocessing import Preprocessing
-from vidsim.processors import MOST_PROCESSES, processors
+from vidsim.processors import at_once
 
 BATCH_SIZE = 64
 """Pictures in one forward pass, at most."""
@@ -98,14 +98,14 @@ class ModelExtractor:
 
 
 def parallel_calls() -> int:
-    """How many batches TensorFlow computes at once on a CPU: one for each processor, at most 16.
+    """How many batches TensorFlow computes at once on a CPU: see `at_once`.
 
     The threads that share an operation wait for each other at its end; those that have a batch each
     do not. Another backend and a GPU are given one batch after the other.
     """
     if keras.backend.backend() != "tensorflow" or keras.distribution.list_devices("gpu"):
         return 1
-    return min(processors(), MOST_PROCESSES)
+    return at_once()
 
 
 def extractor_digest(weights: str, preprocessing: Preprocessing) -> str:

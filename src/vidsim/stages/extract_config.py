@@ -32,8 +32,8 @@ class ExtractConfig(Config):
     fps: Rate | None = None
     """Frames a second in place of --max-frames, whatever the video's length."""
     batch_size: Count = 16
-    """Frames that the model is given at a time, of several videos; above 64 it takes 64 of them. On
-    a CPU more than 16 take memory and no less time, as there is a batch for each processor."""
+    """Frames of a batch, of several videos; the model takes at most 64 at a time. On a CPU, which
+    computes a batch on each processor, more than 16 take more memory and no less time."""
     decoders: Annotated[int, Range(1, 1024)] | None = None
     """Processes that decode; default: one for each processor, at most 16."""
     decode_seconds: Annotated[float, Range(1, 1e6)] = 120.0

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from vidsim.processors import MOST_PROCESSES, processors
+from vidsim.processors import at_once, processors
 from vidsim.video_files.decoder import Setup
 from vidsim.video_files.decoder_process import DecoderProcess
 
@@ -56,7 +56,7 @@ class DecoderPool(Generic[Key]):
     Args:
         files: key and path of each.
         setup: of every decoder; its threads are set here, so that all use every processor once.
-        processes: how many; None: a processor each, at most MOST_PROCESSES.
+        processes: how many; None: see `at_once`.
 
     Attributes:
         starts: how many processes were started; more than there are, if some died.
@@ -65,7 +65,7 @@ class DecoderPool(Generic[Key]):
     def __init__(
         self, files: Iterable[tuple[Key, Path]], setup: Setup, processes: int | None = None
     ):
-        count = processes or min(processors(), MOST_PROCESSES)
+        count = processes or at_once()
         setup = replace(setup, threads=max(processors() // count, 1))
         self._files, self._lock = iter(files), threading.Lock()
         self._videos: deque[tuple[Key, DecodedVideo]] = deque()

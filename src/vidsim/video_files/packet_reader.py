@@ -8,6 +8,7 @@ from typing import Any
 from vidsim.video_files.packet_index import PacketIndex, index_packets, open_video, words_of
 
 _KEPT_BYTES = 32 << 20
+_PACKET_BYTES = 2000  # that a packet takes besides its content
 
 
 @dataclass
@@ -28,15 +29,15 @@ class Run:
 class PacketReader:
     """Packets of a file's video by number.
 
-    A small video is read once and its packets are kept in memory; a large one is read again from
-    its beginning, and once more to go back.
+    The packets of a small video are read once and kept in memory. A large one is read again from
+    its beginning to be decoded, and whenever an earlier packet is needed.
 
     Args:
         path: of the file, which is opened.
         threads: of decoding.
 
     Attributes:
-        problem: the first that the decoder said.
+        problem: the first that was met in reading or decoding.
 
     Raises:
         Unreadable: see `open_video`.
@@ -91,7 +92,7 @@ class PacketReader:
         """The packets that are not empty, which are kept as long as there is room."""
         room = _KEPT_BYTES
         for packet in self._whole(packets):
-            room -= packet.size
+            room -= packet.size + _PACKET_BYTES
             if room < 0:
                 self._kept = None
             if self._kept is not None:
