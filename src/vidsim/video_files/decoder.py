@@ -22,8 +22,8 @@ from vidsim.video_files.reasons import Reason, Unreadable
 from vidsim.video_files.sampling import Sampling
 
 _NICE = 10
-"""The model comes first where processors are few: threads that share one of its layers wait for each
-other, so that a decoder in the place of one of them stops them all."""
+"""The model comes first where processors are few: threads that share one of its layers wait for
+each other, so that a decoder in the place of one of them stops them all."""
 
 
 @dataclass(frozen=True)
